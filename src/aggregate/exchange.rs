@@ -1,0 +1,298 @@
+//! Groups of a table, turned into flat bytes for the worker that owns them, and those into groups of another table.
+//!
+//! Form: parts, one after the other. A part is two words, the layout's fingerprint and the bytes of records that
+//! follow, and the records, one a group:
+//!
+//! | words | content |
+//! |---|---|
+//! | 1 | words of the record (low half), bytes of the key (high half) |
+//! | 1 | hash of the key |
+//! | .. | the key, padded with zeros |
+//! | width | the row |
+//! | 35 each | the wide total of each total that has the flag |
+//! | 1 + .. each | length and bytes, padded, of each least or greatest value that is text |
+//! | 1 + .. each | for each list, numbers first: twice the number of words (plus one if a sketch), and those |
+//!
+//! All words are little-endian. Every length is checked before it is used; damaged bytes give a [`DecodeError`], or
+//! groups that hold the wrong numbers, and never a panic. Keys are checked against their hashes, text to be UTF-8.
+
+use super::extreme;
+use super::keys::BLOCK;
+use super::layout::{Kernel, Kind, Layout};
+use super::list::{List, Sketch};
+use super::sum::{self, WIDE_WORDS, Wide};
+use super::table::{Aside, GroupTable};
+use crate::event::key;
+use std::sync::Arc;
+
+/// Encoded groups that cannot be read. What came before the damage has been merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes come from a table of another layout.
+    #[error("encoded groups have another layout")]
+    Layout,
+    /// The bytes end too early, or a length or value is impossible.
+    #[error("encoded groups are damaged")]
+    Damaged,
+}
+
+/// Bytes, read as little-endian words.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words<'a>(&'a [u8]);
+
+impl Iterator for Words<'_> {
+    type Item = u64;
+
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len() / 8, Some(self.0.len() / 8))
+    }
+}
+
+impl ExactSizeIterator for Words<'_> {}
+
+impl<'a> Words<'a> {
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The next `n` words.
+    fn take_words(&mut self, n: usize) -> Option<Words<'a>> {
+        let (head, rest) = self.0.split_at_checked(n.checked_mul(8)?)?;
+        self.0 = rest;
+        Some(Words(head))
+    }
+
+    /// The next `n` bytes, which are padded to words.
+    fn take_bytes(&mut self, n: usize) -> Option<&'a [u8]> {
+        self.take_words(n.div_ceil(8))?.0.get(..n)
+    }
+}
+
+fn put(word: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&word.to_le_bytes());
+}
+
+fn put_all(words: &[u64], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + words.len() * 8, 0);
+    for (to, word) in out[start..].chunks_exact_mut(8).zip(words) {
+        to.copy_from_slice(&word.to_le_bytes());
+    }
+}
+
+fn put_padded(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(bytes);
+    out.resize(out.len() + bytes.len().next_multiple_of(8) - bytes.len(), 0);
+}
+
+fn put_list<S: Sketch>(list: &List<S>, group: u32, out: &mut Vec<u8>) {
+    if let Some(sketch) = list.sketch(group) {
+        let start = out.len();
+        put(0, out);
+        sketch.encode(out);
+        let words = (out.len() - start) as u64 / 8 - 1;
+        out[start..start + 8].copy_from_slice(&(words * 2 + 1).to_le_bytes());
+    } else {
+        let values = list.grouped(group);
+        put(values.len() as u64 * 2, out);
+        put_all(values, out);
+    }
+}
+
+impl GroupTable {
+    /// Appends each group to `out[target(hash)]`, as whole words of 8 bytes. What is appended can follow other encoded
+    /// groups of the same layout. The table keeps its groups; its lists are put in order first.
+    pub fn encode(&mut self, target: &dyn Fn(u64) -> usize, out: &mut [Vec<u8>]) {
+        let groups = self.len();
+        self.values.iter_mut().for_each(|list| list.compact(groups));
+        self.sets.iter_mut().for_each(|list| list.compact(groups));
+        let heads: Vec<usize> = out.iter().map(Vec::len).collect();
+        for group in 0..groups as u32 {
+            let hash = self.hash(group);
+            let t = target(hash);
+            let to = &mut out[t];
+            if to.len() == heads[t] {
+                put_all(&[self.layout.fingerprint, 0], to);
+            }
+            self.encode_group(group, hash, to);
+        }
+        for (to, head) in out.iter_mut().zip(heads) {
+            if to.len() > head {
+                let bytes = (to.len() - head - 16) as u64;
+                to[head + 8..head + 16].copy_from_slice(&bytes.to_le_bytes());
+            }
+        }
+    }
+
+    fn encode_group(&self, group: u32, hash: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        let key = self.key(group);
+        put_all(&[0, hash], out);
+        put_padded(key, out);
+        let row = self.row(group);
+        put_all(row, out);
+        for kernel in &self.layout.kernels {
+            match kernel.kind {
+                Kind::Sum if row[kernel.offset + 3] & sum::SPILLED != 0 => {
+                    put_all(&self.spills[kernel.side].get(group).unwrap_or(&Wide::ZERO).0, out);
+                }
+                Kind::Min | Kind::Max if extreme::is_text(row_key(kernel, row)) => {
+                    let text = self.texts[kernel.side].get(group);
+                    put(text.len() as u64, out);
+                    put_padded(text, out);
+                }
+                _ => {}
+            }
+        }
+        for list in &self.values {
+            put_list(list, group, out);
+        }
+        for list in &self.sets {
+            put_list(list, group, out);
+        }
+        let words = (out.len() - start) as u64 / 8;
+        out[start..start + 8].copy_from_slice(&(words | (key.len() as u64) << 32).to_le_bytes());
+    }
+
+    /// Merges encoded groups, as [`GroupTable::encode`] makes them for an equal layout; gives the number of groups.
+    pub fn merge_encoded(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
+        let layout = Arc::clone(&self.layout);
+        let mut record = Record::new(&layout);
+        let (mut parts, mut merged) = (Words(bytes), 0);
+        while !parts.0.is_empty() {
+            let fingerprint = parts.next().ok_or(DecodeError::Damaged)?;
+            if fingerprint != layout.fingerprint {
+                return Err(DecodeError::Layout);
+            }
+            let len = parts.next().filter(|n| n % 8 == 0).ok_or(DecodeError::Damaged)?;
+            let words = usize::try_from(len / 8).map_err(|_| DecodeError::Damaged)?;
+            let mut records = parts.take_words(words).ok_or(DecodeError::Damaged)?;
+            while !records.0.is_empty() {
+                merged += self.merge_block(&mut records, &mut record).ok_or(DecodeError::Damaged)?;
+                self.settle();
+            }
+        }
+        Ok(merged)
+    }
+
+    /// Merges the next records, up to a block, so that their groups are looked up together.
+    fn merge_block(&mut self, records: &mut Words<'_>, record: &mut Record) -> Option<usize> {
+        let mut hashes = [0u64; BLOCK];
+        let mut keys: [&[u8]; BLOCK] = [&[]; BLOCK];
+        let mut bodies = [Words(&[]); BLOCK];
+        let mut n = 0;
+        while n < BLOCK && !records.0.is_empty() {
+            let head = records.next()?;
+            let mut body = records.take_words((head as u32 as usize).checked_sub(1)?)?;
+            hashes[n] = body.next()?;
+            keys[n] = body.take_bytes((head >> 32) as usize)?;
+            if key::hash(keys[n]) != hashes[n] {
+                return None;
+            }
+            bodies[n] = body;
+            n += 1;
+        }
+        let mut groups = [0; BLOCK];
+        self.groups_apart(&hashes[..n], |i| keys[i], &mut groups);
+        for i in 0..n {
+            let mut lists = record.read(bodies[i])?;
+            self.merge_row(groups[i], &record.row, record);
+            for list in &mut self.values {
+                take_list(list, groups[i], &mut lists)?;
+            }
+            for list in &mut self.sets {
+                take_list(list, groups[i], &mut lists)?;
+            }
+            if !lists.0.is_empty() {
+                return None;
+            }
+        }
+        Some(n)
+    }
+}
+
+fn take_list<S: Sketch>(list: &mut List<S>, group: u32, words: &mut Words<'_>) -> Option<()> {
+    let head = words.next()?;
+    let content = words.take_words(usize::try_from(head / 2).ok()?)?;
+    if head & 1 == 1 {
+        list.push_sketch(group, &S::decode(content)?);
+    } else {
+        list.push(group, content);
+    }
+    Some(())
+}
+
+fn row_key(kernel: &Kernel, row: &[u64]) -> u128 {
+    extreme::join(row[kernel.offset..].first_chunk().expect("a row holds the words of its kernels"))
+}
+
+/// The row of an encoded group and what belongs beside it. Buffers are used again for the next.
+struct Record {
+    layout: Arc<Layout>,
+    row: Vec<u64>,
+    wide: Vec<Wide>,
+    texts: Vec<Vec<u8>>,
+}
+
+impl Record {
+    fn new(layout: &Arc<Layout>) -> Self {
+        Self {
+            layout: Arc::clone(layout),
+            row: vec![0; layout.width()],
+            wide: vec![Wide::ZERO; layout.sides[0]],
+            texts: vec![Vec::new(); layout.sides[1]],
+        }
+    }
+
+    /// Reads and checks the part before the lists; gives the rest.
+    fn read<'a>(&mut self, mut words: Words<'a>) -> Option<Words<'a>> {
+        let row = words.take_words(self.row.len())?;
+        for (to, word) in self.row.iter_mut().zip(row) {
+            *to = word;
+        }
+        for kernel in &self.layout.kernels {
+            match kernel.kind {
+                Kind::Sum if self.row[kernel.offset + 3] & sum::SPILLED != 0 => {
+                    let content = words.take_words(WIDE_WORDS)?;
+                    for (to, word) in self.wide[kernel.side].0.iter_mut().zip(content) {
+                        *to = word;
+                    }
+                }
+                Kind::Min | Kind::Max => {
+                    let key = row_key(kernel, &self.row);
+                    let valid =
+                        if kernel.kind == Kind::Min { extreme::is_valid::<false> } else { extreme::is_valid::<true> };
+                    if !valid(key) {
+                        return None;
+                    }
+                    if extreme::is_text(key) {
+                        let len = usize::try_from(words.next()?).ok()?;
+                        let text = words.take_bytes(len)?;
+                        std::str::from_utf8(text).ok()?;
+                        self.texts[kernel.side].clear();
+                        self.texts[kernel.side].extend_from_slice(text);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(words)
+    }
+}
+
+impl Aside for Record {
+    fn wide(&self, side: usize) -> Option<&Wide> {
+        self.wide.get(side)
+    }
+
+    fn text(&self, side: usize) -> &[u8] {
+        &self.texts[side]
+    }
+}

@@ -1,0 +1,268 @@
+//! Keys, turned into groups with a state each; and the states of many tables into one.
+//!
+//! A group's number is good until the table is cleared and says nothing about the
+//! group: numbers follow arrival and must not reach an output.
+//!
+//! Cost: memory is bounded by the number of groups: 8 bytes for each word of a row, at most 8 KiB of
+//! values and 32 KiB of hashes before sketches take over (16 KiB of registers; a histogram's buckets in use), and a
+//! log as large as the values held.
+
+use super::add::offer;
+use super::distinct::Registers;
+use super::extreme::{self, Texts};
+use super::keys::{BLOCK, Keys};
+use super::layout::{Kind, Layout};
+use super::list::List;
+use super::quantile::Histogram;
+use super::recycle;
+use super::sum::{self, Spills, Wide};
+use std::sync::Arc;
+
+/// With fewer groups than this, slots and keys are in the cache and looking keys up one by one is quickest.
+const CACHED: usize = 16_384;
+
+/// The states of all groups of a slice, or of what a worker has read since it last sent.
+#[derive(Debug)]
+pub struct GroupTable {
+    pub(super) layout: Arc<Layout>,
+    pub(super) keys: Keys,
+    /// One row of `layout.width()` words for each group.
+    pub(super) words: Vec<u64>,
+    pub(super) spills: Vec<Spills>,
+    pub(super) texts: Vec<Texts>,
+    pub(super) values: Vec<List<Histogram>>,
+    pub(super) sets: Vec<List<Registers>>,
+    /// Rows that pass a filter, and their groups.
+    pub(super) picked: (Vec<u32>, Vec<u32>),
+    recent_words: usize,
+}
+
+/// Where the parts of a state lie that are not in its row.
+pub(super) trait Aside {
+    fn wide(&self, side: usize) -> Option<&Wide>;
+    fn text(&self, side: usize) -> &[u8];
+}
+
+struct OfTable<'a>(&'a GroupTable, u32);
+
+impl Aside for OfTable<'_> {
+    fn wide(&self, side: usize) -> Option<&Wide> {
+        self.0.spills[side].get(self.1)
+    }
+
+    fn text(&self, side: usize) -> &[u8] {
+        self.0.texts[side].get(self.1)
+    }
+}
+
+/// The words of one kernel, from word `at` on.
+#[inline]
+pub(super) fn state<const N: usize>(words: &mut [u64], at: usize) -> &mut [u64; N] {
+    words[at..].first_chunk_mut().expect("a row holds the words of its kernels")
+}
+
+impl GroupTable {
+    /// An empty table.
+    pub fn new(layout: Arc<Layout>) -> Self {
+        let [spills, texts, values, sets] = layout.sides;
+        Self {
+            keys: Keys::new(),
+            words: Vec::new(),
+            spills: (0..spills).map(|_| Spills::default()).collect(),
+            texts: (0..texts).map(|_| Texts::default()).collect(),
+            values: (0..values).map(|_| List::default()).collect(),
+            sets: (0..sets).map(|_| List::default()).collect(),
+            picked: Default::default(),
+            recent_words: 0,
+            layout,
+        }
+    }
+
+    /// Forgets all groups. Memory is kept for the next use, but for what is far more than lately needed.
+    pub fn clear(&mut self) {
+        self.keys.clear();
+        recycle(&mut self.words, &mut self.recent_words);
+        self.spills.iter_mut().for_each(Spills::clear);
+        self.texts.iter_mut().for_each(Texts::clear);
+        self.values.iter_mut().for_each(List::clear);
+        self.sets.iter_mut().for_each(List::clear);
+    }
+
+    /// The number of groups.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// True without groups.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory held, whether in use or not. Cheap.
+    pub fn bytes(&self) -> usize {
+        let rows = self.words.capacity() * 8 + (self.picked.0.capacity() + self.picked.1.capacity()) * 4;
+        let rare: usize = self.spills.iter().map(Spills::bytes).chain(self.texts.iter().map(Texts::bytes)).sum();
+        let lists: usize = self.values.iter().map(List::bytes).chain(self.sets.iter().map(List::bytes)).sum();
+        self.keys.bytes() + rows + rare + lists
+    }
+
+    /// The layout that the table was made with.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// The group with this canonical key, made where there is none. `hash` is [`key::hash`](crate::event::key::hash) of the key.
+    #[inline]
+    pub fn group(&mut self, hash: u64, key: &[u8]) -> u32 {
+        let group = self.keys.find_or_make(hash, key);
+        self.fit();
+        group
+    }
+
+    /// Appends to `out` the groups of many keys, made where there are none: key i is `keys[offsets[i]..offsets[i + 1]]`
+    /// with hash `hashes[i]`. Quicker than one by one, above all where the table is large.
+    pub fn groups_of(&mut self, hashes: &[u64], keys: &[u8], offsets: &[u32], out: &mut Vec<u32>) {
+        if self.keys.len() < CACHED {
+            out.reserve(hashes.len());
+            for (hash, span) in hashes.iter().zip(offsets.windows(2)) {
+                out.push(self.keys.find_or_make(*hash, &keys[span[0] as usize..span[1] as usize]));
+            }
+            self.fit();
+            return;
+        }
+        let mut found = [0; BLOCK];
+        for (block, hashes) in hashes.chunks(BLOCK).enumerate() {
+            let offsets = &offsets[block * BLOCK..];
+            let key = |i: usize| &keys[offsets[i] as usize..offsets[i + 1] as usize];
+            self.keys.find_many(hashes, key, &mut found);
+            out.extend_from_slice(&found[..hashes.len()]);
+        }
+        self.fit();
+    }
+
+    /// The same for up to [`BLOCK`] keys that lie apart.
+    pub(super) fn groups_apart<'a>(&mut self, hashes: &[u64], key: impl Fn(usize) -> &'a [u8], out: &mut [u32; BLOCK]) {
+        self.keys.find_many(hashes, key, out);
+        self.fit();
+    }
+
+    /// Gives new groups their empty rows.
+    #[inline]
+    fn fit(&mut self) {
+        let width = self.layout.width();
+        while self.words.len() < self.keys.len() * width {
+            self.words.extend_from_slice(&self.layout.empty);
+        }
+    }
+
+    /// The group with this key, where there is one.
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        self.keys.find(hash, key)
+    }
+
+    /// The hash that a group was made with.
+    pub fn hash(&self, group: u32) -> u64 {
+        self.keys.hash(group)
+    }
+
+    /// The canonical key of a group.
+    pub fn key(&self, group: u32) -> &[u8] {
+        self.keys.key(group)
+    }
+
+    pub(super) fn row(&self, group: u32) -> &[u64] {
+        let width = self.layout.width();
+        &self.words[group as usize * width..(group as usize + 1) * width]
+    }
+
+    /// Lets lists grow into grouped parts and sketches where their logs are long.
+    pub(super) fn settle(&mut self) {
+        let groups = self.len();
+        self.values.iter_mut().for_each(|list| list.settle(groups));
+        self.sets.iter_mut().for_each(|list| list.settle(groups));
+    }
+
+    /// Orders all lists by group: makes [`Finisher::finish`](super::Finisher::finish) and
+    /// [`GroupTable::merge_group`] quick, which are right but slow on a table that had additions since. Changes no
+    /// answer; adding goes on as before.
+    pub fn seal(&mut self) {
+        let groups = self.len();
+        self.values.iter_mut().for_each(|list| list.compact(groups));
+        self.sets.iter_mut().for_each(|list| list.compact(groups));
+    }
+
+    /// Seals, and gives back the memory that only additions need: for a table that will be read for long.
+    pub fn trim(&mut self) {
+        self.seal();
+        self.values.iter_mut().for_each(List::trim);
+        self.sets.iter_mut().for_each(List::trim);
+        self.picked = Default::default();
+    }
+
+    /// Adds all groups of `other`, a table of an equal layout.
+    pub fn merge(&mut self, other: &GroupTable) {
+        debug_assert_eq!(self.layout.fingerprint, other.layout.fingerprint, "tables of one layout are merged");
+        let mut map = Vec::with_capacity(other.len());
+        for group in 0..other.len() as u32 {
+            let mine = self.group(other.hash(group), other.key(group));
+            self.merge_row(mine, other.row(group), &OfTable(other, group));
+            map.push(mine);
+        }
+        for (list, from) in self.values.iter_mut().zip(&other.values) {
+            list.merge(from, &map);
+        }
+        for (list, from) in self.sets.iter_mut().zip(&other.sets) {
+            list.merge(from, &map);
+        }
+        self.settle();
+    }
+
+    /// Adds one group of `other`, a table of an equal layout, to `group`. `other` should be sealed.
+    pub fn merge_group(&mut self, group: u32, other: &GroupTable, other_group: u32) {
+        self.merge_row(group, other.row(other_group), &OfTable(other, other_group));
+        for (list, from) in self.values.iter_mut().zip(&other.values) {
+            list.merge_one(group, from, other_group);
+        }
+        for (list, from) in self.sets.iter_mut().zip(&other.sets) {
+            list.merge_one(group, from, other_group);
+        }
+        self.settle();
+    }
+
+    /// Adds the row of a state, and what lies beside it, but no lists.
+    pub(super) fn merge_row(&mut self, group: u32, row: &[u64], aside: &impl Aside) {
+        let base = group as usize * self.layout.width();
+        for kernel in &self.layout.kernels {
+            let at = base + kernel.offset;
+            let from = &row[kernel.offset..];
+            match kernel.kind {
+                Kind::Rows | Kind::Count => self.words[at] = self.words[at].wrapping_add(from[0]),
+                Kind::Sum => {
+                    let spills = &mut self.spills[kernel.side];
+                    let mine = state(&mut self.words, at);
+                    sum::merge(mine, from.first_chunk().expect("rows have equal widths"));
+                    if from[3] & sum::SPILLED != 0
+                        && let Some(wide) = aside.wide(kernel.side)
+                    {
+                        spills.make(group, mine).merge(wide);
+                    }
+                    if sum::is_full(mine) {
+                        spills.make(group, mine).take(mine);
+                    }
+                }
+                Kind::Min | Kind::Max => {
+                    let texts = &mut self.texts[kernel.side];
+                    let mine = state(&mut self.words, at);
+                    let key = extreme::join(from.first_chunk().expect("rows have equal widths"));
+                    let text = if extreme::is_text(key) { aside.text(kernel.side) } else { &[] };
+                    if kernel.kind == Kind::Min {
+                        offer::<false>(mine, texts, group, key, text);
+                    } else {
+                        offer::<true>(mine, texts, group, key, text);
+                    }
+                }
+                Kind::Values | Kind::Distinct => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `reference`: every option, function, operator, aggregate, sink and counter, in Markdown, from the one lists.
+
+use super::command;
+use crate::aggregate::aggregates;
+use crate::codec::json::RejectReason;
+use crate::config;
+use crate::expr::{functions, operators};
+use crate::observe::list;
+use std::fmt::Write;
+
+/// The reference in Markdown.
+pub fn reference() -> String {
+    let mut out = String::from(
+        "# Reference\n\nPrinted by `highwater reference` from the lists the program itself uses; a test compares this \
+         file with them.\n",
+    );
+    pipeline(&mut out);
+    expressions(&mut out);
+    counters(&mut out);
+    commands(&mut out);
+    out
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn row(out: &mut String, cells: &[&str]) {
+    let cells: Vec<String> = cells.iter().map(|c| cell(c)).collect();
+    let _ = writeln!(out, "| {} |", cells.join(" | "));
+}
+
+fn head(out: &mut String, names: &[&str]) {
+    row(out, names);
+    let _ = writeln!(out, "|{}", "---|".repeat(names.len()));
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
+}
+
+fn pipeline(out: &mut String) {
+    out.push_str("\n## The pipeline file\n");
+    for section in config::reference() {
+        let of = section.of.map_or(String::new(), |of| format!(" (`type = \"{of}\"`)"));
+        let name = if section.path.is_empty() { "Top level".to_owned() } else { format!("`[{}]`", section.path) };
+        let _ = writeln!(out, "\n### {name}{of}\n\n{}\n", section.doc);
+        if section.keys.is_empty() {
+            continue;
+        }
+        head(out, &["key", "type", "default", "meaning", "example"]);
+        for key in section.keys {
+            let default = match (key.required, key.default) {
+                (true, _) => "required".to_owned(),
+                (_, Some(default)) => code(default),
+                (_, None) => String::new(),
+            };
+            row(out, &[&code(key.name), &key.kind.to_string(), &default, key.doc, &code(key.example)]);
+        }
+    }
+}
+
+fn expressions(out: &mut String) {
+    out.push_str("\n## Expressions\n\n### Operators\n\n");
+    head(out, &["operator", "meaning"]);
+    for operator in operators() {
+        row(out, &[&code(operator.name), operator.doc]);
+    }
+    out.push_str("\n### Functions\n\n");
+    head(out, &["function", "meaning", "example", "gives"]);
+    for f in functions() {
+        let mut doc = f.doc.to_owned();
+        if !f.aliases.is_empty() {
+            let _ = write!(doc, " Also: {}.", f.aliases.join(", "));
+        }
+        row(out, &[&code(f.signature), &doc, &code(f.example), &code(f.result)]);
+    }
+    out.push_str("\n### Aggregates\n\n");
+    head(out, &["aggregate", "meaning", "example"]);
+    for a in aggregates() {
+        let mut doc = a.doc.to_owned();
+        if !a.aliases.is_empty() {
+            let _ = write!(doc, " Also: {}.", a.aliases.join(", "));
+        }
+        row(out, &[&code(a.signature), &doc, &code(a.example)]);
+    }
+}
+
+fn counters(out: &mut String) {
+    out.push_str("\n## Why lines are rejected\n\n");
+    head(out, &["reason", "meaning"]);
+    for reason in RejectReason::ALL {
+        row(out, &[&code(reason.code()), reason.sentence()]);
+    }
+    row(out, &[&code(crate::source::LINE_TOO_LONG), "The line is longer than `max_line`."]);
+    out.push_str("\n## Counters\n\n");
+    head(out, &["of", "counter", "unit", "meaning"]);
+    for metric in list() {
+        row(out, &[metric.scope, &code(metric.name), metric.unit, metric.doc]);
+    }
+}
+
+fn commands(out: &mut String) {
+    out.push_str("\n## Commands\n");
+    let mut command = command();
+    command.build();
+    for sub in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(out, "\n### `highwater {}`\n\n{about}\n", sub.get_name());
+        head(out, &["argument", "meaning", "default"]);
+        for arg in
+            sub.get_arguments().filter(|a| !a.is_hide_set() && !["help", "version"].contains(&a.get_id().as_str()))
+        {
+            let names = match (arg.get_short(), arg.get_long()) {
+                (Some(s), Some(l)) => format!("-{s}, --{l}"),
+                (None, Some(l)) => format!("--{l}"),
+                _ => arg.get_id().to_string().to_uppercase(),
+            };
+            let default: Vec<String> =
+                arg.get_default_values().iter().map(|v| v.to_string_lossy().into_owned()).collect();
+            let flag = !arg.get_action().takes_values();
+            let default = if flag { String::new() } else { code(&default.join(" ")) };
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            row(out, &[&code(&names), &help, &default]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `REWRITE=1` writes the file anew.
+    #[test]
+    fn the_reference_in_the_repository_is_the_one_the_program_prints() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+        let now = reference();
+        if std::env::var_os("REWRITE").is_some() {
+            std::fs::write(&path, &now).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == now, "docs/reference.md is out of date: run REWRITE=1 cargo test --lib reference");
+    }
+}

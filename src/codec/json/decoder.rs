@@ -1,0 +1,210 @@
+//! A block of lines, turned into rows and rejects: windows, lines, templates, and what is left for the careful path.
+
+use super::careful;
+use super::index::{Index, WINDOW};
+use super::projection::Projection;
+use super::reject::{Reject, RejectReason};
+use super::rows::Rows;
+use super::simd::{Job, Kernel, SimdLevel, at_level};
+use super::template::{Cache, Plan, Steps, View};
+use super::walk::walk;
+use crate::event::EventBatch;
+use std::ops::Range;
+
+/// Bytes of a window: its text, its index and the templates fit the first cache together.
+const STEP: usize = 16 * 1_024;
+
+/// Decodes blocks of lines; keeps its tables and the shapes it has seen from block to block.
+pub struct JsonDecoder {
+    level: SimdLevel,
+    index: Index,
+    cache: Cache,
+    plan: Plan,
+    rows: Rows,
+}
+
+impl std::fmt::Debug for JsonDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JsonDecoder")
+            .field("level", &self.level)
+            .field("projection", &self.rows.projection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl JsonDecoder {
+    /// A decoder at the best SIMD level of this CPU.
+    pub fn new(projection: Projection) -> Self {
+        Self::with_level(projection, SimdLevel::detect())
+    }
+
+    /// A decoder at a given level, or the best one below it that the CPU has; all give the same rows.
+    pub fn with_level(projection: Projection, level: SimdLevel) -> Self {
+        Self {
+            level: level.min(SimdLevel::detect()),
+            index: Index::new(),
+            cache: Cache::new(),
+            plan: Plan::default(),
+            rows: Rows::new(projection),
+        }
+    }
+
+    /// Decodes the complete lines in `batch.bytes[range]`: rows are appended to the batch, bad lines to `rejects`,
+    /// both in the order of the block. The last line may lack its line end. Blank lines are passed over.
+    ///
+    /// At least 64 bytes are appended to `batch.bytes`; leave room for them.
+    ///
+    /// # Panics
+    /// Where the batch has fewer columns than the projection has slots, or `range` is not in `batch.bytes`.
+    pub fn decode(&mut self, batch: &mut EventBatch, range: Range<usize>, rejects: &mut Vec<Reject>) {
+        assert!(batch.columns.len() >= self.rows.projection.slots, "a batch has a column for each slot");
+        assert!(range.start <= range.end && range.end <= batch.bytes.len(), "the block is in the arena");
+        let mut bytes = std::mem::take(&mut batch.bytes);
+        let mut range = range;
+        // Cells and rejects count bytes in 32 bits.
+        let most = u32::MAX as usize - 256;
+        let cut = range.end > most;
+        if cut {
+            range.end = memchr::memrchr(b'\n', &bytes[range.start.min(most)..most]).map_or(range.start, |n| n + 1);
+        }
+        bytes.resize(bytes.len() + 64, 0);
+        self.rows.begin(batch, bytes.len());
+        let start = range.start;
+        at_level(self.level, Block { decoder: self, batch, bytes: &bytes, range: range.clone(), rejects });
+        if cut {
+            let at = (range.end - start) as u32;
+            rejects.push(Reject { offset: at, len: 0, reason: RejectReason::TooLong, column: 0 });
+        }
+        self.rows.end(batch, &mut bytes);
+        batch.bytes = bytes;
+    }
+}
+
+/// One call of [`JsonDecoder::decode`].
+struct Block<'a> {
+    decoder: &'a mut JsonDecoder,
+    batch: &'a mut EventBatch,
+    bytes: &'a [u8],
+    range: Range<usize>,
+    rejects: &'a mut Vec<Reject>,
+}
+
+impl Job for Block<'_> {
+    #[inline(always)]
+    fn run<K: Kernel>(mut self, kernel: K) {
+        let (mut at, mut step) = (self.range.start, STEP);
+        while at < self.range.end {
+            let end = self.range.end.min(at + step);
+            self.decoder.index.fill(kernel, self.bytes, at, end, end == self.range.end);
+            let lines = self.decoder.index.line_count;
+            let used = if lines == 0 { 0 } else { usize::from(self.decoder.index.lines[lines - 1].at) + 1 };
+            if lines != 0 {
+                self.window(kernel, at, used);
+                at += used;
+                // Lines of about a window's length would be indexed twice.
+                step = if used * 4 < step * 3 { WINDOW } else { STEP };
+            } else if step < WINDOW {
+                step = WINDOW;
+            } else {
+                let rest = &self.bytes[at..self.range.end];
+                let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                self.careful(at, at + len);
+                at += len + 1;
+            }
+        }
+    }
+}
+
+impl Block<'_> {
+    /// Decodes the lines of the indexed window, which fill its first `used` bytes.
+    #[inline(always)]
+    fn window<K: Kernel>(&mut self, kernel: K, window: usize, used: usize) {
+        let text = &self.bytes[window..self.bytes.len().min(window + used)];
+        let broken = self.decoder.index.foreign && simdutf8::basic::from_utf8(text).is_err();
+        let (mut soft, mut hard) = (0, 0);
+        let (mut first, mut start) = (0, 0);
+        for line in 0..self.decoder.index.line_count {
+            let decoder = &mut *self.decoder;
+            let index = &decoder.index;
+            let end = index.lines[line];
+            let (ordinal, at) = (usize::from(end.ordinal), usize::from(end.at));
+            let count = ordinal - first;
+            if count != 0 {
+                let escapes = meets(&index.soft, &mut soft, start, at);
+                let doubt = meets(&index.hard, &mut hard, start, at)
+                    || (broken && simdutf8::basic::from_utf8(&text[start..at]).is_err());
+                let view = View::new(index, self.bytes, window, first, count);
+                let steps = if doubt {
+                    None
+                } else {
+                    match decoder.cache.find(kernel, &view) {
+                        Some(steps) => Some(steps),
+                        None => learn(&mut decoder.cache, &mut decoder.plan, &decoder.rows.projection, &view, escapes),
+                    }
+                };
+                let place = (window + start - self.range.start) as u32;
+                let done = steps
+                    .is_some_and(|steps| decoder.rows.apply(kernel, &view, steps, place, escapes.then_some(start..at)));
+                if decoder.rows.is_full() {
+                    decoder.rows.flush(self.batch);
+                }
+                if !done {
+                    self.careful(window + start, window + at);
+                }
+            }
+            (first, start) = (ordinal, at + 1);
+        }
+    }
+
+    /// Decodes or rejects the line `bytes[start..end]` with the help of `serde_json`.
+    #[cold]
+    #[inline(never)]
+    fn careful(&mut self, start: usize, end: usize) {
+        let mut line = &self.bytes[start..end];
+        if let Some(shorter) = line.strip_suffix(b"\r") {
+            line = shorter;
+        }
+        if line.iter().all(u8::is_ascii_whitespace) && !line.contains(&0x0c) {
+            return;
+        }
+        let offset = (start - self.range.start) as u32;
+        let rows = &mut self.decoder.rows;
+        match careful::read(line, &rows.projection) {
+            Err((reason, column)) => {
+                self.rejects.push(Reject { offset, len: line.len() as u32, reason, column: column as u32 });
+            }
+            Ok((time, found)) => {
+                rows.commit(line, start, time, &found, offset);
+                if rows.is_full() {
+                    rows.flush(self.batch);
+                }
+            }
+        }
+    }
+}
+
+/// True where a range of `list` meets `start..=end`; `next` is the first that may, and moves along.
+#[inline(always)]
+fn meets(list: &[(u16, u16)], next: &mut usize, start: usize, end: usize) -> bool {
+    while let Some((from, to)) = list.get(*next) {
+        if usize::from(*to) >= start {
+            return usize::from(*from) <= end;
+        }
+        *next += 1;
+    }
+    false
+}
+
+/// Walks a line of a shape that is not known; makes its template where it comes again.
+#[inline(never)]
+fn learn<'a>(
+    cache: &mut Cache,
+    plan: &'a mut Plan,
+    projection: &Projection,
+    view: &View<'_>,
+    escapes: bool,
+) -> Option<&'a Steps> {
+    walk(view, projection, escapes, plan)?;
+    cache.note(view, plan);
+    Some(&plan.steps)
+}

@@ -1,0 +1,590 @@
+//! 64 bytes, turned into bit masks and compressed positions, at the best SIMD level of the CPU.
+//!
+//! The only room of the crate with `unsafe`: calls of functions that need CPU features which were found at run time,
+//! and unaligned loads and stores of whole vectors from and to slices of the right length.
+//!
+//! A [`Kernel`] is a token: whoever has one runs on a CPU that has its features. Tokens are made in [`at_level`] only.
+#![allow(unsafe_code)]
+
+use super::index::{CLASSES, Masks, class};
+use super::number::Short;
+use super::template::{GROUP, LONGEST};
+
+/// How wide the decoder works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SimdLevel {
+    /// Any CPU.
+    Portable,
+    /// x86-64 with AVX2, BMI and PCLMULQDQ.
+    Avx2,
+    /// x86-64 with AVX-512 VBMI2 besides.
+    Avx512,
+}
+
+impl SimdLevel {
+    /// The best level of this CPU.
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            macro_rules! have {
+                ($($feature:tt)*) => { $(is_x86_feature_detected!($feature))&&* };
+            }
+            if have!("avx2" "bmi1" "bmi2" "lzcnt" "popcnt" "pclmulqdq" "sse4.1" "ssse3") {
+                if have!("avx512f" "avx512bw" "avx512vl" "avx512dq" "avx512vbmi" "avx512vbmi2") {
+                    return Self::Avx512;
+                }
+                return Self::Avx2;
+            }
+        }
+        Self::Portable
+    }
+}
+
+/// The operations that differ from level to level.
+pub(super) trait Kernel: Copy {
+    /// The classes of 64 bytes, kept for [`Kernel::emit`].
+    type Classes: Copy;
+    /// Collects bytes above 127.
+    type Foreign: Copy;
+
+    fn nothing(self) -> Self::Foreign;
+    fn any(self, foreign: Self::Foreign) -> bool;
+    fn classify(self, chunk: &[u8; 64], foreign: &mut Self::Foreign) -> (Masks, Self::Classes);
+    /// Bit i of the result: the parity of bits 0 to i.
+    fn prefix_xor(self, bits: u64) -> u64;
+    /// Writes the positions (`base` + bit) and classes of the set bits to the front of `out`; both slices have 64
+    /// entries, and what lies behind the last one is overwritten.
+    fn emit(self, bits: u64, base: u16, classes: Self::Classes, chunk: &[u8; 64], out: (&mut [u16], &mut [u8]));
+    /// See [`Short::read`].
+    fn short(self, text: &[u8; 16]) -> Short;
+    /// True where the first `n` classes are those wanted; `got` has `n` rounded up to 64.
+    fn same(self, got: &[u8], want: &[[u8; 64]], n: usize) -> bool;
+    /// True where the line has each of the keys: part i is at `positions[ordinals[i]]` + 1 of `text`.
+    fn has_keys(self, positions: &[u16; LONGEST], text: &[u8], ordinals: &[u16], keys: &[KeyPart]) -> bool;
+    /// Bit i: a line with these words may match template i.
+    fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32;
+}
+
+/// Words in which templates differ: template i has `words[i]` where `masks[i]` is set, and `classes[i]`.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+pub(super) struct Probe {
+    pub(super) words: [u64; GROUP],
+    pub(super) masks: [u64; GROUP],
+    pub(super) classes: [u64; GROUP],
+}
+
+/// The 16 bytes at `at`.
+#[inline(always)]
+fn part_of(text: &[u8], at: usize) -> Option<&[u8; 16]> {
+    text.get(at..at + 16).and_then(|b| b.try_into().ok())
+}
+
+/// Up to 16 bytes of a key of a template, its closing quote among them.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub(super) struct KeyPart {
+    pub(super) want: [u8; 16],
+    /// 255 for each byte that counts.
+    pub(super) mask: [u8; 16],
+}
+
+/// Something to do at a level.
+pub(super) trait Job {
+    /// `#[inline(always)]` in every implementation, so that its code is compiled for the level's features.
+    fn run<K: Kernel>(self, kernel: K);
+}
+
+/// Does the job at `level`, or the best one there is.
+pub(super) fn at_level<J: Job>(level: SimdLevel, job: J) {
+    #[cfg(target_arch = "x86_64")]
+    match level.min(SimdLevel::detect()) {
+        // SAFETY: the features were found just now.
+        SimdLevel::Avx512 => return unsafe { x86::run_avx512(job) },
+        // SAFETY: the features were found just now.
+        SimdLevel::Avx2 => return unsafe { x86::run_avx2(job) },
+        SimdLevel::Portable => {}
+    }
+    job.run(Portable);
+}
+
+/// Plain Rust.
+#[derive(Clone, Copy)]
+struct Portable;
+
+impl Kernel for Portable {
+    type Classes = ();
+    type Foreign = u64;
+
+    #[inline(always)]
+    fn nothing(self) -> u64 {
+        0
+    }
+
+    #[inline(always)]
+    fn any(self, foreign: u64) -> bool {
+        foreign & 0x8080_8080_8080_8080 != 0
+    }
+
+    #[inline(always)]
+    fn classify(self, chunk: &[u8; 64], foreign: &mut u64) -> (Masks, ()) {
+        let mut m = Masks { operator: 0, space: 0, quote: 0, backslash: 0, control: 0, newline: 0 };
+        for (i, word) in chunk.as_chunks::<8>().0.iter().enumerate() {
+            let text = u64::from_le_bytes(*word);
+            *foreign |= text;
+            let classes = u64::from_le_bytes(word.map(|b| CLASSES[b as usize]));
+            // The bit of each byte, gathered into the low 8 bits.
+            let gather = |bit: u32| {
+                ((classes >> bit & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i)
+            };
+            m.operator |= gather(7);
+            m.space |= gather(6);
+            m.quote |= gather(3);
+            m.backslash |= gather(4);
+            m.newline |= gather(5);
+            let high = text & 0xe0e0_e0e0_e0e0_e0e0;
+            let some = high | high << 1 | high << 2;
+            m.control |= ((!some >> 7 & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+        }
+        (m, ())
+    }
+
+    #[inline(always)]
+    fn prefix_xor(self, bits: u64) -> u64 {
+        let mut x = bits;
+        for shift in [1, 2, 4, 8, 16, 32] {
+            x ^= x << shift;
+        }
+        x
+    }
+
+    #[inline(always)]
+    fn emit(self, bits: u64, base: u16, (): (), chunk: &[u8; 64], (positions, classes): (&mut [u16], &mut [u8])) {
+        bit_by_bit(bits, base, chunk, positions, classes);
+    }
+
+    #[inline(always)]
+    fn short(self, text: &[u8; 16]) -> Short {
+        Short::read(text)
+    }
+
+    #[inline(always)]
+    fn same(self, got: &[u8], want: &[[u8; 64]], n: usize) -> bool {
+        got[..n] == want.as_flattened()[..n]
+    }
+
+    #[inline(always)]
+    fn has_keys(self, positions: &[u16; LONGEST], text: &[u8], ordinals: &[u16], keys: &[KeyPart]) -> bool {
+        let mut sum = 0;
+        for (&ordinal, key) in ordinals.iter().zip(keys) {
+            let Some(got) = part_of(text, usize::from(positions[usize::from(ordinal) % LONGEST]) + 1) else {
+                return false;
+            };
+            let [got, want, mask] = [got, &key.want, &key.mask].map(|b| u128::from_le_bytes(*b));
+            sum |= (got ^ want) & mask;
+        }
+        sum == 0
+    }
+
+    #[inline(always)]
+    fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32 {
+        let mut found = 0;
+        for i in 0..GROUP {
+            let differ = ((word ^ probe.words[i]) & probe.masks[i]) | (class ^ probe.classes[i]);
+            found |= u32::from(differ == 0) << i;
+        }
+        found
+    }
+}
+
+/// Eight at a time, whether or not there are as many: a branch for each would cost more.
+#[inline(always)]
+fn bit_by_bit(bits: u64, base: u16, chunk: &[u8; 64], positions: &mut [u16], classes: &mut [u8]) {
+    let mut rest = bits;
+    for (positions, classes) in positions.as_chunks_mut::<8>().0.iter_mut().zip(classes.as_chunks_mut::<8>().0) {
+        if rest == 0 {
+            break;
+        }
+        for (position, class) in positions.iter_mut().zip(classes) {
+            let at = rest.trailing_zeros() & 63;
+            *position = base + at as u16;
+            *class = CLASSES[usize::from(chunk[at as usize])];
+            rest &= rest.wrapping_sub(1);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::*;
+    use std::arch::x86_64::*;
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq,sse4.1,ssse3")]
+    pub(super) fn run_avx2<J: Job>(job: J) {
+        job.run(Avx2(()));
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq,sse4.1,ssse3")]
+    pub(super) fn run_avx512<J: Job>(job: J) {
+        job.run(Avx512(()));
+    }
+
+    #[derive(Clone, Copy)]
+    struct Avx2(());
+
+    #[derive(Clone, Copy)]
+    struct Avx512(());
+
+    impl Kernel for Avx2 {
+        type Classes = ();
+        type Foreign = __m256i;
+
+        #[inline(always)]
+        fn nothing(self) -> __m256i {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_setzero_si256() }
+        }
+
+        #[inline(always)]
+        fn any(self, foreign: __m256i) -> bool {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_movemask_epi8(foreign) != 0 }
+        }
+
+        #[inline(always)]
+        fn classify(self, chunk: &[u8; 64], foreign: &mut __m256i) -> (Masks, ()) {
+            // SAFETY: the token says that the CPU has AVX2.
+            (unsafe { classify_avx2(chunk, foreign) }, ())
+        }
+
+        #[inline(always)]
+        fn prefix_xor(self, bits: u64) -> u64 {
+            // SAFETY: the token says that the CPU has PCLMULQDQ.
+            unsafe { prefix_xor_clmul(bits) }
+        }
+
+        #[inline(always)]
+        fn emit(self, bits: u64, base: u16, (): (), chunk: &[u8; 64], (positions, classes): (&mut [u16], &mut [u8])) {
+            bit_by_bit(bits, base, chunk, positions, classes);
+        }
+
+        #[inline(always)]
+        fn short(self, text: &[u8; 16]) -> Short {
+            // SAFETY: the token says that the CPU has SSE4.1.
+            unsafe { short_sse(text) }
+        }
+
+        #[inline(always)]
+        fn same(self, got: &[u8], want: &[[u8; 64]], n: usize) -> bool {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { same_avx2(got, want, n) }
+        }
+
+        #[inline(always)]
+        fn has_keys(self, positions: &[u16; LONGEST], text: &[u8], ordinals: &[u16], keys: &[KeyPart]) -> bool {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { has_keys_avx2(positions, text, ordinals, keys) }
+        }
+
+        #[inline(always)]
+        fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32 {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { candidates_avx2(probe, word, class) }
+        }
+    }
+
+    impl Kernel for Avx512 {
+        type Classes = __m512i;
+        type Foreign = __m512i;
+
+        #[inline(always)]
+        fn nothing(self) -> __m512i {
+            // SAFETY: the token says that the CPU has AVX-512F.
+            unsafe { _mm512_setzero_si512() }
+        }
+
+        #[inline(always)]
+        fn any(self, foreign: __m512i) -> bool {
+            // SAFETY: the token says that the CPU has AVX-512BW.
+            unsafe { _mm512_movepi8_mask(foreign) != 0 }
+        }
+
+        #[inline(always)]
+        fn classify(self, chunk: &[u8; 64], foreign: &mut __m512i) -> (Masks, __m512i) {
+            // SAFETY: the token says that the CPU has AVX-512 BW and VBMI.
+            unsafe { classify_avx512(chunk, foreign) }
+        }
+
+        #[inline(always)]
+        fn prefix_xor(self, bits: u64) -> u64 {
+            // SAFETY: the token says that the CPU has PCLMULQDQ.
+            unsafe { prefix_xor_clmul(bits) }
+        }
+
+        #[inline(always)]
+        fn emit(self, bits: u64, base: u16, classes: __m512i, _: &[u8; 64], out: (&mut [u16], &mut [u8])) {
+            // SAFETY: the token says that the CPU has AVX-512 VBMI2.
+            unsafe { emit_avx512(bits, base, classes, out.0, out.1) }
+        }
+
+        #[inline(always)]
+        fn short(self, text: &[u8; 16]) -> Short {
+            // SAFETY: the token says that the CPU has SSE4.1.
+            unsafe { short_sse(text) }
+        }
+
+        #[inline(always)]
+        fn same(self, got: &[u8], want: &[[u8; 64]], n: usize) -> bool {
+            // SAFETY: the token says that the CPU has AVX-512BW.
+            unsafe { same_avx512(got, want, n) }
+        }
+
+        #[inline(always)]
+        fn has_keys(self, positions: &[u16; LONGEST], text: &[u8], ordinals: &[u16], keys: &[KeyPart]) -> bool {
+            // SAFETY: the token says that the CPU has AVX-512F.
+            unsafe { has_keys_avx512(positions, text, ordinals, keys) }
+        }
+
+        #[inline(always)]
+        fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32 {
+            // SAFETY: the token says that the CPU has AVX-512F.
+            unsafe { candidates_avx512(probe, word, class) }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "pclmulqdq,sse2")]
+    fn prefix_xor_clmul(bits: u64) -> u64 {
+        // A product without carries by all ones sums, at each bit, all bits below it.
+        _mm_cvtsi128_si64(_mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits as i64), _mm_set1_epi8(-1))) as u64
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn classify_avx2(chunk: &[u8; 64], foreign: &mut __m256i) -> Masks {
+        let [low, high] = [0, 32].map(|at| half_avx2(chunk[at..at + 32].try_into().expect("32 bytes"), foreign));
+        let join = |f: fn(&Half) -> u32| u64::from(f(&low)) | u64::from(f(&high)) << 32;
+        Masks {
+            operator: join(|h| h.operator),
+            space: join(|h| h.space),
+            quote: join(|h| h.quote),
+            backslash: join(|h| h.backslash),
+            control: join(|h| h.control),
+            newline: join(|h| h.newline),
+        }
+    }
+
+    struct Half {
+        operator: u32,
+        space: u32,
+        quote: u32,
+        backslash: u32,
+        control: u32,
+        newline: u32,
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn half_avx2(bytes: &[u8; 32], foreign: &mut __m256i) -> Half {
+        // SAFETY: `bytes` has 32 bytes; the load has no alignment to keep.
+        let v = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+        *foreign = _mm256_or_si256(*foreign, v);
+        // Tables by the low four bits: white space is what a byte finds in the table under itself; operators the
+        // same, with the bit set that brackets and braces differ in. -1 is found by no byte, as bytes above 127 read 0.
+        const N: i8 = -1;
+        let spaces =
+            _mm_setr_epi8(b' ' as i8, N, N, N, N, N, N, N, N, b'\t' as i8, b'\n' as i8, N, N, b'\r' as i8, N, N);
+        let signs = _mm_setr_epi8(N, N, N, N, N, N, N, N, N, N, b':' as i8, b'{' as i8, b',' as i8, b'}' as i8, N, N);
+        let bits = |v: __m256i| _mm256_movemask_epi8(v) as u32;
+        let is = |b: u8| bits(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(b as i8)));
+        let control = bits(_mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1f)), v));
+        let space = bits(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(spaces), v), v));
+        let folded = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
+        let sign = bits(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(signs), v), folded));
+        Half {
+            // Folding also makes signs of two control characters.
+            operator: sign & !control,
+            space,
+            quote: is(b'"'),
+            backslash: is(b'\\'),
+            control,
+            newline: is(b'\n'),
+        }
+    }
+
+    /// The class table for bytes below 128, as two vectors.
+    static TABLE: [[u8; 64]; 2] = {
+        let mut table = [[0; 64]; 2];
+        let mut i = 0;
+        while i < 128 {
+            table[i / 64][i % 64] = CLASSES[i];
+            i += 1;
+        }
+        table
+    };
+
+    static IDENTITY: [u8; 64] = {
+        let mut table = [0; 64];
+        let mut i = 0;
+        while i < 64 {
+            table[i] = i as u8;
+            i += 1;
+        }
+        table
+    };
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn load512(bytes: &[u8; 64]) -> __m512i {
+        // SAFETY: `bytes` has 64 bytes; the load has no alignment to keep.
+        unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    fn classify_avx512(chunk: &[u8; 64], foreign: &mut __m512i) -> (Masks, __m512i) {
+        let v = load512(chunk);
+        *foreign = _mm512_or_si512(*foreign, v);
+        // Bytes above 127 have class 0.
+        let ascii = !_mm512_movepi8_mask(v);
+        let classes = _mm512_maskz_permutex2var_epi8(ascii, load512(&TABLE[0]), v, load512(&TABLE[1]));
+        let has = |bit: u8| _mm512_test_epi8_mask(classes, _mm512_set1_epi8(bit as i8));
+        let masks = Masks {
+            operator: _mm512_movepi8_mask(classes),
+            space: has(class::SPACE),
+            quote: _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b'"' as i8)),
+            backslash: _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b'\\' as i8)),
+            control: _mm512_cmplt_epu8_mask(v, _mm512_set1_epi8(0x20)),
+            newline: _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b'\n' as i8)),
+        };
+        (masks, classes)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+    fn emit_avx512(bits: u64, base: u16, classes: __m512i, positions: &mut [u16], kinds: &mut [u8]) {
+        let (positions, kinds): (&mut [u16; 64], &mut [u8; 64]) =
+            (positions.try_into().expect("64 entries"), kinds.try_into().expect("64 entries"));
+        let kind = _mm512_maskz_compress_epi8(bits, classes);
+        let place = _mm512_maskz_compress_epi8(bits, load512(&IDENTITY));
+        let base = _mm512_set1_epi16(base as i16);
+        let low = _mm512_add_epi16(base, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(place)));
+        // SAFETY: `kinds` has 64 bytes and `positions` 128; the stores have no alignment to keep.
+        unsafe {
+            _mm512_storeu_si512(kinds.as_mut_ptr().cast(), kind);
+            _mm512_storeu_si512(positions.as_mut_ptr().cast(), low);
+        }
+        if bits.count_ones() > 32 {
+            let high = _mm512_add_epi16(base, _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64::<1>(place)));
+            // SAFETY: `positions` has 64 entries; these are its upper 32.
+            unsafe { _mm512_storeu_si512(positions[32..].as_mut_ptr().cast(), high) };
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn same_avx512(got: &[u8], want: &[[u8; 64]], n: usize) -> bool {
+        let mut rest = n;
+        let mut differ = 0;
+        for (got, want) in got.as_chunks::<64>().0.iter().zip(want) {
+            let counts = if rest >= 64 { !0 } else { (1u64 << rest) - 1 };
+            differ |= _mm512_mask_cmpneq_epi8_mask(counts, load512(got), load512(want));
+            rest = rest.saturating_sub(64);
+        }
+        differ == 0
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn same_avx2(got: &[u8], want: &[[u8; 64]], n: usize) -> bool {
+        let mut rest = n;
+        let mut differ = 0;
+        for (got, want) in got.as_chunks::<32>().0.iter().zip(want.as_flattened().as_chunks::<32>().0) {
+            let counts = if rest >= 32 { !0 } else { (1u32 << rest) - 1 };
+            // SAFETY: both have 32 bytes; the loads have no alignment to keep.
+            let (got, want) =
+                unsafe { (_mm256_loadu_si256(got.as_ptr().cast()), _mm256_loadu_si256(want.as_ptr().cast())) };
+            differ |= !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(got, want)) as u32) & counts;
+            rest = rest.saturating_sub(32);
+        }
+        differ == 0
+    }
+
+    // Functions of their own, so that their loops have all registers.
+    macro_rules! has_keys {
+        ($name:ident, $features:literal) => {
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            fn $name(positions: &[u16; LONGEST], text: &[u8], ordinals: &[u16], keys: &[KeyPart]) -> bool {
+                let mut sum = _mm_setzero_si128();
+                for (&ordinal, key) in ordinals.iter().zip(keys) {
+                    let at = usize::from(positions[usize::from(ordinal) % LONGEST]) + 1;
+                    let Some(got) = part_of(text, at) else { return false };
+                    // SAFETY: each has 16 bytes; the loads have no alignment to keep.
+                    let [got, want, mask] =
+                        unsafe { [got, &key.want, &key.mask].map(|b| _mm_loadu_si128(b.as_ptr().cast())) };
+                    sum = _mm_or_si128(sum, _mm_and_si128(_mm_xor_si128(got, want), mask));
+                }
+                _mm_testz_si128(sum, sum) != 0
+            }
+        };
+    }
+    has_keys!(has_keys_avx2, "avx2,bmi1,bmi2");
+    has_keys!(has_keys_avx512, "avx2,bmi1,bmi2,avx512f,avx512vl");
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn candidates_avx512(probe: &Probe, word: u64, class: u64) -> u32 {
+        // SAFETY: each has 64 bytes; the loads have no alignment to keep.
+        let [words, masks, classes] =
+            unsafe { [&probe.words, &probe.masks, &probe.classes].map(|w| _mm512_loadu_si512(w.as_ptr().cast())) };
+        let word = _mm512_and_si512(_mm512_xor_si512(_mm512_set1_epi64(word as i64), words), masks);
+        let class = _mm512_xor_si512(_mm512_set1_epi64(class as i64), classes);
+        let differ = _mm512_or_si512(word, class);
+        u32::from(_mm512_testn_epi64_mask(differ, differ))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn candidates_avx2(probe: &Probe, word: u64, class: u64) -> u32 {
+        let mut found = 0;
+        for half in [0, 4] {
+            // SAFETY: four words of 8 from `half` on; the loads have no alignment to keep.
+            let [words, masks, classes] = unsafe {
+                [&probe.words, &probe.masks, &probe.classes]
+                    .map(|w| _mm256_loadu_si256(w[half..half + 4].as_ptr().cast()))
+            };
+            let word = _mm256_and_si256(_mm256_xor_si256(_mm256_set1_epi64x(word as i64), words), masks);
+            let class = _mm256_xor_si256(_mm256_set1_epi64x(class as i64), classes);
+            let same = _mm256_cmpeq_epi64(_mm256_or_si256(word, class), _mm256_setzero_si256());
+            found |= (_mm256_movemask_pd(_mm256_castsi256_pd(same)) as u32) << half;
+        }
+        found
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse4.1,ssse3")]
+    fn short_sse(text: &[u8; 16]) -> Short {
+        // SAFETY: `text` has 16 bytes; the load has no alignment to keep.
+        let v = unsafe { _mm_loadu_si128(text.as_ptr().cast()) };
+        let digits = _mm_sub_epi8(v, _mm_set1_epi8(b'0' as i8));
+        let digit = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits)) as u32;
+        let dots = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(b'.' as i8))) as u32;
+        let others = !digit;
+        let whole = others.trailing_zeros();
+        let point = dots >> whole & 1;
+        let len = (others & !(point << whole)).trailing_zeros();
+        // Moves the last digit to the last lane, and those before the point one further, over the point.
+        let lanes = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let from = _mm_add_epi8(lanes, _mm_set1_epi8(len as i8 - 16));
+        let before = _mm_and_si128(_mm_cmpgt_epi8(_mm_set1_epi8(whole as i8 + 1), from), _mm_set1_epi8(-(point as i8)));
+        let packed = _mm_shuffle_epi8(digits, _mm_add_epi8(from, before));
+        let twos = _mm_maddubs_epi16(packed, _mm_set1_epi16(0x010a));
+        let fours = _mm_madd_epi16(twos, _mm_set1_epi32(0x0001_0064));
+        let eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32(0x0001_2710));
+        let both = _mm_cvtsi128_si64(eights) as u64;
+        let mantissa = (both & 0xffff_ffff) * 100_000_000 + (both >> 32);
+        Short { mantissa, fraction: len - whole - point, point: point != 0, whole, len }
+    }
+}

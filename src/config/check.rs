@@ -1,0 +1,259 @@
+//! The parts of a file against each other: names, inputs, circles, outputs.
+//!
+//! Works on the tables of the file (what exists, under which name) and on the parts that could be read, so that one
+//! mistake is reported once and hides no other.
+
+use super::reader::{Context, is_name};
+use super::settings::{Config, Located, SinkKind, SourceKind};
+use super::tree::{Data, Node, Place, one_line};
+use crate::error::{Problem, Severity, nearest};
+
+/// What a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Source,
+    Stream,
+    Window,
+    Sink,
+}
+
+impl Role {
+    fn noun(self) -> &'static str {
+        match self {
+            Role::Source => "a source",
+            Role::Stream => "a stream",
+            Role::Window => "a window",
+            Role::Sink => "a sink",
+        }
+    }
+}
+
+/// A part as the file names it, whether it could be read or not.
+pub(super) struct Part<'a> {
+    pub name: &'a str,
+    pub role: Role,
+    pub place: &'a Place,
+    node: &'a Node,
+}
+
+/// The tables of one section as parts.
+pub(super) fn parts<'a>(role: Role, entries: &'a [(String, Node)]) -> impl Iterator<Item = Part<'a>> {
+    entries.iter().map(move |(name, node)| Part { name, role, place: &node.place, node })
+}
+
+/// Reports everything that is wrong between parts.
+pub(super) fn check(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
+    names(parts, ctx);
+    let before = ctx.problems.len();
+    inputs(config, parts, ctx);
+    circles(config, ctx);
+    // A wrong input is likely the reason why a part seems unused.
+    if ctx.problems.len() == before {
+        unused(config, parts, ctx);
+    }
+    one_stdin(config, parts, ctx);
+    outputs(config, parts, ctx);
+    for source in &config.sources {
+        if source.max_line > config.run.max_inflight {
+            let message = format!("max_line is more than max_inflight of [run], which is {}", config.run.max_inflight);
+            let help = "raise max_inflight or lower max_line".to_owned();
+            let place = place(parts, Role::Source, &source.name, "max_line");
+            ctx.problems.push(place.problem("source.max_line", message, Some(help)));
+        }
+    }
+}
+
+/// The place of a key of a part, or of the part where the key is not written.
+fn place(parts: &[Part<'_>], role: Role, name: &str, key: &str) -> Place {
+    let none = || Place { line: 0, path: String::new(), written: String::new(), set: None };
+    let Some(part) = parts.iter().find(|part| part.role == role && part.name == name) else { return none() };
+    let written = match &part.node.data {
+        Data::Table(entries) => entries.iter().find(|(one, _)| one == key).map(|(_, node)| &node.place),
+        _ => None,
+    };
+    written.unwrap_or(part.place).clone()
+}
+
+fn names(parts: &[Part<'_>], ctx: &mut Context) {
+    let mut by_line: Vec<&Part<'_>> = parts.iter().collect();
+    by_line.sort_by_key(|part| part.place.line);
+    for (i, part) in by_line.iter().enumerate() {
+        if !is_name(part.name, true) {
+            let message = format!("'{}' is not a name for a part", one_line(part.name));
+            let help = "use letters, digits, _ and -, beginning with a letter".to_owned();
+            ctx.problems.push(part.place.problem("config.name", message, Some(help)));
+        }
+        if let Some(first) = by_line[..i].iter().find(|other| other.name == part.name) {
+            let message = format!("two parts are named '{}'", part.name);
+            let help = format!("rename one; {} has the name in line {}", first.role.noun(), first.place.line);
+            ctx.problems.push(part.place.problem("config.name", message, Some(help)));
+        }
+    }
+}
+
+fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
+    let streams = config.streams.iter().map(|stream| (Role::Stream, &stream.from));
+    let windows = config.windows.iter().map(|window| (Role::Window, &window.from));
+    let sinks = config.sinks.iter().flat_map(|sink| sink.from.iter().map(|from| (Role::Sink, from)));
+    for (role, from) in streams.chain(windows).chain(sinks) {
+        let fits = |part: &&Part<'_>| match role {
+            Role::Sink => part.role == Role::Window,
+            _ => matches!(part.role, Role::Source | Role::Stream),
+        };
+        // Two parts of one name are reported elsewhere; here one that fits is enough.
+        let mut named = parts.iter().filter(|part| part.name == from.value);
+        let problem = match named.clone().find(fits).or_else(|| named.next()) {
+            Some(part) if fits(&part) => continue,
+            Some(part) => misfit(role, part.role, from),
+            None => {
+                let mut known: Vec<&str> = parts.iter().filter(fits).map(|part| part.name).collect();
+                known.dedup();
+                let help = match nearest(&from.value, known.iter().copied()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None if known.is_empty() && role == Role::Sink => "the file has no windows".to_owned(),
+                    None if known.is_empty() => "the file has no sources".to_owned(),
+                    None => format!("{} can read {}", role.noun(), known.join(", ")),
+                };
+                from.problem("config.from", format!("nothing is named '{}'", as_written(from)), Some(help))
+            }
+        };
+        ctx.problems.push(problem);
+    }
+}
+
+/// The name as a problem may show it: as written where it uses the environment.
+fn as_written(from: &Located<String>) -> String {
+    match from.text.split_once("${") {
+        Some((_, rest)) => one_line(&format!("${{{}", rest.trim_end_matches(['"', '\'']))),
+        None => one_line(&from.value),
+    }
+}
+
+fn misfit(reader: Role, read: Role, from: &Located<String>) -> Problem {
+    let planned = match (reader, read) {
+        (Role::Window, Role::Window) => Some("a window over a window"),
+        (Role::Stream, Role::Window) => Some("a stream of a window's rows"),
+        (Role::Sink, Role::Source | Role::Stream) => Some("a sink of events"),
+        _ => None,
+    };
+    let help = match reader {
+        Role::Sink => "name a window",
+        _ => "name a source or a stream",
+    };
+    match planned {
+        Some(what) => {
+            from.problem("config.planned", format!("{what} is planned but not in this version"), Some(help.to_owned()))
+        }
+        None => {
+            from.problem("config.from", format!("{} cannot read {}", reader.noun(), read.noun()), Some(help.to_owned()))
+        }
+    }
+}
+
+/// Reports each circle of streams once, at its first stream in the file.
+fn circles(config: &Config, ctx: &mut Context) {
+    let streams = &config.streams;
+    let next = |i: usize| {
+        let from = &streams[i].from.value;
+        // Two parts of one name are reported elsewhere; a source ends the way.
+        let ends = config.sources.iter().any(|source| source.name == *from);
+        if ends { None } else { streams.iter().position(|stream| stream.name == *from) }
+    };
+    let mut seen = vec![false; streams.len()];
+    for start in 0..streams.len() {
+        let mut walk: Vec<usize> = Vec::new();
+        let mut at = Some(start);
+        while let Some(i) = at {
+            if let Some(first) = walk.iter().position(|step| *step == i) {
+                let mut circle = walk[first..].to_vec();
+                let least = circle.iter().enumerate().min_by_key(|(_, i)| **i).map_or(0, |(at, _)| at);
+                circle.rotate_left(least);
+                let names: Vec<&str> = circle.iter().map(|i| streams[*i].name.as_str()).collect();
+                let message = format!("streams read each other in a circle: {} -> {}", names.join(" -> "), names[0]);
+                let help = "let one of them read a source".to_owned();
+                ctx.problems.push(streams[circle[0]].from.problem("config.cycle", message, Some(help)));
+            } else if !seen[i] {
+                walk.push(i);
+                seen[i] = true;
+                at = next(i);
+                continue;
+            }
+            break;
+        }
+    }
+}
+
+fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
+    let read = |name: &str| {
+        config.streams.iter().any(|stream| stream.from.value == name)
+            || config.windows.iter().any(|window| window.from.value == name)
+            || config.sinks.iter().any(|sink| sink.from.iter().any(|from| from.value == name))
+    };
+    // Where a reader could not be read itself, what it reads is not known.
+    let broken = |role: Role, count: usize| parts.iter().filter(|part| part.role == role).count() != count;
+    let inner = broken(Role::Stream, config.streams.len()) || broken(Role::Window, config.windows.len());
+    let outer = broken(Role::Sink, config.sinks.iter().filter(|sink| !sink.implied).count());
+    for part in parts {
+        let (silent, message, help) = match part.role {
+            Role::Source | Role::Stream => (
+                inner,
+                format!("nothing reads {} '{}'", &part.role.noun()[2..], part.name),
+                "remove it, or name it in a from",
+            ),
+            Role::Window => (outer, format!("no sink takes window '{}'", part.name), "add it to the from of a sink"),
+            Role::Sink => continue,
+        };
+        if !silent && !read(part.name) {
+            let problem = part.place.problem("config.unused", message, Some(help.to_owned()));
+            ctx.problems.push(Problem { severity: Severity::Warning, ..problem });
+        }
+    }
+}
+
+fn one_stdin(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
+    let mut all = config.sources.iter().filter(|source| source.kind == SourceKind::Stdin);
+    let Some(first) = all.next() else { return };
+    for source in all {
+        let message = format!("standard input is read twice, by {} and {}", first.name, source.name);
+        let help = "let one source read it, and streams read that source".to_owned();
+        let place = place(parts, Role::Source, &source.name, "type");
+        ctx.problems.push(place.problem("source.stdin", message, Some(help)));
+    }
+}
+
+/// Reports files that are written twice, or read and written.
+fn outputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
+    let plain = |path: &str| path.trim_start_matches("./").to_owned();
+    let mut taken: Vec<(String, String)> = Vec::new();
+    for source in &config.sources {
+        if let SourceKind::File { paths } = &source.kind {
+            taken.extend(paths.iter().map(|path| (plain(path), format!("source {} reads it", source.name))));
+        }
+    }
+    let mut written: Vec<(Place, String, String)> = Vec::new();
+    for source in &config.sources {
+        if let Some(path) = &source.dead_letters {
+            let place = place(parts, Role::Source, &source.name, "dead_letters");
+            written.push((place, plain(path), format!("source {} keeps bad lines in it", source.name)));
+        }
+    }
+    for sink in &config.sinks {
+        let SinkKind::File { path, .. } = &sink.kind else { continue };
+        let mut paths: Vec<String> = sink.from.iter().filter_map(|from| sink.kind.path_for(&from.value)).collect();
+        if paths.is_empty() {
+            paths.push(path.clone());
+        }
+        // One path for several windows has been reported as such.
+        paths.dedup();
+        let place = place(parts, Role::Sink, &sink.name, "path");
+        written.extend(paths.iter().map(|path| (place.clone(), plain(path), format!("sink {} writes it", sink.name))));
+    }
+    for (place, path, use_of_it) in written {
+        if let Some((_, other)) = taken.iter().find(|(one, _)| *one == path) {
+            let message = format!("one file is in use twice: {other}");
+            let help = "give each its own path".to_owned();
+            ctx.problems.push(place.problem("config.path", message, Some(help)));
+        }
+        taken.push((path, use_of_it));
+    }
+}

@@ -1,0 +1,135 @@
+//! Settings into 32 bytes that are the same where the results must be.
+//!
+//! Taken in: the pipeline's name, the tick, and everything of sources, streams, windows and sinks, after overrides and
+//! environment. Left out: the file's name, lines, comments, the order of keys that has no meaning, and what only says
+//! how fast a process may read (`max_inflight`, `max_drift`).
+
+use super::settings::{
+    Config, Expressions, GenerateConfig, RunSettings, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig,
+    WindowConfig,
+};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// SHA-256 over a canonical text of the settings that decide results.
+pub fn fingerprint(config: &Config) -> [u8; 32] {
+    // Every struct is taken apart by name, so that a new setting cannot be forgotten.
+    let Config { file: _, name, run, sources, streams, windows, sinks, warnings: _ } = config;
+    let RunSettings { tick, max_inflight: _, max_drift: _ } = run;
+    let mut text = Canon(String::from("highwater pipeline 1\n"));
+    text.put("name", name);
+    text.put("tick", tick.as_ref().map_or(-1, |tick| tick.value.0));
+    sources.iter().for_each(|part| source(&mut text, part));
+    streams.iter().for_each(|part| stream(&mut text, part));
+    windows.iter().for_each(|part| window(&mut text, part));
+    sinks.iter().for_each(|part| sink(&mut text, part));
+    Sha256::digest(text.0.as_bytes()).into()
+}
+
+/// Lines of `key:length:value`; the length keeps values with line ends apart.
+struct Canon(String);
+
+impl Canon {
+    fn put(&mut self, key: &str, value: impl ToString) {
+        let value = value.to_string();
+        writeln!(self.0, "{key}:{}:{value}", value.len()).expect("a string takes all text");
+    }
+
+    fn maybe(&mut self, key: &str, value: Option<impl ToString>) {
+        match value {
+            Some(value) => self.put(key, value),
+            None => self.0.push_str("none\n"),
+        }
+    }
+
+    fn expressions(&mut self, key: &str, list: &Expressions) {
+        self.put(key, list.len());
+        for (name, sql) in list {
+            self.put(name, &sql.value);
+        }
+    }
+}
+
+fn source(text: &mut Canon, part: &SourceConfig) {
+    let SourceConfig { name, line: _, kind, format, time, out_of_orderness, on_bad, dead_letters, max_line } = part;
+    text.put("source", name);
+    match kind {
+        SourceKind::File { paths } => {
+            text.put("file", paths.len());
+            paths.iter().for_each(|path| text.put("path", path));
+        }
+        SourceKind::Stdin => text.put("stdin", ""),
+        SourceKind::Generate(settings) => {
+            let GenerateConfig {
+                events,
+                seed,
+                rate,
+                disorder,
+                max_delay,
+                late,
+                bad,
+                users,
+                pages,
+                partitions,
+                start,
+                pace,
+            } = settings;
+            text.put("events", events);
+            text.put("seed", seed);
+            text.put("rate", rate.to_bits());
+            text.put("disorder", disorder.to_bits());
+            text.put("max_delay", max_delay.0);
+            text.put("late", late.to_bits());
+            text.put("bad", bad.to_bits());
+            text.put("users", users);
+            text.put("pages", pages);
+            text.put("partitions", partitions);
+            text.put("start", start.0);
+            text.put("pace", format!("{pace:?}"));
+        }
+    }
+    text.put("format", format!("{format:?}"));
+    text.put("field", time.field.steps().len());
+    time.field.steps().iter().for_each(|step| text.put("step", step));
+    text.put("unit", time.unit.word());
+    text.put("out_of_orderness", out_of_orderness.0);
+    text.put("on_bad", format!("{on_bad:?}"));
+    text.maybe("dead_letters", dead_letters.as_ref());
+    text.put("max_line", max_line.0);
+}
+
+fn stream(text: &mut Canon, part: &StreamConfig) {
+    let StreamConfig { name, line: _, from, filter, set } = part;
+    text.put("stream", name);
+    text.put("from", &from.value);
+    text.maybe("where", filter.as_ref().map(|filter| &filter.value));
+    text.expressions("set", set);
+}
+
+fn window(text: &mut Canon, part: &WindowConfig) {
+    let WindowConfig { name, line: _, from, size, slide, allowed_lateness, group_by, select, pre_aggregate } = part;
+    text.put("window", name);
+    text.put("from", &from.value);
+    text.put("size", size.0);
+    text.put("slide", slide.unwrap_or(*size).0);
+    text.put("allowed_lateness", allowed_lateness.0);
+    text.expressions("group_by", group_by);
+    text.expressions("select", select);
+    text.put("pre_aggregate", pre_aggregate.word());
+}
+
+fn sink(text: &mut Canon, part: &SinkConfig) {
+    let SinkConfig { name, line: _, implied: _, kind, from, times, mode } = part;
+    text.put("sink", name);
+    match kind {
+        SinkKind::Stdout { format } => text.put("stdout", format!("{format:?}")),
+        SinkKind::File { path, format } => {
+            text.put("file", path);
+            text.put("format", format!("{format:?}"));
+        }
+    }
+    text.put("from", from.len());
+    from.iter().for_each(|from| text.put("part", &from.value));
+    text.put("times", format!("{times:?}"));
+    text.put("mode", format!("{mode:?}"));
+}

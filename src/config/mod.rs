@@ -1,0 +1,206 @@
+//! A pipeline file, turned into checked settings, with every problem of the file reported at once.
+//!
+//! In: TOML text, `--set` flags, the environment. Out: a [`Config`] and [`Problems`], sorted by line; each says where
+//! it is (`file:line` and the text as written), what is wrong and what to write instead. SQL inside strings is not
+//! read here: it is kept with its line ([`Located`]), so that the plan can add its problems to the same list.
+//!
+//! Invariants: (1) [`parse`] is pure and never panics, whatever the text; (2) everything the file can say is in
+//! [`reference()`], and nothing else is read; (3) problems show the text of the file, never what an environment variable
+//! put there; (4) a file that has no sink gets one that prints every window as a table.
+//!
+//! Codes of problems: `config.open`, `config.syntax`, `config.duplicate`, `config.env`, `config.set`, `config.key`,
+//! `config.planned`, `config.required`, `config.type`, `config.value`, `config.span`, `config.size`, `config.name`,
+//! `config.from`, `config.cycle`, `config.path`, `config.unused` (a warning), `source.stdin`, `source.generate`, `source.max_line`,
+//! `window.slide`, `window.select`, `window.column`, `window.reserved`, `sink.path`.
+
+mod check;
+mod depth;
+mod environment;
+mod fingerprint;
+mod reader;
+mod reference;
+mod sections;
+mod set;
+mod settings;
+mod sink;
+mod size;
+mod slide;
+mod source;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
+mod window;
+
+pub use fingerprint::fingerprint;
+pub use reference::{Key, KeyKind, Section};
+pub use sections::reference;
+pub use settings::{
+    Config, Expressions, FileFormat, GenerateConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SinkConfig,
+    SinkKind, SinkMode, SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times,
+    WindowConfig,
+};
+pub use size::{ByteSize, parse_size};
+
+use crate::error::{Problem, Problems, Severity};
+use check::Role;
+use reader::{Context, Fields};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use tree::{Data, Node, Place};
+
+/// The largest pipeline file, in bytes.
+const LARGEST: usize = 8 << 20;
+
+/// Reads the file at `file`, applies `overrides` (`path=value`, as given to `--set`), fills in the variables that
+/// `env` knows, and checks all of it. Reading the file is the only I/O.
+///
+/// # Errors
+/// Every problem of the file, warnings too, where at least one is an error. Without an error the warnings are in
+/// [`Config::warnings`].
+pub fn load(file: &Path, overrides: &[String], env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
+    let name = file.display().to_string();
+    let text = read_text(file).map_err(|message| Problems {
+        list: vec![Problem {
+            severity: Severity::Error,
+            code: "config.open",
+            message,
+            line: 0,
+            text: name.clone(),
+            help: Some("give the path of a pipeline file".into()),
+        }],
+        file: name.clone(),
+    })?;
+    match parse(&name, &text, overrides, env) {
+        (Some(config), problems) if !problems.has_errors() => Ok(Config { warnings: problems.list, ..config }),
+        (_, problems) => Err(problems),
+    }
+}
+
+fn read_text(file: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("the pipeline file cannot be read: {error}"))?;
+    if bytes.len() > LARGEST {
+        return Err(format!("the pipeline file is larger than {}", ByteSize(LARGEST as u64)));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        format!("the pipeline file is not UTF-8 text (line {})", memchr::memchr_iter(b'\n', before).count() + 1)
+    })
+}
+
+/// Reads the text of a pipeline file; pure.
+///
+/// The configuration is `None` where the text is not TOML. Where there are errors it holds the parts that could be
+/// read, for finding more problems in their SQL; it must not be run.
+pub fn parse(
+    file_name: &str,
+    text: &str,
+    overrides: &[String],
+    env: &dyn Fn(&str) -> Option<String>,
+) -> (Option<Config>, Problems) {
+    let mut ctx = Context::default();
+    let config = read(file_name, text, overrides, env, &mut ctx);
+    let mut list = ctx.problems;
+    // What concerns the file as a whole is shown at its name.
+    for problem in list.iter_mut().filter(|problem| problem.line == 0 && problem.text.is_empty()) {
+        problem.text = file_name.to_owned();
+    }
+    list.sort_by_key(|problem| problem.line);
+    (config, Problems { file: file_name.to_owned(), list })
+}
+
+/// [`parse`], with what it gathers.
+fn read(
+    file_name: &str,
+    text: &str,
+    overrides: &[String],
+    env: &dyn Fn(&str) -> Option<String>,
+    ctx: &mut Context,
+) -> Option<Config> {
+    let mut entries = tree::read(text, env, &mut ctx.problems)?;
+    for flag in overrides {
+        set::apply(flag, &mut entries, env, &mut ctx.problems);
+    }
+    let place = Place { line: 0, path: String::new(), written: String::new(), set: None };
+    let root = Node { data: Data::Table(entries), place };
+    let top = Fields::open(&root, &[&sections::TOP], ctx)?;
+    top.unknown_keys(&[], ctx);
+    let name = top.get("name", ctx, value::text).map(|name| name.value);
+    let run = run_settings(&top, ctx);
+    let tables = |name: &str, ctx: &mut Context| parts_of(&top, name, ctx);
+    let [sources, streams, windows, sinks] = ["sources", "streams", "windows", "sinks"].map(|name| tables(name, ctx));
+    let parts: Vec<check::Part<'_>> = check::parts(Role::Source, sources)
+        .chain(check::parts(Role::Stream, streams))
+        .chain(check::parts(Role::Window, windows))
+        .chain(check::parts(Role::Sink, sinks))
+        .collect();
+    let mut config = Config {
+        file: file_name.to_owned(),
+        name: name.unwrap_or_else(|| stem(file_name)),
+        run,
+        sources: each(sources, ctx, source::read),
+        streams: each(streams, ctx, stream::read),
+        windows: each(windows, ctx, window::read),
+        sinks: each(sinks, ctx, sink::read),
+        warnings: Vec::new(),
+    };
+    if sinks.is_empty() {
+        let taken = |name: &str| parts.iter().any(|part| part.name == name);
+        config.sinks.push(sink::implied(&config.windows, &taken));
+    }
+    check::check(&config, &parts, ctx);
+    Some(config)
+}
+
+fn each<T>(tables: &[(String, Node)], ctx: &mut Context, read: fn(&str, &Node, &mut Context) -> Option<T>) -> Vec<T> {
+    tables.iter().filter_map(|(name, node)| read(name, node, ctx)).collect()
+}
+
+/// The tables of one section, in the order of the file.
+fn parts_of<'a>(top: &Fields<'a>, name: &str, ctx: &mut Context) -> &'a [(String, Node)] {
+    let (key, node) = top.entry(name, ctx);
+    match node {
+        Some(Node { data: Data::Table(entries), .. }) if !(key.required && entries.is_empty()) => entries,
+        Some(Node { data: Data::Table(_), .. }) | None if key.required => {
+            let help = "for example [sources.events] with type = \"stdin\"".to_owned();
+            let place = node.map_or(top.place, |node| &node.place);
+            ctx.problems.push(place.problem("config.required", "the file has no source", Some(help)));
+            &[]
+        }
+        Some(node) => {
+            let message = format!("{name} must be tables with names, found {}", node.found());
+            let help = format!("write [{name}.<name>] with its keys below");
+            ctx.problems.push(node.place.problem("config.type", message, Some(help)));
+            &[]
+        }
+        None => &[],
+    }
+}
+
+fn run_settings(top: &Fields<'_>, ctx: &mut Context) -> RunSettings {
+    let (_, node) = top.entry("run", ctx);
+    let place = Place { path: "run".into(), ..top.place.clone() };
+    let empty = Node { data: Data::Table(Vec::new()), place };
+    let given = node.and_then(|node| Fields::open(node, &[&sections::RUN], ctx));
+    let fields = match given {
+        Some(fields) => fields,
+        None => Fields::open(&empty, &[&sections::RUN], ctx).expect("it is a table"),
+    };
+    fields.unknown_keys(&[], ctx);
+    RunSettings {
+        tick: fields.get("tick", ctx, value::span),
+        max_inflight: fields.or_default("max_inflight", ctx, value::size),
+        max_drift: fields.or_default("max_drift", ctx, value::span),
+    }
+}
+
+/// A file's name without its folders and its ending.
+fn stem(file_name: &str) -> String {
+    let stem = Path::new(file_name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    stem.filter(|stem| !stem.is_empty()).unwrap_or_else(|| "pipeline".into())
+}

@@ -1,0 +1,133 @@
+//! The shape of the reference: what a section, a key and the kind of its value are. The list itself is in
+//! [`super::sections`].
+
+use super::size::ByteSize;
+use crate::time::Span;
+use std::fmt;
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum KeyKind {
+    /// Text that is not empty.
+    Text,
+    /// A path of a file.
+    Path,
+    /// One path or a list of them.
+    Paths,
+    /// A field of the event, dotted: `data.page`.
+    Field,
+    /// The name of another part.
+    Part,
+    /// One name of another part or a list of them.
+    Parts,
+    /// An SQL scalar expression.
+    Sql,
+    /// A table of names and SQL expressions.
+    SqlTable,
+    /// A table of names and SQL expressions, or a list of fields.
+    Dimensions,
+    /// A span of time as text, `"5s"`, within bounds.
+    Span {
+        /// The least.
+        least: Span,
+        /// The most.
+        most: Span,
+    },
+    /// A size as text, `"64MiB"`, within bounds.
+    Size {
+        /// The least.
+        least: ByteSize,
+        /// The most.
+        most: ByteSize,
+    },
+    /// A whole number within bounds.
+    Count {
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// A number within bounds.
+    Number {
+        /// The least.
+        least: f64,
+        /// The most.
+        most: f64,
+    },
+    /// A moment as RFC 3339 text or a TOML date-time with an offset.
+    Time,
+    /// One of some words.
+    Word {
+        /// The words.
+        known: &'static [&'static str],
+        /// Words of a later version.
+        planned: &'static [&'static str],
+    },
+    /// A table with a section of its own in the reference.
+    Table,
+}
+
+impl fmt::Display for KeyKind {
+    /// What a user is told to write: `a span of time, 1ms to 3650d`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyKind::Text => f.write_str("text"),
+            KeyKind::Path => f.write_str("a path as text"),
+            KeyKind::Paths => f.write_str("a path as text, or a list of them"),
+            KeyKind::Field => f.write_str("the name of a field as text"),
+            KeyKind::Part => f.write_str("the name of a part as text"),
+            KeyKind::Parts => f.write_str("the name of a part as text, or a list of them"),
+            KeyKind::Sql => f.write_str("an SQL expression as text"),
+            KeyKind::SqlTable => f.write_str("a table of names and SQL expressions"),
+            KeyKind::Dimensions => f.write_str("a table of names and SQL expressions, or a list of fields"),
+            KeyKind::Span { .. } => f.write_str("a span of time as text"),
+            KeyKind::Size { .. } => f.write_str("a size as text"),
+            KeyKind::Count { .. } => f.write_str("a whole number"),
+            KeyKind::Number { .. } => f.write_str("a number"),
+            KeyKind::Time => f.write_str("a time as RFC 3339 text"),
+            KeyKind::Word { known, .. } => write!(f, "one of {}", known.join(", ")),
+            KeyKind::Table => f.write_str("a table"),
+        }
+    }
+}
+
+/// One key of a section.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Key {
+    /// The key.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: KeyKind,
+    /// True where it must be given.
+    pub required: bool,
+    /// What holds where it is not given, as TOML; `None`: nothing, as `doc` says.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub doc: &'static str,
+    /// A value as TOML.
+    pub example: &'static str,
+}
+
+/// One section of the file, or what a section has more where its `type` is a certain one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Section {
+    /// The section's name; `<name>` stands for a name that the user chooses; empty for the top of the file.
+    pub path: &'static str,
+    /// The `type` that has these keys; `None`: every one.
+    pub of: Option<&'static str>,
+    /// What a message calls a section of this kind: `a source`.
+    pub noun: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+    /// Its keys, in the order of the documentation.
+    pub keys: &'static [Key],
+    /// Keys of a later version.
+    pub planned: &'static [&'static str],
+}
+
+impl Section {
+    /// The key named `name`.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}

@@ -1,0 +1,502 @@
+//! The one list of everything that a pipeline file can say: sections, keys, types, defaults, words.
+//!
+//! The reader takes keys, bounds, words and defaults from here, so that what `check` accepts, what the documentation
+//! prints and what completions offer cannot differ.
+
+use super::reference::{Key, KeyKind, Section};
+use super::size::ByteSize;
+use crate::time::Span;
+
+/// Every section, in the order of the documentation.
+pub fn reference() -> &'static [Section] {
+    &SECTIONS
+}
+
+/// The shortest window and slide.
+pub(super) const SHORTEST: Span = Span(1_000);
+/// The longest window and slide: ten years.
+pub(super) const LONGEST: Span = Span(3_650 * 86_400_000_000);
+/// The most windows that one event may be in.
+pub(super) const MOST_OVERLAP: i64 = 100_000;
+/// The most values that a window may select.
+pub(super) const MOST_VALUES: usize = 64;
+/// The columns that rows and matches have of themselves.
+pub(super) const RESERVED: [&str; 9] =
+    ["name", "window_start", "window_end", "revision", "op", "approx", "key", "match_start", "match_end"];
+
+const ANY_SPAN: KeyKind = KeyKind::Span { least: Span::ZERO, most: LONGEST };
+const SHARE: KeyKind = KeyKind::Number { least: 0.0, most: 1.0 };
+const WINDOW_SPAN: KeyKind = KeyKind::Span { least: SHORTEST, most: LONGEST };
+
+const fn key(name: &'static str, kind: KeyKind, doc: &'static str, example: &'static str) -> Key {
+    Key { name, kind, required: false, default: None, doc, example }
+}
+
+const fn required(name: &'static str, kind: KeyKind, doc: &'static str, example: &'static str) -> Key {
+    Key { required: true, ..key(name, kind, doc, example) }
+}
+
+const fn optional(
+    name: &'static str,
+    kind: KeyKind,
+    default: &'static str,
+    doc: &'static str,
+    example: &'static str,
+) -> Key {
+    Key { default: Some(default), ..key(name, kind, doc, example) }
+}
+
+const fn word(known: &'static [&'static str], planned: &'static [&'static str]) -> KeyKind {
+    KeyKind::Word { known, planned }
+}
+
+pub(super) static TOP: Section = Section {
+    path: "",
+    of: None,
+    noun: "the file",
+    doc: "The top of the file. Strings anywhere may use `${NAME}` and `${NAME:-default}` for environment variables; \
+          `$${` is a literal `${`. Names of parts are letters, digits, `_` and `-`, and no two parts share one.",
+    keys: &[
+        key(
+            "name",
+            KeyKind::Text,
+            "The pipeline's name, for logs. Not given: the file's name without its ending.",
+            "\"shop\"",
+        ),
+        key("run", KeyKind::Table, "How the pipeline is run.", "{ tick = \"1s\" }"),
+        required("sources", KeyKind::Table, "Where events come from, one table a source.", "{}"),
+        key("streams", KeyKind::Table, "Filters and derived fields, one table a stream.", "{}"),
+        key("windows", KeyKind::Table, "Aggregates over windows of event time, one table a window.", "{}"),
+        key(
+            "sinks",
+            KeyKind::Table,
+            "Where rows go, one table a sink. A file without a sink prints a table of every window to standard output.",
+            "{}",
+        ),
+    ],
+    planned: &[
+        "alerts",
+        "checkpoint",
+        "cluster",
+        "enrich",
+        "joins",
+        "limits",
+        "models",
+        "observe",
+        "patterns",
+        "serve",
+        "tables",
+        "top",
+        "views",
+    ],
+};
+
+pub(super) static RUN: Section = Section {
+    path: "run",
+    of: None,
+    noun: "[run]",
+    doc: "How the pipeline is run. Only `tick` can change a result.",
+    keys: &[
+        key(
+            "tick",
+            KeyKind::Span { least: SHORTEST, most: Span(86_400_000_000) },
+            "The step in which event time advances: watermarks are rounded down to it, and an event below the tick of \
+             its partition is late. Not given: chosen from the slides, at most 1s.",
+            "\"1s\"",
+        ),
+        optional(
+            "max_inflight",
+            KeyKind::Size { least: ByteSize(1 << 20), most: ByteSize(1 << 40) },
+            "\"64MiB\"",
+            "How many bytes of rows may wait for the sinks of a process. Above it its sources wait.",
+            "\"64MiB\"",
+        ),
+        optional(
+            "max_drift",
+            WINDOW_SPAN,
+            "\"1m\"",
+            "How far in event time one partition may be ahead of the slowest one. Beyond it that partition waits.",
+            "\"1m\"",
+        ),
+    ],
+    planned: &["generation", "idle_after", "state_dir", "workers"],
+};
+
+pub(super) static SOURCE: Section = Section {
+    path: "sources.<name>",
+    of: None,
+    noun: "a source",
+    doc: "Where events come from.",
+    keys: &[
+        required(
+            "type",
+            word(
+                &["file", "stdin", "generate"],
+                &[
+                    "amqp",
+                    "http",
+                    "kafka",
+                    "kinesis",
+                    "mqtt",
+                    "nats",
+                    "pubsub",
+                    "pulsar",
+                    "rabbitmq",
+                    "redis",
+                    "websocket",
+                ],
+            ),
+            "What kind of source it is.",
+            "\"file\"",
+        ),
+        key(
+            "time",
+            KeyKind::Table,
+            "Which field is the event time. Not given: `timestamp`, in seconds.",
+            "{ field = \"timestamp\", unit = \"s\" }",
+        ),
+        optional(
+            "format",
+            word(&["json"], &["avro", "csv", "lines", "protobuf"]),
+            "\"json\"",
+            "How events are written: `json` is one JSON object a line.",
+            "\"json\"",
+        ),
+        optional(
+            "out_of_orderness",
+            ANY_SPAN,
+            "\"0s\"",
+            "How far behind the newest event of its partition an event may be without being late. The default takes \
+             events to come in the order of their times.",
+            "\"2s\"",
+        ),
+        optional(
+            "on_bad",
+            word(&["skip", "stop"], &[]),
+            "\"skip\"",
+            "What becomes of a line that is not an event: `skip` counts it by reason, `stop` ends the run.",
+            "\"skip\"",
+        ),
+        key(
+            "dead_letters",
+            KeyKind::Path,
+            "A file that keeps lines that are not events, with position and reason. Not given: they are only counted.",
+            "\"out/bad.ndjson\"",
+        ),
+        optional(
+            "max_line",
+            KeyKind::Size { least: ByteSize(1 << 10), most: ByteSize(256 << 20) },
+            "\"1MiB\"",
+            "The longest line that is read; a longer one is a line that is not an event.",
+            "\"1MiB\"",
+        ),
+    ],
+    planned: &["align", "compression", "follow", "idle_after", "max_drift"],
+};
+
+pub(super) static SOURCE_FILE: Section = Section {
+    path: "sources.<name>",
+    of: Some("file"),
+    noun: "a source of type file",
+    doc: "Files of lines.",
+    keys: &[required(
+        "path",
+        KeyKind::Paths,
+        "The file, or a list of files, each of which is one partition; relative to the working directory.",
+        "\"examples/data/shop.ndjson\"",
+    )],
+    planned: &[],
+};
+
+pub(super) static SOURCE_STDIN: Section = Section {
+    path: "sources.<name>",
+    of: Some("stdin"),
+    noun: "a source of type stdin",
+    doc: "Standard input, as one partition. At most one source can be of this type.",
+    keys: &[],
+    planned: &[],
+};
+
+pub(super) static SOURCE_GENERATE: Section = Section {
+    path: "sources.<name>",
+    of: Some("generate"),
+    noun: "a source of type generate",
+    doc: "The built-in generator: events of a shop and its services. The same settings give the same events.",
+    keys: &[
+        optional(
+            "events",
+            KeyKind::Count { least: 1, most: 1_000_000_000_000 },
+            "100000",
+            "How many events, over all partitions.",
+            "200000",
+        ),
+        optional(
+            "seed",
+            KeyKind::Count { least: 0, most: i64::MAX as u64 },
+            "1",
+            "The same seed gives the same events.",
+            "42",
+        ),
+        optional(
+            "rate",
+            KeyKind::Number { least: 0.001, most: 1_000_000_000.0 },
+            "10000.0",
+            "Events a second of event time, over all partitions.",
+            "500",
+        ),
+        optional(
+            "disorder",
+            SHARE,
+            "0.0",
+            "The share of events that come out of order, behind by up to `max_delay`.",
+            "0.1",
+        ),
+        optional(
+            "max_delay",
+            KeyKind::Span { least: Span::ZERO, most: Span(365 * 86_400_000_000) },
+            "\"2s\"",
+            "How far behind, at most, in event time. An `out_of_orderness` of as much keeps them from being late.",
+            "\"2s\"",
+        ),
+        optional(
+            "late",
+            SHARE,
+            "0.0",
+            "The share of events that are further behind than `max_delay`. With `disorder` at most 1.",
+            "0.01",
+        ),
+        optional("bad", SHARE, "0.0", "The share of lines that are not an event.", "0.001"),
+        optional(
+            "users",
+            KeyKind::Count { least: 1, most: 1_000_000_000_000 },
+            "100000",
+            "How many users act; few of them do much, many do little.",
+            "1000",
+        ),
+        optional(
+            "pages",
+            KeyKind::Count { least: 1, most: u32::MAX as u64 },
+            "750",
+            "How many pages there are; few of them are seen often.",
+            "100",
+        ),
+        optional(
+            "partitions",
+            KeyKind::Count { least: 1, most: 1024 },
+            "1",
+            "How many partitions the events are spread over.",
+            "4",
+        ),
+        optional(
+            "start",
+            KeyKind::Time,
+            "\"2026-01-05T12:00:00Z\"",
+            "The time of the first event.",
+            "\"2026-01-05T12:00:00Z\"",
+        ),
+        optional(
+            "pace",
+            word(&["none", "real-time"], &[]),
+            "\"none\"",
+            "`none` gives events out as fast as they are read, `real-time` one second of event time in one second.",
+            "\"real-time\"",
+        ),
+    ],
+    planned: &[],
+};
+
+pub(super) static SOURCE_TIME: Section = Section {
+    path: "sources.<name>.time",
+    of: None,
+    noun: "the time of a source",
+    doc: "Which field is the event time, and how it is written.",
+    keys: &[
+        optional("field", KeyKind::Field, "\"timestamp\"", "The field, dotted where it is nested.", "\"data.at\""),
+        optional(
+            "unit",
+            word(&["s", "ms", "us", "ns", "rfc3339"], &[]),
+            "\"s\"",
+            "How it is written: a number of seconds (fractions are read), milliseconds, microseconds or nanoseconds \
+             since 1970, or RFC 3339 text.",
+            "\"ms\"",
+        ),
+    ],
+    planned: &[],
+};
+
+pub(super) static STREAM: Section = Section {
+    path: "streams.<name>",
+    of: None,
+    noun: "a stream",
+    doc: "Some events of a source or another stream, with fields that are computed.",
+    keys: &[
+        required("from", KeyKind::Part, "The source or stream it reads.", "\"events\""),
+        key(
+            "where",
+            KeyKind::Sql,
+            "Which events it keeps. Not given: all.",
+            "\"event_type IN ('user_action', 'transaction')\"",
+        ),
+        key(
+            "set",
+            KeyKind::SqlTable,
+            "Fields that are computed; they hide fields of the event with the same name.",
+            "{ segment = \"coalesce(tags.user_type, 'unknown')\" }",
+        ),
+    ],
+    planned: &["dedup", "deduplicate", "enrich", "rate_limit", "route", "sample", "union"],
+};
+
+pub(super) static WINDOW: Section = Section {
+    path: "windows.<name>",
+    of: None,
+    noun: "a window",
+    doc: "Aggregates over windows of event time, one row a window and group.",
+    keys: &[
+        required("from", KeyKind::Part, "The source or stream it reads.", "\"shopping\""),
+        required("size", WINDOW_SPAN, "How long a window is.", "\"10s\""),
+        key(
+            "slide",
+            WINDOW_SPAN,
+            "How far apart windows begin; it must divide `size`. Not given: `size`, so that no two windows overlap \
+             (tumbling).",
+            "\"5s\"",
+        ),
+        optional(
+            "allowed_lateness",
+            ANY_SPAN,
+            "\"0s\"",
+            "How long after its end, in event time, a window takes late events and states corrections.",
+            "\"1m\"",
+        ),
+        key(
+            "group_by",
+            KeyKind::Dimensions,
+            "The dimensions: names and SQL expressions, or a list of fields, each named by its last step. Not given: \
+             one row a window.",
+            "{ page = \"coalesce(data.page, 'unknown')\" }",
+        ),
+        required(
+            "select",
+            KeyKind::SqlTable,
+            "The values: names and SQL expressions of aggregates, 1 to 64.",
+            "{ events = \"count(*)\" }",
+        ),
+        optional(
+            "pre_aggregate",
+            word(&["auto", "always", "never"], &[]),
+            "\"auto\"",
+            "Whether events are aggregated before they are sent to the worker of their group; `auto` does so where \
+             that makes less of them. It changes speed, never a result.",
+            "\"auto\"",
+        ),
+    ],
+    planned: &["early", "gap", "global", "having", "step", "top"],
+};
+
+pub(super) static SINK: Section = Section {
+    path: "sinks.<name>",
+    of: None,
+    noun: "a sink",
+    doc: "Where rows go.",
+    keys: &[
+        required(
+            "type",
+            word(
+                &["stdout", "file"],
+                &[
+                    "clickhouse",
+                    "elasticsearch",
+                    "falkordb",
+                    "http",
+                    "influxdb",
+                    "kafka",
+                    "memcached",
+                    "nats",
+                    "neo4j",
+                    "opensearch",
+                    "parquet",
+                    "postgres",
+                    "prometheus",
+                    "rabbitmq",
+                    "redis",
+                    "timescale",
+                    "webhook",
+                ],
+            ),
+            "What kind of sink it is.",
+            "\"stdout\"",
+        ),
+        required("from", KeyKind::Parts, "The windows whose rows it takes.", "[\"user_activity\", \"service_health\"]"),
+        optional(
+            "times",
+            word(&["rfc3339", "unix_ms"], &[]),
+            "\"rfc3339\"",
+            "How times are written: RFC 3339 text in UTC, or milliseconds since 1970.",
+            "\"unix_ms\"",
+        ),
+        optional(
+            "mode",
+            word(&["changes", "corrections", "first"], &["upsert"]),
+            "\"changes\"",
+            "Which rows are written: `changes` is every assertion and retraction with `op`; `corrections` is first \
+             statements and corrections, told apart by `revision`; `first` is first statements only.",
+            "\"first\"",
+        ),
+    ],
+    planned: &["batch", "retry"],
+};
+
+pub(super) static SINK_STDOUT: Section = Section {
+    path: "sinks.<name>",
+    of: Some("stdout"),
+    noun: "a sink of type stdout",
+    doc: "Standard output.",
+    keys: &[optional(
+        "format",
+        word(&["table", "json", "csv"], &[]),
+        "\"table\"",
+        "`table` is a readable table at the end of the run, `json` one JSON object a line, `csv` has a header.",
+        "\"json\"",
+    )],
+    planned: &[],
+};
+
+pub(super) static SINK_FILE: Section = Section {
+    path: "sinks.<name>",
+    of: Some("file"),
+    noun: "a sink of type file",
+    doc: "Files of rows.",
+    keys: &[
+        required(
+            "path",
+            KeyKind::Path,
+            "The file, relative to the working directory. `{name}` stands for the window's name; it is needed where \
+             the sink takes more than one window.",
+            "\"out/{name}.ndjson\"",
+        ),
+        key(
+            "format",
+            word(&["json", "csv"], &["parquet"]),
+            "`json` is one JSON object a line, `csv` has a header. Not given: by the path's ending, `.ndjson`, \
+             `.jsonl` and `.json`, or `.csv`.",
+            "\"csv\"",
+        ),
+    ],
+    planned: &[],
+};
+
+static SECTIONS: [Section; 12] = [
+    TOP,
+    RUN,
+    SOURCE,
+    SOURCE_FILE,
+    SOURCE_STDIN,
+    SOURCE_GENERATE,
+    SOURCE_TIME,
+    STREAM,
+    WINDOW,
+    SINK,
+    SINK_STDOUT,
+    SINK_FILE,
+];

@@ -1,0 +1,325 @@
+//! The checked settings: one struct a section of the pipeline file, parts in the order of the file.
+//!
+//! Invariants of a [`Config`] without errors: (1) part names are unique and well-formed; (2) every `from` names a part
+//! of the right kind and streams make no circle; (3) `0 < slide <= size`, slide divides size; (4) columns of a window
+//! are unique and not reserved; (5) no two outputs are one file. SQL is kept as text with its place.
+
+use super::size::ByteSize;
+use crate::error::{Problem, Severity};
+use crate::event::FieldPath;
+use crate::time::{EventTime, Span, TimeUnit};
+
+/// A value and where it stands in the pipeline file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located<T> {
+    /// The value, with environment variables filled in.
+    pub value: T,
+    /// The line of the file, from 1; 0 where the value came from `--set`.
+    pub line: usize,
+    /// The full name, such as `windows.per_user.slide`.
+    pub path: String,
+    /// The text a problem shows: `windows.per_user.slide = "7s"` as the file has it, or `--set path=value`.
+    pub text: String,
+}
+
+impl<T> Located<T> {
+    /// An error at this value.
+    pub fn problem(&self, code: &'static str, message: impl Into<String>, help: Option<String>) -> Problem {
+        Problem {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            line: self.line,
+            text: self.text.clone(),
+            help,
+        }
+    }
+}
+
+/// Named SQL expressions in the order of the file.
+pub type Expressions = Vec<(String, Located<String>)>;
+
+/// A pipeline file as checked settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file's name, as the user gave it.
+    pub file: String,
+    /// The pipeline's name; the file's name without its ending where the file has none.
+    pub name: String,
+    /// How the pipeline is run.
+    pub run: RunSettings,
+    /// The sources.
+    pub sources: Vec<SourceConfig>,
+    /// The streams.
+    pub streams: Vec<StreamConfig>,
+    /// The windows.
+    pub windows: Vec<WindowConfig>,
+    /// The sinks; a file without one gets a table on standard output with every window (`implied`).
+    pub sinks: Vec<SinkConfig>,
+    /// What is odd but can run, in the order of the lines; filled by [`super::load`].
+    pub warnings: Vec<Problem>,
+}
+
+/// How a pipeline is run: `[run]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSettings {
+    /// The step in which event time advances; `None`: the plan chooses it from the slides, at most one second.
+    pub tick: Option<Located<Span>>,
+    /// Bytes of input that one process may have read and not yet worked off.
+    pub max_inflight: ByteSize,
+    /// Event time that one partition may be ahead of the slowest.
+    pub max_drift: Span,
+}
+
+/// One source: `[sources.<name>]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceConfig {
+    /// The source's name.
+    pub name: String,
+    /// The line of its header.
+    pub line: usize,
+    /// Where the events come from.
+    pub kind: SourceKind,
+    /// How its lines are written.
+    pub format: SourceFormat,
+    /// Which field is the event time.
+    pub time: TimeField,
+    /// How far behind the newest event of its partition an event may be without being late.
+    pub out_of_orderness: Span,
+    /// What becomes of a line that is not an event.
+    pub on_bad: OnBad,
+    /// The file that keeps bad lines.
+    pub dead_letters: Option<String>,
+    /// The longest line that is read.
+    pub max_line: ByteSize,
+}
+
+/// Where the events of a source come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceKind {
+    /// Files; each is one partition. At least one, none empty, relative to the working directory.
+    File {
+        /// The paths, in the order of the file.
+        paths: Vec<String>,
+    },
+    /// Standard input; one partition.
+    Stdin,
+    /// The built-in generator.
+    Generate(GenerateConfig),
+}
+
+/// The settings of the built-in generator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateConfig {
+    /// How many events, over all partitions.
+    pub events: u64,
+    /// The same seed gives the same events.
+    pub seed: u64,
+    /// Events a second of event time, over all partitions; above 0 and finite.
+    pub rate: f64,
+    /// The share of events that come out of order by up to `max_delay`, 0 to 1.
+    pub disorder: f64,
+    /// How far behind such an event is, at most.
+    pub max_delay: Span,
+    /// The share of events that are further behind than `max_delay`, 0 to 1; at most 1 with `disorder`.
+    pub late: f64,
+    /// The share of lines that are not an event, 0 to 1.
+    pub bad: f64,
+    /// How many users act; at least 1.
+    pub users: u64,
+    /// How many pages there are; at least 1.
+    pub pages: u32,
+    /// How many partitions; at least 1.
+    pub partitions: u32,
+    /// The time of the first event.
+    pub start: EventTime,
+    /// How fast events are given out.
+    pub pace: Pace,
+}
+
+/// How fast the generator gives out its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as they are read.
+    None,
+    /// One second of event time in one second.
+    RealTime,
+}
+
+/// How the bytes of a source become events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceFormat {
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which field is the event time, and how it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeField {
+    /// The field.
+    pub field: FieldPath,
+    /// How it is written.
+    pub unit: TimeUnit,
+}
+
+/// What becomes of a line that is not an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBad {
+    /// It is counted, and kept where there is a dead-letter file.
+    Skip,
+    /// The run stops with an error that says where.
+    Stop,
+}
+
+/// One stream: `[streams.<name>]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamConfig {
+    /// The stream's name.
+    pub name: String,
+    /// The line of its header.
+    pub line: usize,
+    /// The source or stream it reads.
+    pub from: Located<String>,
+    /// The events it keeps (key `where`); `None`: all.
+    pub filter: Option<Located<String>>,
+    /// The fields it sets.
+    pub set: Expressions,
+}
+
+/// One window: `[windows.<name>]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowConfig {
+    /// The window's name; the `name` of its rows.
+    pub name: String,
+    /// The line of its header.
+    pub line: usize,
+    /// The source or stream it reads.
+    pub from: Located<String>,
+    /// How long a window is.
+    pub size: Span,
+    /// How far apart windows begin; `None`: as far as they are long (tumbling).
+    pub slide: Option<Span>,
+    /// How long after its end a window takes late events, in event time.
+    pub allowed_lateness: Span,
+    /// The dimensions.
+    pub group_by: Expressions,
+    /// The values; 1 to 64.
+    pub select: Expressions,
+    /// Whether events are aggregated before the exchange.
+    pub pre_aggregate: PreAggregate,
+}
+
+impl WindowConfig {
+    /// How far apart windows begin: `slide`, or `size` of a tumbling window.
+    pub fn step(&self) -> Span {
+        self.slide.unwrap_or(self.size)
+    }
+}
+
+/// Whether the events of a window are aggregated on the reading worker, before the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreAggregate {
+    /// Where it makes less of them.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl PreAggregate {
+    /// The word of the pipeline file.
+    pub fn word(self) -> &'static str {
+        match self {
+            PreAggregate::Auto => "auto",
+            PreAggregate::Always => "always",
+            PreAggregate::Never => "never",
+        }
+    }
+}
+
+/// One sink: `[sinks.<name>]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkConfig {
+    /// The sink's name.
+    pub name: String,
+    /// The line of its header; 0 for the implied one.
+    pub line: usize,
+    /// True for the sink that a file without sinks gets.
+    pub implied: bool,
+    /// Where rows go.
+    pub kind: SinkKind,
+    /// The windows whose rows it takes; at least one, except in a file without windows.
+    pub from: Vec<Located<String>>,
+    /// How times are written.
+    pub times: Times,
+    /// Which changes are written.
+    pub mode: SinkMode,
+}
+
+/// Where the rows of a sink go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkKind {
+    /// Standard output.
+    Stdout {
+        /// How rows are written.
+        format: StdoutFormat,
+    },
+    /// Files.
+    File {
+        /// The path; `{name}` stands for the window's name. See [`SinkKind::path_for`].
+        path: String,
+        /// How rows are written.
+        format: FileFormat,
+    },
+}
+
+impl SinkKind {
+    /// The file that takes the rows of `part`; `None` where the sink is not a file.
+    pub fn path_for(&self, part: &str) -> Option<String> {
+        match self {
+            SinkKind::Stdout { .. } => None,
+            SinkKind::File { path, .. } => Some(path.replace("{name}", part)),
+        }
+    }
+}
+
+/// How rows are written to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StdoutFormat {
+    /// A readable table at the end.
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// CSV with a header.
+    Csv,
+}
+
+/// How rows are written to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// One JSON object a line.
+    Json,
+    /// CSV with a header.
+    Csv,
+}
+
+/// How times are written in rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// RFC 3339 text in UTC.
+    Rfc3339,
+    /// Milliseconds since 1970 as a number.
+    UnixMs,
+}
+
+/// Which changes a sink that can only append writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkMode {
+    /// The change stream: every assertion and retraction, with `op`.
+    Changes,
+    /// First statements and corrections (`revision` tells them apart), no retractions, no `op`.
+    Corrections,
+    /// First statements only.
+    First,
+}

@@ -1,0 +1,127 @@
+//! One table of `[windows]` into a [`WindowConfig`]; the rules for its spans and columns.
+
+use super::reader::{Context, Fields, is_name};
+use super::sections::{MOST_OVERLAP, MOST_VALUES, RESERVED, WINDOW};
+use super::settings::{Expressions, Located, PreAggregate, WindowConfig};
+use super::slide;
+use super::stream::input;
+use super::tree::{Data, Node};
+use super::value;
+use crate::time::Span;
+
+/// Reads one window; `None` where its input or size is not known.
+pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowConfig> {
+    let fields = Fields::open(node, &[&WINDOW], ctx)?;
+    fields.unknown_keys(&[], ctx);
+    let from = fields.get("from", ctx, input);
+    let size = fields.get("size", ctx, value::span);
+    let slide = fields.get("slide", ctx, value::span);
+    let slide = match (&size, slide) {
+        (Some(size), Some(slide)) if fits(size, &slide, ctx) => Some(slide.value),
+        _ => None,
+    };
+    let allowed_lateness = fields.or_default("allowed_lateness", ctx, value::span);
+    let group_by = dimensions(&fields, ctx);
+    let select = fields.expressions("select", ctx);
+    check_columns(&fields, &group_by, &select, ctx);
+    let pre_aggregate = match fields.or_default("pre_aggregate", ctx, value::word) {
+        "always" => PreAggregate::Always,
+        "never" => PreAggregate::Never,
+        _ => PreAggregate::Auto,
+    };
+    Some(WindowConfig {
+        name: name.to_owned(),
+        line: node.place.line,
+        from: from?,
+        size: size?.value,
+        slide,
+        allowed_lateness,
+        group_by,
+        select,
+        pre_aggregate,
+    })
+}
+
+/// Reports a slide that does not fit its size; true where it does.
+fn fits(size: &Located<Span>, slide: &Located<Span>, ctx: &mut Context) -> bool {
+    // The size as the user wrote it, where that is a plain text.
+    let written = size.text.rsplit(['=', ' ']).next().unwrap_or_default().trim_matches(['"', '\'']);
+    let plain = crate::time::parse_span(written) == Ok(size.value);
+    let shown = if plain { written.to_owned() } else { size.value.to_string() };
+    let (message, help) = if slide.value > size.value {
+        let help =
+            format!("size is {shown}; use a slide of at most that, as events between two windows would be in none");
+        ("slide is longer than size".to_owned(), help)
+    } else if size.value.0 % slide.value.0 != 0 {
+        let better = slide::divisors(size.value, slide.value);
+        let better: Vec<String> = better.iter().map(Span::to_string).collect();
+        let help = format!("size is {shown}; use a slide that divides it, such as {}", better.join(" or "));
+        ("slide does not divide size".to_owned(), help)
+    } else if size.value.0 / slide.value.0 > MOST_OVERLAP {
+        let least = slide::at_least(size.value, MOST_OVERLAP);
+        let message =
+            format!("every event would be in {} windows, more than {MOST_OVERLAP}", size.value.0 / slide.value.0);
+        (message, format!("size is {shown}; use a slide of at least {least}"))
+    } else {
+        return true;
+    };
+    ctx.problems.push(slide.problem("window.slide", message, Some(help)));
+    false
+}
+
+/// The dimensions: a table of expressions, or a list of fields, each named by its last step.
+fn dimensions(fields: &Fields<'_>, ctx: &mut Context) -> Expressions {
+    let (_, node) = fields.entry("group_by", ctx);
+    let Some(Node { data: Data::Array(items), .. }) = node else {
+        return fields.expressions("group_by", ctx);
+    };
+    let mut list = Vec::new();
+    for item in items {
+        let Data::Text { text, from_env } = &item.data else {
+            if !matches!(item.data, Data::Broken) {
+                let message = format!("a field of group_by must be text, found {}", item.found());
+                ctx.problems.push(item.place.problem("config.type", message, None));
+            }
+            continue;
+        };
+        if *from_env {
+            let message = "a list of fields names its columns, so it cannot come from the environment";
+            let help = "give it a name, such as group_by = { page = \"${FIELD}\" }";
+            ctx.problems.push(item.place.problem("config.env", message, Some(help.into())));
+        } else if text.split('.').all(|step| is_name(step, false)) {
+            let name = text.rsplit('.').next().unwrap_or(text);
+            list.push((name.to_owned(), item.located(text.clone())));
+        } else {
+            let message = format!("'{}' is not a field", value::shown(item));
+            let help = "give an expression a name, such as group_by = { page = \"lower(data.page)\" }";
+            ctx.problems.push(item.place.problem("config.value", message, Some(help.into())));
+        }
+    }
+    list
+}
+
+/// Reports columns that are reserved, used twice, too many or none.
+fn check_columns(fields: &Fields<'_>, group_by: &Expressions, select: &Expressions, ctx: &mut Context) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, at) in group_by.iter().chain(select) {
+        if RESERVED.contains(&name.as_str()) {
+            let message = format!("'{name}' is a column that every row has");
+            let help = format!("use another name, such as {name}_value");
+            ctx.problems.push(at.problem("window.reserved", message, Some(help)));
+        } else if seen.contains(&name.as_str()) {
+            let message = format!("two columns are named '{name}'");
+            let help = "rename one; a list of fields names each by its last step, a table { name = \"expression\" } as you say";
+            ctx.problems.push(at.problem("window.column", message, Some(help.into())));
+        }
+        seen.push(name);
+    }
+    let (key, node) = fields.entry("select", ctx);
+    let Some(Node { data: Data::Table(entries), place }) = node else { return };
+    if entries.is_empty() {
+        let help = format!("for example select = {}", key.example);
+        ctx.problems.push(place.problem("window.select", "select has no values", Some(help)));
+    } else if entries.len() > MOST_VALUES {
+        let message = format!("select has {} values, more than {MOST_VALUES}", entries.len());
+        ctx.problems.push(place.problem("window.select", message, Some("use two windows".into())));
+    }
+}

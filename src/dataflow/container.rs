@@ -1,0 +1,265 @@
+//! Contributions and rows as timely containers: what crosses between workers and processes, as flat bytes.
+//!
+//! Each message names its target worker; a distributor passes it on whole. Bytes that come in are length-checked and
+//! never trusted; a message that does not decode is dropped and remembered as a failure of the link, which ends the
+//! run with an error.
+
+use crate::result::{Op, RowBatch, RowHead};
+use crate::window::{Segment, SegmentKind};
+use std::io::Write;
+use timely::Accountable;
+use timely::bytes::arc::Bytes;
+use timely::communication::Push;
+use timely::dataflow::channels::pact::DistributorPact;
+use timely::dataflow::channels::pushers::exchange::Distributor;
+use timely::dataflow::channels::{ContainerBytes, Message};
+use timely::progress::Stamp;
+
+/// A container that is sent whole to one worker.
+pub(super) trait Addressed {
+    /// The worker it is for.
+    fn target(&self) -> usize;
+}
+
+/// A contribution on its way; `None` once taken, or where it came in damaged.
+#[derive(Default)]
+pub(super) struct SegmentBox(pub(super) Option<Segment>);
+
+/// Rows on their way to worker 0.
+#[derive(Default, Clone)]
+pub(super) struct RowBox(pub(super) RowBatch);
+
+impl Accountable for SegmentBox {
+    fn record_count(&self) -> i64 {
+        i64::from(self.0.is_some())
+    }
+}
+
+impl Accountable for RowBox {
+    fn record_count(&self) -> i64 {
+        self.0.heads.len() as i64
+    }
+}
+
+impl Addressed for SegmentBox {
+    fn target(&self) -> usize {
+        self.0.as_ref().map_or(0, |s| s.target as usize)
+    }
+}
+
+impl Addressed for RowBox {
+    fn target(&self) -> usize {
+        0
+    }
+}
+
+/// Sends each container to the worker it names.
+pub(super) struct ToTarget;
+
+impl<C: Addressed + Default> Distributor<C> for ToTarget {
+    fn partition<T: Clone, P: Push<Message<T, C>>>(&mut self, container: &mut C, stamp: &Stamp<T>, pushers: &mut [P]) {
+        let target = container.target();
+        Message::push_at(container, stamp.clone(), &mut pushers[target]);
+    }
+
+    fn flush<T: Clone, P: Push<Message<T, C>>>(&mut self, _stamp: &Stamp<T>, _pushers: &mut [P]) {}
+}
+
+/// The pact for [`Addressed`] containers.
+pub(super) fn to_target() -> DistributorPact<impl FnOnce(usize) -> ToTarget> {
+    DistributorPact(|_peers| ToTarget)
+}
+
+const WRITE: &str = "timely's buffers take what length_in_bytes announced";
+
+fn padded(n: usize) -> usize {
+    n.next_multiple_of(8)
+}
+
+fn pad(n: usize, writer: &mut impl Write) {
+    writer.write_all(&[0; 8][..padded(n) - n]).expect(WRITE);
+}
+
+/// Reads little-endian words off the front of a message.
+struct Words<'a>(&'a [u8]);
+
+impl Words<'_> {
+    fn next(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+}
+
+impl ContainerBytes for SegmentBox {
+    fn from_bytes(bytes: Bytes) -> Self {
+        let read = || -> Option<Segment> {
+            let mut words = Words(&bytes);
+            let (head, slice, late, length) = (words.next()?, words.next()?, words.next()?, words.next()?);
+            let body = words.0.get(..usize::try_from(length).ok()?)?.to_vec();
+            let kind = match head >> 32 {
+                1 => SegmentKind::Groups(body),
+                2 => SegmentKind::Rows(body),
+                _ => return None,
+            };
+            let late = (late as i64 != i64::MIN).then_some(late as i64);
+            Some(Segment { target: head as u32, slice: slice as i64, late, kind })
+        };
+        Self(read())
+    }
+
+    fn length_in_bytes(&self) -> usize {
+        32 + self.0.as_ref().map_or(0, |s| match &s.kind {
+            SegmentKind::Groups(body) | SegmentKind::Rows(body) => padded(body.len()),
+            SegmentKind::Table(_) => 0,
+        })
+    }
+
+    fn into_bytes<W: Write>(&self, writer: &mut W) {
+        let segment = self.0.as_ref().expect("an empty contribution is never sent");
+        let (kind, body) = match &segment.kind {
+            SegmentKind::Groups(body) => (1u64, body),
+            SegmentKind::Rows(body) => (2, body),
+            SegmentKind::Table(_) => unreachable!("tables change hands only on a single worker"),
+        };
+        let late = segment.late.unwrap_or(i64::MIN);
+        for word in [kind << 32 | u64::from(segment.target), segment.slice as u64, late as u64, body.len() as u64] {
+            writer.write_all(&word.to_le_bytes()).expect(WRITE);
+        }
+        writer.write_all(body).expect(WRITE);
+        pad(body.len(), writer);
+    }
+}
+
+/// Words of one row's head on the wire.
+const HEAD_WORDS: usize = 7;
+
+impl ContainerBytes for RowBox {
+    fn from_bytes(bytes: Bytes) -> Self {
+        let read = || -> Option<RowBatch> {
+            let mut words = Words(&bytes);
+            let (rows, length) = (usize::try_from(words.next()?).ok()?, usize::try_from(words.next()?).ok()?);
+            if words.0.len() < rows.checked_mul(HEAD_WORDS * 8)?.checked_add(length)? {
+                return None;
+            }
+            let mut heads = Vec::with_capacity(rows);
+            for _ in 0..rows {
+                let (time, start, end) = (words.next()? as i64, words.next()? as i64, words.next()? as i64);
+                let (part, approximate, place, lengths) = (words.next()?, words.next()?, words.next()?, words.next()?);
+                let head = RowHead {
+                    time,
+                    window_start: start,
+                    window_end: end,
+                    part: part as u32 & 0x7fff_ffff,
+                    revision: (part >> 32) as u32,
+                    approximate,
+                    start: place as u32,
+                    key_len: lengths as u32,
+                    values_len: (lengths >> 32) as u32,
+                    op: if part & 0x8000_0000 == 0 { Op::Assert } else { Op::Retract },
+                };
+                let end = u64::from(head.start) + u64::from(head.key_len) + u64::from(head.values_len);
+                if end > length as u64 {
+                    return None;
+                }
+                heads.push(head);
+            }
+            Some(RowBatch { heads, bytes: words.0.get(..length)?.to_vec() })
+        };
+        Self(read().unwrap_or_default())
+    }
+
+    fn length_in_bytes(&self) -> usize {
+        16 + self.0.heads.len() * HEAD_WORDS * 8 + padded(self.0.bytes.len())
+    }
+
+    fn into_bytes<W: Write>(&self, writer: &mut W) {
+        let mut put = |word: u64| writer.write_all(&word.to_le_bytes()).expect(WRITE);
+        put(self.0.heads.len() as u64);
+        put(self.0.bytes.len() as u64);
+        for head in &self.0.heads {
+            put(head.time as u64);
+            put(head.window_start as u64);
+            put(head.window_end as u64);
+            let op = if head.op == Op::Retract { 0x8000_0000 } else { 0 };
+            put(u64::from(head.revision) << 32 | op | u64::from(head.part));
+            put(head.approximate);
+            put(u64::from(head.start));
+            put(u64::from(head.values_len) << 32 | u64::from(head.key_len));
+        }
+        writer.write_all(&self.0.bytes).expect(WRITE);
+        pad(self.0.bytes.len(), writer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_of<C: ContainerBytes>(c: &C) -> Vec<u8> {
+        let mut out = Vec::new();
+        c.into_bytes(&mut out);
+        assert_eq!(out.len(), c.length_in_bytes());
+        assert_eq!(out.len() % 8, 0);
+        out
+    }
+
+    fn read<C: ContainerBytes>(bytes: &[u8]) -> C {
+        C::from_bytes(timely::bytes::arc::BytesMut::from(bytes.to_vec()).freeze())
+    }
+
+    fn rows() -> RowBox {
+        let head = |start, op| RowHead {
+            time: -5,
+            window_start: -10,
+            window_end: 20,
+            part: 3,
+            revision: 7,
+            approximate: 5,
+            start,
+            key_len: 2,
+            values_len: 3,
+            op,
+        };
+        RowBox(RowBatch { heads: vec![head(0, Op::Assert), head(5, Op::Retract)], bytes: b"aabbbccddd".to_vec() })
+    }
+
+    #[test]
+    fn rows_survive_the_wire() {
+        let sent = rows();
+        let got: RowBox = read(&bytes_of(&sent));
+        assert_eq!(got.0.heads, sent.0.heads);
+        assert_eq!(got.0.bytes, sent.0.bytes);
+    }
+
+    #[test]
+    fn segments_survive_the_wire() {
+        for late in [None, Some(-40)] {
+            let kind = SegmentKind::Rows(b"hello".to_vec());
+            let sent = SegmentBox(Some(Segment { target: 2, slice: -7, late, kind }));
+            let got: SegmentBox = read(&bytes_of(&sent));
+            let got = got.0.unwrap();
+            assert_eq!((got.target, got.slice, got.late), (2, -7, late));
+            assert!(matches!(got.kind, SegmentKind::Rows(b) if b == b"hello"));
+        }
+    }
+
+    #[test]
+    fn damaged_messages_do_not_panic_and_give_nothing() {
+        let sent = rows();
+        let bytes = bytes_of(&sent);
+        let whole = bytes.len() - (padded(sent.0.bytes.len()) - sent.0.bytes.len());
+        for cut in 0..whole {
+            let got: RowBox = read(&bytes[..cut]);
+            assert!(got.0.heads.is_empty(), "cut at {cut}");
+        }
+        for i in 0..bytes.len() {
+            let mut broken = bytes.clone();
+            broken[i] ^= 0x80;
+            let got: RowBox = read(&broken);
+            for row in got.0.iter() {
+                let _ = (row.dimensions().count(), row.values().count());
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A plan, turned into a timely dataflow. Operators are thin shells round pure state machines.
+//!
+//! ```text
+//! source (one operator a source and worker): blocks -> decode -> streams -> pre-aggregation, one output a window
+//!    => contributions, exchanged to the owners of the groups
+//! window (one operator a window part): slices -> rows and corrections, stated when the frontier passes
+//!    => rows, brought together on worker 0
+//! sink (one operator a sink, worker 0): complete times, in order, to the sink's thread
+//! ```
+//!
+//! The timely timestamp is event time in microseconds. A worker's source holds one capability an output, at the least
+//! tick of the partitions it still reads.
+//!
+//! Back-pressure, two bounds (both in `[run]`): a partition whose tick is more than `max_drift` ahead of the frontier
+//! behind the sinks is not read on, and no partition is while a sink's queue holds more than `max_inflight` bytes. A
+//! sink that is full keeps its capability, so the frontier, and with it every process, waits for it.
+
+mod build;
+mod container;
+mod reader;
+mod shared;
+mod sink;
+mod source;
+mod window;
+
+pub use build::{Built, build};
+pub use shared::{Opened, Shared, Tell};

@@ -1,0 +1,276 @@
+//! The reading side of one source on one worker: blocks, decoded and put through the streams, held until the clocks of
+//! the blocks before them are known.
+//!
+//! Invariant: a block is emitted only when its base is known, and in the order of its number among this worker's
+//! blocks of the partition; the worker's tick never passes the base of a block it still holds.
+
+use super::shared::Shared;
+use crate::codec::json::{JsonDecoder, Reject, RejectReason, explain};
+use crate::config::OnBad;
+use crate::error::Error;
+use crate::event::EventBatch;
+use crate::observe::{Metrics, SourceId};
+use crate::plan::{Plan, SourcePlan};
+use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next};
+use crate::stream::Steps;
+use crate::watermark::tick_at;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Decoded blocks that one worker holds of one partition, at most, while those before them are missing.
+const PENDING: usize = 16;
+
+/// A decoded block.
+pub(super) struct Decoded {
+    block: Block,
+    /// Rows and columns.
+    pub(super) batch: EventBatch,
+    /// Row numbers by step.
+    pub(super) selections: Vec<Vec<u32>>,
+    rejects: Vec<Reject>,
+    bytes: u64,
+}
+
+/// What came of asking for more.
+pub(super) enum Progress {
+    /// A block was read.
+    Read,
+    /// Nothing to read now; ask again after the time given, or when woken.
+    Wait(Option<Duration>),
+    /// This worker will read no more.
+    End,
+}
+
+struct Lane {
+    pending: VecDeque<Decoded>,
+    ended: bool,
+}
+
+/// One source on one worker.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    metrics: Arc<Metrics>,
+    source: usize,
+    tick: i64,
+    out_of_orderness: i64,
+    stop_on_bad: bool,
+    columns: usize,
+    decoder: JsonDecoder,
+    steps: Steps,
+    lanes: Vec<Lane>,
+    spare: Vec<Decoded>,
+    failures: u64,
+}
+
+impl Reader {
+    pub(super) fn new(plan: &Plan, source: usize, shared: Arc<Shared>, metrics: Arc<Metrics>) -> Self {
+        let p: &SourcePlan = &plan.sources[source];
+        let lanes = shared.sources[source].partitions.iter().map(|_| Lane { pending: VecDeque::new(), ended: false });
+        Self {
+            lanes: lanes.collect(),
+            decoder: JsonDecoder::new(p.projection.clone()),
+            steps: Steps::new(p.steps.clone()),
+            columns: p.columns,
+            out_of_orderness: p.out_of_orderness,
+            stop_on_bad: p.on_bad == OnBad::Stop,
+            tick: plan.tick,
+            spare: Vec::new(),
+            failures: 0,
+            shared,
+            metrics,
+            source,
+        }
+    }
+
+    /// The partition's out-of-orderness, microseconds.
+    pub(super) fn out_of_orderness(&self) -> i64 {
+        self.out_of_orderness
+    }
+
+    /// Reads and decodes one block of the partition that is furthest behind. `limit`: a partition whose tick is above
+    /// it is not read.
+    pub(super) fn read(&mut self, limit: i64) -> Result<Progress, Error> {
+        let shared = Arc::clone(&self.shared);
+        let source = &shared.sources[self.source];
+        let mut order: Vec<usize> = (0..self.lanes.len()).filter(|i| !self.lanes[*i].ended).collect();
+        order.sort_by_key(|i| source.partitions[*i].prefix());
+        let mut wait: Option<Duration> = None;
+        for lane in order {
+            let p = &source.partitions[lane];
+            if self.lanes[lane].pending.len() >= PENDING {
+                continue;
+            }
+            if tick_at(p.prefix(), self.out_of_orderness, self.tick) > limit {
+                // The frontier must come closer; it moves while this worker runs, so look again soon.
+                wait = Some(wait.map_or(Duration::from_millis(1), |w| w.min(Duration::from_millis(1))));
+                continue;
+            }
+            let mut decoded = self.spare.pop().unwrap_or_else(|| Decoded {
+                block: Block { index: 0, range: 0..0, position: 0, oversized: Vec::new() },
+                batch: EventBatch::new(self.columns),
+                selections: Vec::new(),
+                rejects: Vec::new(),
+                bytes: 0,
+            });
+            // The old bytes stay for the partition to write over: clearing them would mean to zero them again.
+            let bytes = std::mem::take(&mut decoded.batch.bytes);
+            decoded.batch.clear();
+            decoded.batch.bytes = bytes;
+            decoded.rejects.clear();
+            match p.partition.next(&mut decoded.batch.bytes)? {
+                Next::Block(block) => {
+                    self.decode(lane, block, decoded);
+                    return Ok(Progress::Read);
+                }
+                Next::Wait(time) => {
+                    wait = match (wait, time) {
+                        (Some(a), Some(b)) => Some(a.min(b)),
+                        (a, b) => a.or(b),
+                    };
+                    self.spare.push(decoded);
+                }
+                Next::End => {
+                    self.lanes[lane].ended = true;
+                    self.spare.push(decoded);
+                    let id = self.metrics.partition_id(SourceId(self.source as u32), lane);
+                    self.metrics.partition(id).ended.set(1);
+                }
+            }
+        }
+        if self.lanes.iter().all(|l| l.ended && l.pending.is_empty()) {
+            return Ok(Progress::End);
+        }
+        Ok(Progress::Wait(wait))
+    }
+
+    fn decode(&mut self, lane: usize, mut block: Block, mut decoded: Decoded) {
+        decoded.bytes = block.range.len() as u64;
+        // The byte order mark that some editors put before a file's first line is no part of it.
+        if block.position == 0 && decoded.batch.bytes[block.range.clone()].starts_with(b"\xef\xbb\xbf") {
+            block.range.start += 3;
+            block.position += 3;
+        }
+        self.decoder.decode(&mut decoded.batch, block.range.clone(), &mut decoded.rejects);
+        decoded.block = block;
+        self.steps.run(&mut decoded.batch, &mut decoded.selections);
+        let (index, newest) = (decoded.block.index, decoded.batch.max_time);
+        // Into the lane first: whoever is woken by the clock may look at once.
+        self.lanes[lane].pending.push_back(decoded);
+        self.shared.publish(self.source, lane, index, newest);
+    }
+
+    /// The next decoded block whose base is known: the lane, the block and the base. Give it back with
+    /// [`Reader::recycle`].
+    pub(super) fn emit(&mut self) -> Result<Option<(Decoded, i64)>, Error> {
+        let shared = Arc::clone(&self.shared);
+        for lane in 0..self.lanes.len() {
+            while let Some(index) = self.lanes[lane].pending.front().map(|d| d.block.index) {
+                let p = &shared.sources[self.source].partitions[lane];
+                let mut clock = p.clock();
+                let base = clock.base(index);
+                if base.is_some() {
+                    clock.take(index);
+                }
+                let cut = clock.is_cut(index);
+                drop(clock);
+                match base {
+                    Some(base) => {
+                        if let Some(decoded) = self.lanes[lane].pending.pop_front() {
+                            self.account(lane, &decoded)?;
+                            return Ok(Some((decoded, base)));
+                        }
+                    }
+                    // The run is being drained, and a block before this one will never be read.
+                    None if cut => {
+                        if let Some(decoded) = self.lanes[lane].pending.pop_front() {
+                            self.recycle(decoded);
+                        }
+                    }
+                    None => break,
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a block back when it has been used.
+    pub(super) fn recycle(&mut self, decoded: Decoded) {
+        if self.spare.len() <= PENDING {
+            self.spare.push(decoded);
+        }
+    }
+
+    /// The least tick that anything this worker emits later can have; `None` where nothing will come.
+    pub(super) fn tick(&self) -> Option<i64> {
+        let source = &self.shared.sources[self.source];
+        let open = self.lanes.iter().zip(&source.partitions).filter(|(l, _)| !l.ended || !l.pending.is_empty());
+        open.map(|(lane, p)| {
+            let first = lane.pending.front().and_then(|d| p.clock().base(d.block.index));
+            tick_at(first.unwrap_or_else(|| p.prefix()), self.out_of_orderness, self.tick)
+        })
+        .min()
+    }
+
+    fn account(&mut self, lane: usize, decoded: &Decoded) -> Result<(), Error> {
+        let source = &self.shared.sources[self.source];
+        let (block, batch) = (&decoded.block, &decoded.batch);
+        let id = SourceId(self.source as u32);
+        let counts = self.metrics.source(id);
+        counts.events.add(batch.events);
+        counts.bytes.add(decoded.bytes);
+        counts.filtered.add(batch.events - self.steps.kept(&decoded.selections) as u64);
+        let failures = self.steps.failures();
+        counts.expression_failures.add(failures - self.failures);
+        self.failures = failures;
+        let partition = self.metrics.partition(self.metrics.partition_id(id, lane));
+        partition.offset.raise((block.position + block.range.len() as u64) as i64);
+        let clock = source.partitions[lane].prefix();
+        if clock > i64::MIN {
+            partition.position.raise(clock - self.out_of_orderness);
+        }
+        if decoded.rejects.is_empty() && block.oversized.is_empty() && source.dead_letters.is_none() {
+            return Ok(());
+        }
+        let mut letters: Vec<DeadLetter> = Vec::new();
+        let name = source.partitions[lane].partition.name();
+        for reject in &decoded.rejects {
+            counts.rejected.add(reject.reason as usize, 1);
+            let at = block.range.start + reject.offset as usize;
+            let line = &batch.bytes[at..at + reject.len as usize];
+            letters.push(DeadLetter {
+                position: block.position + u64::from(reject.offset),
+                length: u64::from(reject.len),
+                reason: reject.reason.code(),
+                detail: explain(line, reject.reason),
+                line: line.to_vec(),
+            });
+        }
+        for (position, length) in &block.oversized {
+            counts.rejected.add(RejectReason::ALL.len(), 1);
+            letters.push(DeadLetter {
+                position: *position,
+                length: *length,
+                reason: LINE_TOO_LONG,
+                detail: format!("the line has {length} bytes; max_line allows fewer"),
+                line: Vec::new(),
+            });
+        }
+        letters.sort_by_key(|l| l.position);
+        if self.stop_on_bad
+            && let Some(letter) = letters.first()
+        {
+            let at = format!("{name} at byte {}", letter.position);
+            return Err(Error::user(
+                "source.bad",
+                format!("a line cannot be used ({}): {}", letter.reason, letter.detail),
+            )
+            .at(at)
+            .help("mend the line, or set on_bad = \"skip\" to count and skip such lines"));
+        }
+        if let Some(dead) = &source.dead_letters {
+            dead.block(lane, block.index, letters)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,344 @@
+//! What the workers of one process share: partitions, their clocks, the wish to stop, and the first failure.
+
+use crate::error::Error;
+use crate::source::{DeadLetters, Partition};
+use crate::watermark::Clock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use timely::scheduling::SyncActivator;
+
+/// A partition, its clock, and how it is numbered.
+pub struct SharedPartition {
+    /// Where its blocks come from.
+    pub partition: Box<dyn Partition>,
+    clock: Mutex<Clock>,
+    /// [`Clock::prefix`], to look at without the lock.
+    prefix: std::sync::atomic::AtomicI64,
+}
+
+/// A source as all workers of a process see it.
+pub struct SharedSource {
+    /// Its partitions, in file order.
+    pub partitions: Vec<SharedPartition>,
+    /// Where rejected lines go.
+    pub dead_letters: Option<DeadLetters>,
+    wakes: Vec<Wake>,
+}
+
+/// Wakes the source operator of one worker where it is waiting.
+#[derive(Default)]
+pub struct Wake {
+    waiting: AtomicBool,
+    activator: Mutex<Option<SyncActivator>>,
+}
+
+/// How a message reaches the other processes.
+pub type Tell = Box<dyn Fn(&[u8]) + Send + Sync>;
+
+/// A source's partitions, and its dead letters where it keeps them.
+pub type Opened = (Vec<Box<dyn Partition>>, Option<DeadLetters>);
+
+/// All that the workers of one process share.
+pub struct Shared {
+    /// The sources in plan order.
+    pub sources: Vec<SharedSource>,
+    workers: usize,
+    draining: AtomicBool,
+    /// Bytes that wait in each sink's queue.
+    backlogs: Vec<AtomicU64>,
+    failed: AtomicBool,
+    failure: Mutex<Option<Error>>,
+    /// Tells the other processes; set where there are any.
+    tell: Mutex<Option<Tell>>,
+    /// Clocks that the other processes are still to be told.
+    untold: Mutex<Vec<BlockClock>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Wake {
+    pub(super) fn set(&self, activator: SyncActivator) {
+        *lock(&self.activator) = Some(activator);
+    }
+
+    /// The worker is about to wait; whoever changes something after this wakes it.
+    pub(super) fn wait(&self) {
+        self.waiting.store(true, Ordering::SeqCst);
+    }
+
+    fn wake(&self) {
+        if self.waiting.swap(false, Ordering::SeqCst)
+            && let Some(activator) = &*lock(&self.activator)
+        {
+            // An error means that the worker is gone, and then nothing waits.
+            let _ = activator.activate();
+        }
+    }
+}
+
+impl SharedPartition {
+    /// A partition from its beginning.
+    pub fn new(partition: Box<dyn Partition>) -> Self {
+        Self { partition, clock: Mutex::default(), prefix: std::sync::atomic::AtomicI64::new(i64::MIN) }
+    }
+
+    /// The partition's clock.
+    pub fn clock(&self) -> MutexGuard<'_, Clock> {
+        lock(&self.clock)
+    }
+
+    /// The greatest event time of all blocks known without a gap.
+    pub fn prefix(&self) -> i64 {
+        self.prefix.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    /// The shared state of a process with `workers` workers. Partitions come in plan order.
+    pub fn new(sources: Vec<Opened>, workers: usize, sinks: usize) -> Arc<Self> {
+        let sources = sources
+            .into_iter()
+            .map(|(partitions, dead_letters)| SharedSource {
+                partitions: partitions.into_iter().map(SharedPartition::new).collect(),
+                dead_letters,
+                wakes: (0..workers).map(|_| Wake::default()).collect(),
+            })
+            .collect();
+        let shared = Arc::new(Self {
+            sources,
+            workers,
+            draining: AtomicBool::new(false),
+            backlogs: (0..sinks).map(|_| AtomicU64::new(0)).collect(),
+            failed: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            tell: Mutex::new(None),
+            untold: Mutex::new(Vec::new()),
+        });
+        for (i, source) in shared.sources.iter().enumerate() {
+            for p in &source.partitions {
+                let weak = Arc::downgrade(&shared);
+                p.partition.on_ready(Box::new(move || {
+                    if let Some(shared) = weak.upgrade() {
+                        shared.wake(i);
+                    }
+                }));
+            }
+        }
+        shared
+    }
+
+    /// Workers of this process.
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Bytes that wait in the sinks of this process.
+    pub(super) fn backlog(&self) -> u64 {
+        self.backlogs.iter().map(|b| b.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(super) fn set_backlog(&self, sink: usize, bytes: u64) {
+        self.backlogs[sink].store(bytes, Ordering::Relaxed);
+    }
+
+    /// How messages reach the other processes.
+    pub fn on_tell(&self, tell: Tell) {
+        *lock(&self.tell) = Some(tell);
+    }
+
+    fn tell(&self, message: &Message) {
+        if let Some(tell) = &*lock(&self.tell) {
+            tell(&message.encode());
+        }
+    }
+
+    pub(super) fn wake_of(&self, source: usize, worker: usize) -> &Wake {
+        &self.sources[source].wakes[worker]
+    }
+
+    fn wake(&self, source: usize) {
+        self.sources[source].wakes.iter().for_each(Wake::wake);
+    }
+
+    /// Wakes every source operator of the process.
+    pub fn wake_all(&self) {
+        (0..self.sources.len()).for_each(|s| self.wake(s));
+    }
+
+    /// A worker of this process has decoded a block.
+    pub(super) fn publish(&self, source: usize, partition: usize, index: u64, newest: i64) {
+        let p = &self.sources[source].partitions[partition];
+        if p.partition.is_shared() {
+            let clock = BlockClock { source: source as u32, partition: partition as u32, index, newest };
+            let mut untold = lock(&self.untold);
+            untold.push(clock);
+            let enough = untold.len() >= TELL_BLOCKS;
+            drop(untold);
+            if enough {
+                self.tell_clocks();
+            }
+        }
+        self.know(source, partition, index, newest, true);
+    }
+
+    /// Tells the other processes the clocks they do not know yet; a worker does so before it waits.
+    pub(super) fn tell_clocks(&self) {
+        let clocks = std::mem::take(&mut *lock(&self.untold));
+        if !clocks.is_empty() {
+            self.tell(&Message::Clocks(clocks));
+        }
+    }
+
+    fn know(&self, source: usize, partition: usize, index: u64, newest: i64, ours: bool) {
+        let p = &self.sources[source].partitions[partition];
+        let mut clock = p.clock();
+        clock.publish(index, newest, ours);
+        p.prefix.store(clock.prefix(), Ordering::SeqCst);
+        drop(clock);
+        self.wake(source);
+    }
+
+    /// Another process says something; garbage is ignored.
+    pub fn hear(&self, bytes: &[u8]) {
+        match Message::decode(bytes) {
+            Some(Message::Clocks(clocks)) => {
+                for BlockClock { source, partition, index, newest } in clocks {
+                    let (source, partition) = (source as usize, partition as usize);
+                    if self.sources.get(source).is_some_and(|s| partition < s.partitions.len()) {
+                        self.know(source, partition, index, newest, false);
+                    }
+                }
+            }
+            Some(Message::Cut { source, partition, end }) => {
+                let found = self.sources.get(source as usize).and_then(|s| s.partitions.get(partition as usize));
+                if let Some(p) = found {
+                    p.clock().cut(end);
+                    self.wake(source as usize);
+                }
+            }
+            None => tracing::warn!("a message between processes was not understood"),
+        }
+    }
+
+    /// Stops reading: what has been read is finished, everything else is left. Idempotent.
+    pub fn drain(&self) {
+        if self.draining.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for (s, source) in self.sources.iter().enumerate() {
+            for (i, p) in source.partitions.iter().enumerate() {
+                let end = p.partition.stop();
+                p.clock().cut(end);
+                if p.partition.is_shared() {
+                    self.tell(&Message::Cut { source: s as u32, partition: i as u32, end });
+                }
+            }
+        }
+        self.wake_all();
+    }
+
+    /// True once [`Shared::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Ends the run with an error; the first one holds.
+    pub fn fail(&self, error: Error) {
+        let mut failure = lock(&self.failure);
+        failure.get_or_insert(error);
+        drop(failure);
+        self.failed.store(true, Ordering::SeqCst);
+        self.wake_all();
+    }
+
+    /// True once the run has failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    /// The first failure.
+    pub fn failure(&self) -> Option<Error> {
+        lock(&self.failure).clone()
+    }
+}
+
+/// Blocks whose clocks go in one message: a message costs several wake-ups of threads at both ends.
+const TELL_BLOCKS: usize = 4;
+
+/// A block is decoded; its greatest event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct BlockClock {
+    source: u32,
+    partition: u32,
+    index: u64,
+    newest: i64,
+}
+
+/// What processes tell each other about the partitions they read together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Message {
+    /// Blocks are decoded.
+    Clocks(Vec<BlockClock>),
+    /// The sender reads no block from `end` on.
+    Cut { source: u32, partition: u32, end: u64 },
+}
+
+impl Message {
+    /// A byte for the kind, then 24 bytes a block (source, partition, index, clock) or 16 for a cut.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = vec![if matches!(self, Message::Clocks(_)) { 1 } else { 2 }];
+        match self {
+            Message::Clocks(clocks) => {
+                for c in clocks {
+                    out.extend_from_slice(&c.source.to_le_bytes());
+                    out.extend_from_slice(&c.partition.to_le_bytes());
+                    out.extend_from_slice(&c.index.to_le_bytes());
+                    out.extend_from_slice(&c.newest.to_le_bytes());
+                }
+            }
+            Message::Cut { source, partition, end } => {
+                out.extend_from_slice(&source.to_le_bytes());
+                out.extend_from_slice(&partition.to_le_bytes());
+                out.extend_from_slice(&end.to_le_bytes());
+            }
+        }
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let four = |b: &[u8], at: usize| Some(u32::from_le_bytes(b.get(at..at + 4)?.try_into().ok()?));
+        let eight = |b: &[u8], at: usize| Some(u64::from_le_bytes(b.get(at..at + 8)?.try_into().ok()?));
+        match (kind, rest.len()) {
+            (1, n) if n > 0 && n % 24 == 0 => rest
+                .chunks_exact(24)
+                .map(|b| {
+                    let (source, partition) = (four(b, 0)?, four(b, 4)?);
+                    Some(BlockClock { source, partition, index: eight(b, 8)?, newest: eight(b, 16)? as i64 })
+                })
+                .collect::<Option<_>>()
+                .map(Message::Clocks),
+            (2, 16) => Some(Message::Cut { source: four(rest, 0)?, partition: four(rest, 4)?, end: eight(rest, 8)? }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_between_processes_survive_the_wire_and_garbage_is_refused() {
+        for message in [
+            Message::Clocks(vec![BlockClock { source: 1, partition: 2, index: 3, newest: -4 }; 3]),
+            Message::Cut { source: 1, partition: 2, end: u64::MAX },
+        ] {
+            assert_eq!(Message::decode(&message.encode()), Some(message.clone()));
+            assert_eq!(Message::decode(&message.encode()[1..]), None);
+        }
+        assert_eq!(Message::decode(&[]), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! The window operator: contributions in, rows and corrections out, when the frontier passes.
+//!
+//! One capability is retained, at the next time at which there is something to say; it is downgraded as times pass
+//! and dropped when nothing is open.
+
+use super::container::{RowBox, SegmentBox, to_target};
+use super::shared::Shared;
+use crate::aggregate::{GroupTable, Tally};
+use crate::error::{Error, Kind};
+use crate::observe::{Metrics, PartId, PartMetrics, Share};
+use crate::plan::Plan;
+use crate::window::{Answers, RawRows, SegmentKind, Slices};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::operator::Operator;
+
+/// Empty tables on their way back from the window to the source of the same worker, where it is the only one.
+pub(super) type Tables = Rc<RefCell<Vec<GroupTable>>>;
+
+/// Builds the operator of window part `window`.
+pub(super) fn window<'scope>(
+    contributions: Stream<'scope, i64, SegmentBox>,
+    plan: &Arc<Plan>,
+    window: usize,
+    shared: &Arc<Shared>,
+    metrics: &Arc<Metrics>,
+    tables: Option<Tables>,
+) -> Stream<'scope, i64, RowBox> {
+    let p = &plan.windows[window];
+    let answers = Answers::new(Arc::clone(&p.layout), p.answers.clone());
+    let mut slices = Slices::new(p.spec, p.part, Arc::clone(&p.layout), answers);
+    let mut raw = RawRows::new(p.layout.inputs());
+    let mut tally = Tally::new(&p.layout);
+    let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
+    let name = format!("{}:window", p.name);
+    contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), &name, move |first, _| {
+        // Nothing can be said before something has come.
+        drop(first);
+        // Held at the next time there is something to say; dropped when nothing is open.
+        let mut held: Option<Capability<i64>> = None;
+        let mut shares: [Share; 3] = Default::default();
+        let mut stated = slices.stated();
+        move |(input, frontier), output| {
+            input.for_each(|capability, container| {
+                let Some(segment) = container.0.take() else {
+                    shared.fail(damaged("a contribution does not decode"));
+                    return;
+                };
+                match segment.kind {
+                    SegmentKind::Table(table) => drop(slices.adopt(segment.slice, segment.late, *table)),
+                    SegmentKind::Groups(bytes) => {
+                        if let Err(e) = slices.table(segment.slice, segment.late).merge_encoded(&bytes) {
+                            shared.fail(damaged(&e.to_string()));
+                        }
+                    }
+                    SegmentKind::Rows(bytes) => {
+                        let table = slices.table(segment.slice, segment.late);
+                        if let Err(e) = raw.add_to(&bytes, table, &mut tally) {
+                            shared.fail(damaged(&e.to_string()));
+                        }
+                    }
+                }
+                // The message's time is below everything it can cause to be said.
+                if let Some(next) = slices.next_time()
+                    && held.as_ref().is_none_or(|h| *h.time() > next)
+                {
+                    let least = capability.least().copied().unwrap_or(next);
+                    held = Some(capability.delayed(&next.max(least), output.output_index()));
+                }
+            });
+            let frontier = frontier.frontier().first().copied();
+            if let Some(capability) = &held {
+                slices.advance(frontier, &mut |time, rows| {
+                    let at = capability.delayed(&time.max(*capability.time()));
+                    output.session(&at).give_container(&mut RowBox(std::mem::take(rows)));
+                });
+            }
+            match (slices.next_time(), &mut held) {
+                (Some(next), Some(capability)) if next > *capability.time() => capability.downgrade(&next),
+                (None, held) => *held = None,
+                _ => {}
+            }
+            if let Some(tables) = &tables {
+                let mut tables = tables.borrow_mut();
+                while tables.len() < 2
+                    && let Some(table) = slices.spare()
+                {
+                    tables.push(table);
+                }
+            }
+            let counts = metrics.part(PartId(window as u32));
+            let (bytes, groups, open) = slices.size();
+            shares[0].set(&counts.state_bytes, bytes as i64);
+            shares[1].set(&counts.groups, groups as i64);
+            shares[2].set(&counts.open_slices, open as i64);
+            let now = slices.stated();
+            counts.rows.add(now.rows - stated.rows);
+            counts.corrections.add(now.corrections - stated.corrections);
+            stated = now;
+            count_non_numeric(&mut tally, counts);
+        }
+    })
+}
+
+/// Hands the values that numeric aggregates could not take to the metrics.
+pub(super) fn count_non_numeric(tally: &mut Tally, counts: &PartMetrics) {
+    for (call, n) in tally.non_numeric.iter_mut().enumerate() {
+        counts.non_numeric.add(call, std::mem::take(n));
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(Kind::Bug, "exchange.damaged", format!("what another worker sent cannot be read: {what}"))
+}

@@ -1,0 +1,163 @@
+//! A plan and a topology, turned into a finished run: opens sources and sinks, builds the dataflow on every worker,
+//! waits, and says what was written.
+//!
+//! Nothing is created before everything that can be checked was checked; files appear only when the run has finished
+//! (see [`crate::sink`]).
+
+mod open;
+
+use crate::cluster::{Fate, Handle, Topology, execute_with};
+use crate::dataflow::{Opened, Shared, build};
+use crate::error::Error;
+use crate::observe::{Metrics, PartShape, SourceShape};
+use crate::plan::Plan;
+use crate::sink::Finished;
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How to run a plan.
+pub struct Options {
+    /// Workers and processes; the plan's fingerprint is filled in by [`run`].
+    pub topology: Topology,
+    /// How failures end: for a program [`Fate::exiting`], installed as the panic hook.
+    pub fate: Arc<Fate>,
+    /// What `stdin` sources read.
+    pub stdin: Option<Box<dyn Read + Send>>,
+    /// What `stdout` sinks write to.
+    pub stdout: Box<dyn Write + Send>,
+    /// Bytes of a file's block; another size changes no result.
+    pub block_bytes: Option<u64>,
+    /// Called when all processes are there, before the first event is read.
+    pub on_ready: Box<dyn FnOnce(&Running)>,
+}
+
+impl Options {
+    /// One process with `workers` workers, standard input and output, and a fate that only returns errors.
+    pub fn local(workers: usize) -> Self {
+        Self {
+            topology: Topology::local(workers),
+            fate: Fate::new(|_| {}),
+            stdin: Some(Box::new(std::io::stdin())),
+            stdout: Box::new(std::io::stdout()),
+            block_bytes: None,
+            on_ready: Box::new(|_| {}),
+        }
+    }
+}
+
+/// A run that is under way.
+#[derive(Clone)]
+pub struct Running {
+    /// What is counted; of this process.
+    pub metrics: Arc<Metrics>,
+    handle: Handle,
+}
+
+impl Running {
+    /// Asks all processes to read no more and to finish what was read.
+    pub fn drain(&self) {
+        self.handle.request_drain();
+    }
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was counted; of this process.
+    pub metrics: Arc<Metrics>,
+    /// What each sink wrote, in plan order; only in process 0.
+    pub sinks: Vec<Finished>,
+}
+
+/// Runs the plan to the end of its input, or until it is drained.
+///
+/// # Errors
+/// The first failure: of a source, a sink, a peer. Under a fate that exits the process this may not return.
+pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
+    let plan = Arc::new(plan);
+    let Options { mut topology, fate, stdin, stdout, block_bytes, on_ready } = options;
+    topology.check()?;
+    let sources = open::sources(&plan, &topology, stdin, block_bytes)?;
+    topology.fingerprint = open::fingerprint(&plan, &sources);
+    let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout)?) } else { None };
+    let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
+    let shared = Shared::new(sources, topology.workers, plan.sinks.len());
+
+    let several = topology.processes > 1;
+    let sinks = Mutex::new(sinks);
+    let ready = {
+        let (shared, metrics) = (Arc::clone(&shared), Arc::clone(&metrics));
+        move |handle: &Handle| {
+            // Weak: the handle would keep the files of the run open through what it calls.
+            let listening = Arc::downgrade(&shared);
+            handle.on_app(move |_, bytes| {
+                if let Some(shared) = listening.upgrade() {
+                    shared.hear(bytes);
+                }
+            });
+            let telling = handle.clone();
+            shared.on_tell(Box::new(move |bytes| {
+                // A failed send is a lost peer, and the control plane says so itself.
+                let _ = telling.broadcast(bytes);
+            }));
+            let draining = Arc::downgrade(&shared);
+            handle.on_drain(move || {
+                if let Some(shared) = draining.upgrade() {
+                    shared.drain();
+                }
+            });
+            on_ready(&Running { metrics, handle: handle.clone() });
+        }
+    };
+    let results = {
+        let (plan, shared, metrics) = (Arc::clone(&plan), Arc::clone(&shared), Arc::clone(&metrics));
+        execute_with(topology, fate, ready, move |worker, handle| {
+            let sinks = match worker.index() {
+                0 => sinks.lock().unwrap_or_else(PoisonError::into_inner).take(),
+                _ => None,
+            };
+            let built = build(worker, &plan, &shared, &metrics, sinks);
+            let result = built.run(worker, &shared, &metrics);
+            if several && let Err(error) = &result {
+                handle.fail(error.clone());
+            }
+            result
+        })?
+    };
+    let mut written = Vec::new();
+    for result in results {
+        written.extend(result?);
+    }
+    for source in &shared.sources {
+        if let Some(dead) = &source.dead_letters {
+            dead.finish()?;
+        }
+    }
+    Ok(Outcome { metrics, sinks: written })
+}
+
+fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
+    let shapes: Vec<SourceShape> = plan
+        .sources
+        .iter()
+        .zip(sources)
+        .map(|(p, (partitions, _))| SourceShape {
+            name: p.name.clone(),
+            partitions: partitions.iter().map(|p| p.name().to_owned()).collect(),
+            reasons: open::reasons(),
+        })
+        .collect();
+    let parts: Vec<PartShape> =
+        plan.windows.iter().map(|w| PartShape { name: w.name.clone(), values: w.calls.clone() }).collect();
+    let sinks: Vec<String> = plan.sinks.iter().filter(|_| has_sinks).map(|s| s.config.name.clone()).collect();
+    let metrics = Metrics::new(&shapes, &parts, &sinks);
+    for (s, (partitions, _)) in sources.iter().enumerate() {
+        for (i, p) in partitions.iter().enumerate() {
+            if let Some(length) = p.length() {
+                let id = metrics.partition_id(crate::observe::SourceId(s as u32), i);
+                metrics.partition(id).length.raise(i64::try_from(length).unwrap_or(i64::MAX));
+            }
+        }
+    }
+    metrics
+}

@@ -1,0 +1,199 @@
+//! A problem, turned into what a user reads: what is wrong, where, and what to do.
+//!
+//! Every room has its own small error enum where it needs one; what reaches a user is an [`Error`] (one problem) or a
+//! list of [`Problem`]s (everything wrong with a pipeline file at once). Both are shown in one place, here.
+//!
+//! ```text
+//! error[window.slide]: slide does not divide size
+//!   --> shop.toml:14  windows.per_user.slide = "7s"
+//!   help: size is 60s; use a slide that divides it, such as 5s or 10s
+//! ```
+
+use std::fmt;
+
+/// Whose fault an error is; decides the exit code of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A test or a check found a difference (exit code 1).
+    Difference,
+    /// What the user gave is wrong: a flag, a pipeline file, an input under `on_bad = "stop"` (exit code 2).
+    User,
+    /// Something outside failed: a disk, a peer, a server (exit code 3).
+    Outside,
+    /// A bug of ours (exit code 4).
+    Bug,
+    /// Another process of the cluster went down and this one followed (exit code 5).
+    Followed,
+}
+
+impl Kind {
+    /// The exit code of the program for this kind of error.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Difference => 1,
+            Kind::User => 2,
+            Kind::Outside => 3,
+            Kind::Bug => 4,
+            Kind::Followed => 5,
+        }
+    }
+}
+
+/// An error as users see it. Cheap to make only in the sense that errors are rare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Whose fault it is.
+    pub kind: Kind,
+    /// A stable, dotted code such as `source.open`.
+    pub code: &'static str,
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// Where: `file:line` and the text, or a partition and an offset.
+    pub place: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Error {
+    /// An error of `kind` with a stable `code` and one sentence of `message`.
+    pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, code, message: message.into(), place: None, help: None }
+    }
+
+    /// The user's input is wrong.
+    pub fn user(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::User, code, message)
+    }
+
+    /// Something outside failed.
+    pub fn outside(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Outside, code, message)
+    }
+
+    /// Says where.
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// Says what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error[{}]: {}", self.code, self.message)?;
+        if let Some(place) = &self.place {
+            write!(f, "\n  --> {place}")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// How grave a [`Problem`] of a pipeline file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file cannot run.
+    Error,
+    /// The file can run, but probably not as meant.
+    Warning,
+}
+
+/// One thing that is wrong with a pipeline file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// A stable, dotted code such as `window.slide`.
+    pub code: &'static str,
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// The line of the file, from 1; 0 where the problem has no line (a flag, an override).
+    pub line: usize,
+    /// The text at fault, such as `windows.per_user.slide = "7s"`.
+    pub text: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// All problems of one pipeline file, in the order of its lines.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Problems {
+    /// The file's name, as the user gave it.
+    pub file: String,
+    /// The problems, sorted by line.
+    pub list: Vec<Problem>,
+}
+
+impl Problems {
+    /// True where at least one problem is an error.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|p| p.severity == Severity::Error)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, p) in self.list.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            let word = match p.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            write!(f, "{word}[{}]: {}", p.code, p.message)?;
+            if p.line > 0 {
+                write!(f, "\n  --> {}:{}  {}", self.file, p.line, p.text)?;
+            } else if !p.text.is_empty() {
+                write!(f, "\n  --> {}", p.text)?;
+            }
+            if let Some(help) = &p.help {
+                write!(f, "\n  help: {help}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name among `known` that is nearest to `name`, where one is near enough to be what was meant.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).max(1) + 1;
+    known
+        .into_iter()
+        .map(|k| (strsim::osa_distance(&name.to_ascii_lowercase(), &k.to_ascii_lowercase()), k))
+        .filter(|(d, k)| *d <= limit && *d < k.chars().count().max(2))
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, k)| k)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_shown_with_place_and_help() {
+        let e = Error::user("window.slide", "slide does not divide size").at("shop.toml:14").help("use 5s");
+        assert_eq!(
+            e.to_string(),
+            "error[window.slide]: slide does not divide size\n  --> shop.toml:14\n  help: use 5s"
+        );
+        assert_eq!(e.kind.exit_code(), 2);
+    }
+
+    #[test]
+    fn nearest_finds_typos_and_leaves_strangers() {
+        let known = ["out_of_orderness", "allowed_lateness", "size", "slide"];
+        assert_eq!(nearest("slid", known), Some("slide"));
+        assert_eq!(nearest("out_of_orderliness", known), Some("out_of_orderness"));
+        assert_eq!(nearest("zebra", known), None);
+    }
+}

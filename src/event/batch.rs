@@ -1,0 +1,72 @@
+//! A block of input, decoded: one column of cells for each slot, and the clock of its events.
+
+use super::Cell;
+
+/// The cells of one slot, one for each row of the batch.
+pub type Column = Vec<Cell>;
+
+/// The events of one block of a partition, in the order they were read.
+///
+/// Invariants:
+/// 1. `time`, `clock`, `offset` and every decoded column have one entry a row.
+/// 2. Every text cell lies inside `bytes`, is valid UTF-8, and starts below 4 GiB.
+/// 3. `clock[i]` is the greatest event time of this block before row `i` (rows a prefilter dropped count too),
+///    [`i64::MIN`] where there is none; `max_time` is the greatest of the whole block.
+/// 4. A batch is re-used: [`EventBatch::clear`] keeps every allocation.
+#[derive(Debug, Default)]
+pub struct EventBatch {
+    /// The arena: the block's bytes first, then text that was unescaped or computed.
+    pub bytes: Vec<u8>,
+    /// Columns by slot: the decoded ones first, then those that streams compute.
+    pub columns: Vec<Column>,
+    /// Event time of each row, microseconds.
+    pub time: Vec<i64>,
+    /// The block's own clock before each row (invariant 3).
+    pub clock: Vec<i64>,
+    /// Where each row begins, in bytes from the start of the block.
+    pub offset: Vec<u32>,
+    /// Events decoded, those that a prefilter dropped among them; rejects are not.
+    pub events: u64,
+    /// The least event time of the rows kept; [`i64::MAX`] without rows.
+    pub min_time: i64,
+    /// The greatest event time of all events of the block; [`i64::MIN`] without events.
+    pub max_time: i64,
+}
+
+impl EventBatch {
+    /// A batch with `slots` decoded columns.
+    pub fn new(slots: usize) -> Self {
+        let mut batch = Self { columns: vec![Column::new(); slots], ..Self::default() };
+        batch.clear();
+        batch
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Empties the batch for the next block; allocations stay.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        for column in &mut self.columns {
+            column.clear();
+        }
+        self.time.clear();
+        self.clock.clear();
+        self.offset.clear();
+        self.events = 0;
+        self.min_time = i64::MAX;
+        self.max_time = i64::MIN;
+    }
+
+    /// Appends text to the arena and gives its cell; NULL where the arena would pass 4 GiB.
+    pub fn push_str(&mut self, text: &[u8]) -> Cell {
+        let start = self.bytes.len();
+        if start + text.len() > u32::MAX as usize {
+            return Cell::NULL;
+        }
+        self.bytes.extend_from_slice(text);
+        Cell::str(start as u32, text.len() as u32)
+    }
+}

@@ -1,0 +1,63 @@
+//! Highwater turns streams of events into event-time windows, with exact corrections for late events and the same
+//! answer at any number of workers and processes.
+//!
+//! # The map of the house
+//! One road runs through it; a room uses rooms before it on the road, never one further along:
+//!
+//! ```text
+//! time, error -> event -> config -> codec, expr -> source, watermark -> stream -> aggregate -> window
+//!             -> result -> sink -> plan -> dataflow -> cluster -> engine -> cli
+//! ```
+//!
+//! | room | what turns into what |
+//! |---|---|
+//! | [`time`] | text such as `5s` or RFC 3339 into microseconds, and back |
+//! | [`error`] | a problem into what the user reads, with a code, a place and a hint |
+//! | [`event`] | cells, columns and batches of events; canonical group keys |
+//! | [`config`] | a pipeline file into checked settings, all problems at once |
+//! | [`codec`] | bytes into event batches: projected JSON |
+//! | [`expr`] | SQL text into code over columns |
+//! | [`generate`] | a seed into a realistic stream of events |
+//! | [`source`] | files, standard input and the generator into numbered blocks of bytes |
+//! | [`watermark`] | event times of a partition into its clock and ticks |
+//! | [`aggregate`] | cells into mergeable, order-independent group states |
+//! | [`window`] | slices of group states into window rows and corrections |
+//! | [`result`] | rows as updates: time, row, revision, assert or retract |
+//! | [`sink`] | rows into tables, NDJSON and CSV |
+//! | [`plan`] | a configuration into a typed graph that both `run` and `explain` read |
+//! | [`dataflow`] | a plan into a timely dataflow |
+//! | [`cluster`] | processes into one computation: sockets, hand-shake, heartbeats |
+//! | [`engine`] | a plan and a topology into a finished run |
+//! | [`observe`] | the one list of counters and the set-up of logs |
+//! | [`mod@bench`] | jobs into figures: the engine against a hand-written loop |
+//! | [`cli`] | the command line, one file a command |
+//!
+//! Only `dataflow` and `cluster` name timely. Only `source`, `sink`, `config` loading, `cluster` and `cli` touch
+//! files or sockets. All else is pure: no clock, no thread, no I/O.
+//!
+//! It is not a database, not a message broker, and not a batch engine.
+
+pub mod aggregate;
+pub mod bench;
+pub mod cli;
+pub mod cluster;
+pub mod codec;
+pub mod config;
+pub mod dataflow;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod expr;
+pub mod generate;
+pub mod observe;
+pub mod plan;
+pub mod result;
+pub mod sink;
+pub mod source;
+pub mod stream;
+pub mod time;
+pub mod watermark;
+pub mod window;
+
+#[cfg(test)]
+mod house;

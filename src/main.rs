@@ -1,0 +1,5 @@
+//! Calls the command line and returns its exit code.
+
+fn main() -> std::process::ExitCode {
+    highwater::cli::main()
+}

@@ -1,0 +1,499 @@
+//! What happens in a run, turned into counts: a registry built from the plan, and snapshots of it.
+//!
+//! Invariants:
+//! 1. Every field of the structs is one entry of [`list`]: both are made from the same lines below.
+//! 2. Counters and marks only grow. A gauge may be fed by several workers: each adds its changes ([`Share`]).
+//! 3. A snapshot reads each number by itself; numbers of one snapshot may be a batch apart.
+//!
+//! Cost: one relaxed atomic addition; meant for once a batch, not once an event.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+/// One thing that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// What it is counted of: `source`, `partition`, `part` or `sink`.
+    pub scope: &'static str,
+    /// Its name; unique in its scope.
+    pub name: &'static str,
+    /// Its unit, such as `events` or `bytes`.
+    pub unit: &'static str,
+    /// What it means, one sentence.
+    pub doc: &'static str,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        if n > 0 {
+            self.0.fetch_add(n, Relaxed);
+        }
+    }
+
+    /// Sets the count to one that another place keeps.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    /// Changes it by `n`.
+    pub fn add(&self, n: i64) {
+        if n != 0 {
+            self.0.fetch_add(n, Relaxed);
+        }
+    }
+
+    /// Sets it; only where one place alone feeds it.
+    pub fn set(&self, n: i64) {
+        self.0.store(n, Relaxed);
+    }
+
+    /// The number.
+    pub fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// One worker's part of a [`Gauge`] that several workers feed.
+#[derive(Debug, Default)]
+pub struct Share(i64);
+
+impl Share {
+    /// Makes this worker's part `n`.
+    pub fn set(&mut self, gauge: &Gauge, n: i64) {
+        gauge.add(n - self.0);
+        self.0 = n;
+    }
+}
+
+/// A number that is unknown at first and then only grows, such as a watermark.
+#[derive(Debug)]
+pub struct Mark(AtomicI64);
+
+impl Default for Mark {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl Mark {
+    /// Raises the mark to `n` where it is below.
+    pub fn raise(&self, n: i64) {
+        self.0.fetch_max(n, Relaxed);
+    }
+
+    /// The mark; `None` where it was never raised.
+    pub fn get(&self) -> Option<i64> {
+        Some(self.0.load(Relaxed)).filter(|n| *n != i64::MIN)
+    }
+}
+
+/// A count for each of a fixed list of labels, such as reasons.
+#[derive(Debug, Default)]
+pub struct ByLabel(Vec<(String, Counter)>);
+
+impl ByLabel {
+    fn new(labels: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self(labels.into_iter().map(|l| (l.into(), Counter::default())).collect())
+    }
+
+    /// Adds `n` to the count of label `i`; a label that is not there counts nothing.
+    pub fn add(&self, i: usize, n: u64) {
+        if let Some((_, counter)) = self.0.get(i) {
+            counter.add(n);
+        }
+    }
+
+    /// Label and count, in the order of the list.
+    pub fn get(&self) -> Vec<(String, u64)> {
+        self.0.iter().map(|(l, c)| (l.clone(), c.get())).collect()
+    }
+}
+
+/// One number of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// What is counted.
+    pub metric: &'static Metric,
+    /// The name of the source, partition, part or sink.
+    pub of: &'a str,
+    /// The reason or the selected name, where the metric has one.
+    pub label: Option<&'a str>,
+    /// The number.
+    pub value: i64,
+}
+
+/// A number of a snapshot, or several with labels.
+trait Samples {
+    /// Calls `f` with a label, where there is one, and a number.
+    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64));
+}
+
+impl Samples for u64 {
+    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
+        f(None, i64::try_from(*self).unwrap_or(i64::MAX));
+    }
+}
+
+impl Samples for i64 {
+    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
+        f(None, *self);
+    }
+}
+
+impl Samples for Option<i64> {
+    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
+        if let Some(n) = self {
+            f(None, *n);
+        }
+    }
+}
+
+impl Samples for Vec<(String, u64)> {
+    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
+        for (label, n) in self {
+            f(Some(label), i64::try_from(*n).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// Makes, for one scope, the struct of atomics, the struct of plain numbers, and the entries of the list.
+macro_rules! scope {
+    ($scope:literal, $about:literal, $atomics:ident, $counts:ident, $list:ident,
+     $($field:ident: $kind:ty => $plain:ty, $unit:literal, $doc:literal;)*) => {
+        #[doc = concat!("What is counted of ", $about, ".")]
+        #[derive(Debug, Default)]
+        pub struct $atomics {
+            /// Its name.
+            pub name: String,
+            $(#[doc = $doc] pub $field: $kind,)*
+        }
+
+        #[doc = concat!("The counts of ", $about, " at one moment.")]
+        #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        pub struct $counts {
+            /// Its name.
+            pub name: String,
+            $(#[doc = $doc] pub $field: $plain,)*
+        }
+
+        impl $atomics {
+            fn read(&self) -> $counts {
+                $counts { name: self.name.clone(), $($field: self.$field.get(),)* }
+            }
+        }
+
+        impl $counts {
+            fn each(&self, f: &mut dyn FnMut(Sample<'_>)) {
+                let mut metrics = $list.iter();
+                $(if let Some(metric) = metrics.next() {
+                    self.$field.samples(&mut |label, value| f(Sample { metric, of: &self.name, label, value }));
+                })*
+            }
+        }
+
+        const $list: &[Metric] =
+            &[$(Metric { scope: $scope, name: stringify!($field), unit: $unit, doc: $doc },)*];
+    };
+}
+
+scope! { "source", "one source", SourceMetrics, SourceCounts, SOURCE,
+    events: Counter => u64, "events", "Events decoded; rejected ones are not among them.";
+    bytes: Counter => u64, "bytes", "Bytes decoded; of compressed input, after decompression.";
+    filtered: Counter => u64, "events", "Events that no `where` let through.";
+    expression_failures: Counter => u64, "values", "Values that a stream's expression could not compute; they are NULL.";
+    rejected: ByLabel => Vec<(String, u64)>, "records", "Records that are no event, by reason.";
+}
+
+scope! { "partition", "one partition of a source", PartitionMetrics, PartitionCounts, PARTITION,
+    position: Mark => Option<i64>, "us", "Its watermark: the event time up to which it is complete.";
+    offset: Mark => Option<i64>, "bytes", "How far it is read.";
+    length: Mark => Option<i64>, "bytes", "Where it ends, for bounded input.";
+    ended: Gauge => i64, "1", "1 when it is read to its end.";
+}
+
+scope! { "part", "one part of the pipeline, such as a window", PartMetrics, PartCounts, PART,
+    late: Counter => u64, "events", "Events behind their partition's watermark that still counted.";
+    too_late: Counter => u64, "events", "Events dropped as later than the allowed lateness.";
+    non_numeric: ByLabel => Vec<(String, u64)>, "values", "Values a numeric aggregate could not take, by selected name.";
+    expression_failures: Counter => u64, "values", "Values that an expression could not compute; they are NULL.";
+    rows: Counter => u64, "rows", "First statements of rows.";
+    corrections: Counter => u64, "rows", "Corrections of rows stated before.";
+    groups: Gauge => i64, "groups", "Group states held.";
+    state_bytes: Gauge => i64, "bytes", "Memory of the state held.";
+    open_slices: Gauge => i64, "slices", "Slices of time held.";
+}
+
+scope! { "sink", "one sink", SinkMetrics, SinkCounts, SINK,
+    rows: Counter => u64, "rows", "Rows written.";
+    bytes: Counter => u64, "bytes", "Bytes written.";
+    backlog: Gauge => i64, "bytes", "Bytes of rows that wait for the sink.";
+}
+
+/// The one list of what is counted.
+pub fn list() -> impl Iterator<Item = &'static Metric> {
+    [SOURCE, PARTITION, PART, SINK].into_iter().flatten()
+}
+
+/// A source of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SourceId(pub u32);
+
+/// A partition of a source, numbered through all sources; see [`Metrics::partition_id`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PartitionId(u32);
+
+/// A part of the plan: the index of its row schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PartId(pub u32);
+
+/// A sink of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SinkId(pub u32);
+
+/// What must be known of a source to count it.
+#[derive(Debug, Clone)]
+pub struct SourceShape {
+    /// Its name.
+    pub name: String,
+    /// The names of its partitions.
+    pub partitions: Vec<String>,
+    /// The reasons for which its records are rejected, by reason index.
+    pub reasons: &'static [&'static str],
+}
+
+/// What must be known of a part to count it.
+#[derive(Debug, Clone)]
+pub struct PartShape {
+    /// Its name.
+    pub name: String,
+    /// The names of its selected values.
+    pub values: Vec<String>,
+}
+
+/// The registry: shared by all workers of a process.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    sources: Vec<SourceMetrics>,
+    partitions: Vec<PartitionMetrics>,
+    /// Where each source's partitions begin.
+    first_partition: Vec<u32>,
+    parts: Vec<PartMetrics>,
+    sinks: Vec<SinkMetrics>,
+}
+
+impl Metrics {
+    /// A registry with all counts at zero.
+    pub fn new(sources: &[SourceShape], parts: &[PartShape], sinks: &[String]) -> Self {
+        let mut metrics = Self::default();
+        for shape in sources {
+            metrics.first_partition.push(metrics.partitions.len() as u32);
+            let rejected = ByLabel::new(shape.reasons.iter().copied());
+            metrics.sources.push(SourceMetrics { name: shape.name.clone(), rejected, ..Default::default() });
+            let partitions = shape.partitions.iter();
+            metrics.partitions.extend(partitions.map(|n| PartitionMetrics { name: n.clone(), ..Default::default() }));
+        }
+        metrics.parts.extend(parts.iter().map(|shape| PartMetrics {
+            name: shape.name.clone(),
+            non_numeric: ByLabel::new(&shape.values),
+            ..Default::default()
+        }));
+        metrics.sinks.extend(sinks.iter().map(|n| SinkMetrics { name: n.clone(), ..Default::default() }));
+        metrics
+    }
+
+    /// The counts of a source.
+    ///
+    /// # Panics
+    /// Where the registry was made without it; so too for the other scopes.
+    pub fn source(&self, id: SourceId) -> &SourceMetrics {
+        &self.sources[id.0 as usize]
+    }
+
+    /// The handle of partition `i` of a source.
+    pub fn partition_id(&self, source: SourceId, i: usize) -> PartitionId {
+        PartitionId(self.first_partition[source.0 as usize] + i as u32)
+    }
+
+    /// The counts of a partition.
+    pub fn partition(&self, id: PartitionId) -> &PartitionMetrics {
+        &self.partitions[id.0 as usize]
+    }
+
+    /// The counts of a part.
+    pub fn part(&self, id: PartId) -> &PartMetrics {
+        &self.parts[id.0 as usize]
+    }
+
+    /// The counts of a sink.
+    pub fn sink(&self, id: SinkId) -> &SinkMetrics {
+        &self.sinks[id.0 as usize]
+    }
+
+    /// All counts at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            sources: self.sources.iter().map(SourceMetrics::read).collect(),
+            partitions: self.partitions.iter().map(PartitionMetrics::read).collect(),
+            parts: self.parts.iter().map(PartMetrics::read).collect(),
+            sinks: self.sinks.iter().map(SinkMetrics::read).collect(),
+        }
+    }
+}
+
+/// All counts at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// By source.
+    pub sources: Vec<SourceCounts>,
+    /// By partition, those of the first source first.
+    pub partitions: Vec<PartitionCounts>,
+    /// By part.
+    pub parts: Vec<PartCounts>,
+    /// By sink.
+    pub sinks: Vec<SinkCounts>,
+}
+
+impl Snapshot {
+    /// Calls `f` for every number, in the order of the plan.
+    pub fn each(&self, f: &mut dyn FnMut(Sample<'_>)) {
+        self.sources.iter().for_each(|s| s.each(f));
+        self.partitions.iter().for_each(|s| s.each(f));
+        self.parts.iter().for_each(|s| s.each(f));
+        self.sinks.iter().for_each(|s| s.each(f));
+    }
+
+    /// Events of all sources.
+    pub fn events(&self) -> u64 {
+        self.sources.iter().map(|s| s.events).sum()
+    }
+
+    /// Bytes of all sources.
+    pub fn bytes(&self) -> u64 {
+        self.sources.iter().map(|s| s.bytes).sum()
+    }
+
+    /// Rejected records of all sources and reasons.
+    pub fn rejected(&self) -> u64 {
+        self.sources.iter().flat_map(|s| &s.rejected).map(|(_, n)| n).sum()
+    }
+
+    /// A sum over all parts.
+    pub fn over_parts(&self, f: impl Fn(&PartCounts) -> u64) -> u64 {
+        self.parts.iter().map(f).sum()
+    }
+
+    /// The event time up to which the run is complete: the least watermark of the partitions that have one and are
+    /// not at their end; where all are at their end, the greatest. Microseconds.
+    pub fn position(&self) -> Option<i64> {
+        let known = |ended: bool| self.partitions.iter().filter(move |p| (p.ended != 0) == ended);
+        known(false).filter_map(|p| p.position).min().or_else(|| known(true).filter_map(|p| p.position).max())
+    }
+
+    /// How much of bounded input is read, from 0 to 1; `None` where the length of a partition is not known.
+    pub fn fraction(&self) -> Option<f64> {
+        let mut read = 0.0;
+        let mut total = 0.0;
+        for p in &self.partitions {
+            let length = p.length?.max(0);
+            let offset = if p.ended != 0 { length } else { p.offset.unwrap_or(0).clamp(0, length) };
+            read += offset as f64;
+            total += length as f64;
+        }
+        (total > 0.0).then(|| read / total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn metrics() -> Metrics {
+        let source = |name: &str, n: usize| SourceShape {
+            name: name.into(),
+            partitions: (0..n).map(|i| format!("{name}-{i}")).collect(),
+            reasons: &["not_json", "no_time"],
+        };
+        let parts = [PartShape { name: "pages".into(), values: vec!["n".into(), "avg".into()] }];
+        Metrics::new(&[source("a", 2), source("b", 1)], &parts, &["out".into()])
+    }
+
+    #[test]
+    fn the_list_names_each_metric_once_and_a_snapshot_shows_them_all() {
+        let names: BTreeSet<_> = list().map(|m| (m.scope, m.name)).collect();
+        assert_eq!(names.len(), list().count());
+        assert!(list().all(|m| m.doc.ends_with('.') && !m.unit.is_empty()));
+        let m = metrics();
+        let p = m.partition(m.partition_id(SourceId(1), 0));
+        p.position.raise(1);
+        p.offset.raise(1);
+        p.length.raise(1);
+        let mut seen = BTreeSet::new();
+        m.snapshot().each(&mut |s| {
+            assert_eq!(s.label.is_some(), matches!(s.metric.name, "rejected" | "non_numeric"));
+            assert!(!s.of.is_empty() && s.value <= 1);
+            seen.insert((s.metric.scope, s.metric.name));
+        });
+        assert_eq!(seen, names);
+    }
+
+    #[test]
+    fn counts_land_where_their_handle_says() {
+        let m = metrics();
+        m.source(SourceId(1)).events.add(3);
+        m.source(SourceId(1)).rejected.add(1, 2);
+        m.source(SourceId(1)).rejected.add(9, 5);
+        m.part(PartId(0)).non_numeric.add(1, 4);
+        m.partition(m.partition_id(SourceId(1), 0)).position.raise(7);
+        let s = m.snapshot();
+        assert_eq!((s.events(), s.rejected()), (3, 2));
+        assert_eq!(s.sources[1].rejected, [("not_json".into(), 0), ("no_time".into(), 2)]);
+        assert_eq!(s.parts[0].non_numeric[1], ("avg".into(), 4));
+        assert_eq!(s.partitions[2].position, Some(7));
+        assert_eq!(s.partitions[2].name, "b-0");
+    }
+
+    #[test]
+    fn shares_of_a_gauge_add_up() {
+        let gauge = Gauge::default();
+        let (mut a, mut b) = (Share::default(), Share::default());
+        a.set(&gauge, 10);
+        b.set(&gauge, 5);
+        a.set(&gauge, 3);
+        assert_eq!(gauge.get(), 8);
+    }
+
+    #[test]
+    fn the_position_is_that_of_the_slowest_partition_not_at_its_end() {
+        let m = metrics();
+        assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (None, None));
+        let p: Vec<_> = [(0, 0), (0, 1), (1, 0)].map(|(s, i)| m.partition(m.partition_id(SourceId(s), i))).into();
+        for (p, n) in p.iter().zip([30, 10, 20]) {
+            p.position.raise(n);
+            p.position.raise(n - 1);
+            p.length.raise(100);
+        }
+        assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (Some(10), Some(0.0)));
+        p[1].ended.set(1);
+        p[0].offset.raise(50);
+        assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (Some(20), Some(0.5)));
+        p[0].ended.set(1);
+        p[2].ended.set(1);
+        assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (Some(30), Some(1.0)));
+    }
+}

@@ -1,0 +1,26 @@
+//! Counts of a run, turned into a live line, a summary and samples; and the set-up of logs.
+//!
+//! [`Metrics`] is the registry: plain atomics that workers add to once a batch. The list of what is counted, with
+//! unit and meaning, is [`list`]; the structs are made from the same text. [`Progress`] shows a live line on a
+//! terminal, [`summary`] the end of a run. All that a run writes to standard error goes through one [`Console`], so
+//! that log lines and the live line never mix.
+//!
+//! Threads and the clock are used in `progress` only; what is shown is made by pure functions.
+
+mod console;
+mod logs;
+mod metrics;
+mod number;
+mod progress;
+mod summary;
+
+pub use console::{Around, Console};
+pub use logs::{DEFAULT_FILTER, LogFormat, init as init_logs};
+pub use metrics::{
+    ByLabel, Counter, Gauge, Mark, Metric, Metrics, PartCounts, PartId, PartMetrics, PartShape, PartitionCounts,
+    PartitionId, PartitionMetrics, Sample, Share, SinkCounts, SinkId, SinkMetrics, Snapshot, SourceCounts, SourceId,
+    SourceMetrics, SourceShape, list,
+};
+pub use number::{grouped, short};
+pub use progress::{Progress, Rate, progress_line, terminal_width};
+pub use summary::{Ending, summary};

@@ -1,0 +1,474 @@
+//! Settings, turned into a plan, with every problem of every expression.
+
+use super::select::{function, problem, same, show};
+use super::{Plan, SinkPlan, SourcePlan, WindowPlan};
+use crate::aggregate::{Call, Layout, is_aggregate};
+use crate::codec::json::{Prefilter, Projection};
+use crate::config::{Config, Located, PreAggregate, StreamConfig, WindowConfig, fingerprint};
+use crate::error::{Problem, Problems};
+use crate::event::FieldPath;
+use crate::expr::{self, Program, Tree, Type};
+use crate::result::RowSchema;
+use crate::stream::Step;
+use crate::time::Span;
+use crate::window::{Answer, Mode, WindowSpec};
+use std::collections::BTreeMap;
+
+/// The most aggregate calls of one window.
+const MOST_CALLS: usize = 64;
+/// The largest tick that is chosen.
+const LARGEST_TICK: i64 = 1_000_000;
+
+/// Compiles the pipeline.
+///
+/// # Errors
+/// All problems of its expressions, by line.
+pub fn compile(config: &Config) -> Result<Plan, Problems> {
+    let mut problems = Vec::new();
+    let tick = tick(config, &mut problems);
+    let schemas = config.windows.iter().map(schema).collect();
+    let mut windows: Vec<Option<WindowPlan>> = config.windows.iter().map(|_| None).collect();
+    let mut sources = Vec::new();
+    for (i, source) in config.sources.iter().enumerate() {
+        // Twice: the first time finds the paths, and so where the computed columns begin.
+        let mut building =
+            Building { config, tick, source: i, base: 0, paths: Vec::new(), steps: Vec::new(), problems: Vec::new() };
+        building.children(&source.name, 0, &BTreeMap::new(), &mut windows);
+        problems.append(&mut building.problems);
+        let paths = building.paths;
+        let mut building =
+            Building { config, tick, source: i, base: paths.len(), paths, steps: Vec::new(), problems: Vec::new() };
+        building.children(&source.name, 0, &BTreeMap::new(), &mut windows);
+        let Building { paths, steps, .. } = building;
+        sources.push(finish_source(config, i, paths, steps, &windows));
+    }
+    unreached(config, &windows, &mut problems);
+    if !problems.is_empty() {
+        problems.sort_by_key(|p| p.line);
+        return Err(Problems { file: config.file.clone(), list: problems });
+    }
+    let sinks = config.sinks.iter().map(|sink| SinkPlan {
+        config: sink.clone(),
+        parts: sink
+            .from
+            .iter()
+            .filter_map(|from| config.windows.iter().position(|w| w.name == from.value))
+            .map(|w| w as u32)
+            .collect(),
+    });
+    Ok(Plan {
+        name: config.name.clone(),
+        tick,
+        max_drift: config.run.max_drift.0,
+        max_inflight: config.run.max_inflight.0,
+        sources,
+        windows: windows.into_iter().flatten().collect(),
+        sinks: sinks.collect(),
+        schemas,
+        fingerprint: fingerprint(config),
+    })
+}
+
+/// Problems of the expressions of parts that no source leads to, or that lead to no window: they are not planned, and
+/// are to be right all the same.
+fn unreached(config: &Config, windows: &[Option<WindowPlan>], problems: &mut Vec<Problem>) {
+    let mut known: Vec<&str> = config.sources.iter().map(|s| s.name.as_str()).collect();
+    while let Some(stream) =
+        config.streams.iter().find(|s| known.contains(&s.from.value.as_str()) && !known.contains(&s.name.as_str()))
+    {
+        known.push(&stream.name);
+    }
+    let mut look = |text: &Located<String>, errors: Option<Vec<expr::ExprError>>| {
+        problems.extend(errors.into_iter().flatten().map(|e| problem(text, e)));
+    };
+    let mut wrong = Vec::new();
+    let planned = |name: &str| known.contains(&name) && reaches_window(config, name, 0);
+    for stream in config.streams.iter().filter(|s| !planned(&s.name)) {
+        for text in stream.filter.iter().chain(stream.set.iter().map(|(_, text)| text)) {
+            look(text, expr::parse(&text.value).err());
+        }
+    }
+    for (window, plan) in config.windows.iter().zip(windows) {
+        if plan.is_none() && !known.contains(&window.from.value.as_str()) {
+            window.group_by.iter().for_each(|(_, text)| look(text, expr::parse(&text.value).err()));
+            for (_, text) in &window.select {
+                match expr::parse_select(&text.value, &|name| is_aggregate(name)) {
+                    Err(errors) => look(text, Some(errors)),
+                    Ok(select) => wrong.extend(select.aggregates.iter().filter_map(|call| function(call, text).err())),
+                }
+            }
+        }
+    }
+    problems.append(&mut wrong);
+}
+
+fn schema(window: &WindowConfig) -> RowSchema {
+    RowSchema {
+        name: window.name.clone(),
+        dimensions: window.group_by.iter().map(|(name, _)| name.clone()).collect(),
+        values: window.select.iter().map(|(name, _)| name.clone()).collect(),
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// The tick: the one that is set, or the greatest common divisor of a second and all slides.
+fn tick(config: &Config, problems: &mut Vec<Problem>) -> i64 {
+    let slides = || config.windows.iter().map(|w| w.step().0);
+    let chosen = slides().fold(LARGEST_TICK, gcd).max(1);
+    let Some(set) = &config.run.tick else { return chosen };
+    match config.windows.iter().find(|w| w.step().0 % set.value.0.max(1) != 0) {
+        None if set.value.0 > 0 => set.value.0,
+        None => chosen,
+        Some(w) => {
+            problems.push(set.problem(
+                "run.tick",
+                format!("the tick does not divide the slide of window {} ({})", w.name, w.step()),
+                Some(format!("use {} or a span that divides it, or leave the tick out", Span(chosen))),
+            ));
+            chosen
+        }
+    }
+}
+
+/// A step, and how it is shown.
+struct Built {
+    step: Step,
+    filter: Option<(Tree, String)>,
+    computed: Vec<(String, String)>,
+    is_root_stream: bool,
+}
+
+/// One source while it is planned.
+struct Building<'a> {
+    config: &'a Config,
+    tick: i64,
+    source: usize,
+    /// Where computed columns begin: behind the decoded ones.
+    base: usize,
+    /// The decoded columns.
+    paths: Vec<FieldPath>,
+    steps: Vec<Built>,
+    problems: Vec<Problem>,
+}
+
+/// Names that streams have set, and their columns.
+type Names = BTreeMap<String, usize>;
+
+impl Building<'_> {
+    /// Plans everything that reads `from`, whose rows are `selection`.
+    fn children(&mut self, from: &str, selection: usize, names: &Names, windows: &mut [Option<WindowPlan>]) {
+        let config = self.config;
+        for stream in config.streams.iter().filter(|s| s.from.value == from) {
+            if reaches_window(config, &stream.name, 0) {
+                self.stream(stream, selection, names, windows);
+            }
+        }
+        for (w, window) in config.windows.iter().enumerate().filter(|(_, w)| w.from.value == from) {
+            windows[w] = self.window(w, window, selection, names);
+        }
+    }
+
+    fn computed(&self) -> usize {
+        self.steps.iter().map(|s| s.computed.len()).sum()
+    }
+
+    /// The column of a path: one that a stream has set, or a field of the event.
+    fn slot(&mut self, names: &Names, path: &FieldPath) -> usize {
+        if let [step] = path.steps()
+            && let Some(slot) = names.get(step)
+        {
+            return *slot;
+        }
+        self.paths.iter().position(|p| p == path).unwrap_or_else(|| {
+            self.paths.push(path.clone());
+            self.paths.len() - 1
+        })
+    }
+
+    fn parse(&mut self, text: &Located<String>) -> Option<Tree> {
+        match expr::parse(&text.value) {
+            Ok(tree) => Some(tree),
+            Err(list) => {
+                self.problems.extend(list.into_iter().map(|e| problem(text, e)));
+                None
+            }
+        }
+    }
+
+    fn compile(&mut self, names: &Names, tree: &Tree) -> Program {
+        expr::compile(tree, &mut |path| self.slot(names, path))
+    }
+
+    fn stream(&mut self, stream: &StreamConfig, from: usize, names: &Names, windows: &mut [Option<WindowPlan>]) {
+        let mut names = names.clone();
+        let mut filter = None;
+        if let Some(text) = &stream.filter
+            && let Some(tree) = self.parse(text)
+        {
+            if !matches!(tree.ty(), Type::Any | Type::Bool) {
+                self.problems.push(text.problem(
+                    "stream.where",
+                    format!("the condition is {}, not true or false", tree.ty().word()),
+                    Some("write a comparison, such as event_type = 'error'".into()),
+                ));
+            }
+            filter = Some((self.compile(&names, &tree), tree, text.value.clone()));
+        }
+        let (mut sets, mut shown) = (Vec::new(), Vec::new());
+        let first = self.computed();
+        for (name, text) in &stream.set {
+            if let Some(tree) = self.parse(text) {
+                let program = self.compile(&names, &tree);
+                let slot = self.base + first + sets.len();
+                sets.push((slot, program));
+                shown.push((name.clone(), text.value.clone()));
+                names.insert(name.clone(), slot);
+            }
+        }
+        let (program, filter) = match filter {
+            Some((program, tree, text)) => (Some(program), Some((tree, text))),
+            None => (None, None),
+        };
+        self.steps.push(Built {
+            step: Step { name: stream.name.clone(), from, filter: program, sets },
+            filter,
+            computed: shown,
+            is_root_stream: from == 0,
+        });
+        let selection = self.steps.len();
+        self.children(&stream.name, selection, &names, windows);
+    }
+
+    /// The column that holds an expression, computed by the step of this window where it is not a column already.
+    fn column(&mut self, tree: &Tree, names: &Names, what: &str, text: String, local: &mut Local) -> usize {
+        let program = self.compile(names, tree);
+        if let Some(slot) = program.as_slot() {
+            return slot;
+        }
+        let normal = tree.to_string();
+        if let Some((_, slot)) = local.known.iter().find(|(t, _)| *t == normal) {
+            return *slot;
+        }
+        let slot = self.base + local.first + local.sets.len();
+        local.sets.push((slot, program));
+        local.shown.push((what.to_owned(), text));
+        local.known.push((normal, slot));
+        slot
+    }
+
+    fn window(&mut self, index: usize, window: &WindowConfig, from: usize, names: &Names) -> Option<WindowPlan> {
+        let before = self.problems.len();
+        let mut local = Local { first: self.computed(), ..Local::default() };
+        let mut keys = Vec::new();
+        for (name, text) in &window.group_by {
+            if let Some(tree) = self.parse(text) {
+                keys.push(self.column(&tree, names, name, text.value.clone(), &mut local));
+            }
+        }
+        let (mut calls, mut texts, mut answers) = (Vec::<Call>::new(), Vec::new(), Vec::new());
+        for (_, text) in &window.select {
+            let select = match expr::parse_select(&text.value, &|name| is_aggregate(name)) {
+                Ok(select) => select,
+                Err(list) => {
+                    self.problems.extend(list.into_iter().map(|e| problem(text, e)));
+                    continue;
+                }
+            };
+            if select.aggregates.is_empty() {
+                self.problems.push(text.problem(
+                    "window.select",
+                    "the value has no aggregate",
+                    Some("a window selects aggregates, such as count(*); a plain value belongs in group_by".into()),
+                ));
+                continue;
+            }
+            let mut of = Vec::new();
+            for aggregate in &select.aggregates {
+                let function = match function(aggregate, text) {
+                    Ok(function) => function,
+                    Err(problem) => {
+                        self.problems.push(problem);
+                        continue;
+                    }
+                };
+                let shown = show(aggregate);
+                let input = aggregate
+                    .args
+                    .first()
+                    .filter(|_| !aggregate.star)
+                    .map(|tree| self.column(tree, names, "input", tree.to_string(), &mut local));
+                let filter = aggregate
+                    .filter
+                    .as_ref()
+                    .map(|tree| self.column(tree, names, "filter", tree.to_string(), &mut local));
+                let call = Call { function, input, filter };
+                of.push(calls.iter().position(|c| same(c, &call)).unwrap_or_else(|| {
+                    calls.push(call);
+                    texts.push(shown);
+                    calls.len() - 1
+                }));
+            }
+            if of.len() < select.aggregates.len() {
+                continue;
+            }
+            let program = expr::compile_post(&select.post, &|i| of[i]);
+            answers.push(match program.as_slot() {
+                Some(call) => Answer::Call(call),
+                None => Answer::Post { program, calls: of.iter().fold(0, |m, c| m | 1u64.wrapping_shl(*c as u32)) },
+            });
+        }
+        if calls.len() > MOST_CALLS
+            && let Some((_, text)) = window.select.first()
+        {
+            self.problems.push(text.problem(
+                "window.aggregates",
+                format!("the window has {} different aggregates", calls.len()),
+                Some(format!("a window may have {MOST_CALLS}; make two windows of it")),
+            ));
+        }
+        self.steps.push(Built {
+            step: Step { name: window.name.clone(), from, filter: None, sets: local.sets },
+            filter: None,
+            computed: local.shown,
+            is_root_stream: false,
+        });
+        if self.problems.len() > before {
+            return None;
+        }
+        let texts_of = |list: &[(String, Located<String>)]| {
+            list.iter().map(|(name, text)| (name.clone(), text.value.clone())).collect()
+        };
+        Some(WindowPlan {
+            name: window.name.clone(),
+            from: window.from.value.clone(),
+            source: self.source,
+            selection: self.steps.len(),
+            keys,
+            layout: Layout::new(&calls),
+            answers,
+            calls: texts,
+            group_by: texts_of(&window.group_by),
+            select: texts_of(&window.select),
+            spec: WindowSpec {
+                size: window.size.0,
+                slide: window.step().0,
+                lateness: window.allowed_lateness.0,
+                tick: self.tick,
+            },
+            mode: match window.pre_aggregate {
+                PreAggregate::Auto => Mode::Auto,
+                PreAggregate::Always => Mode::Always,
+                PreAggregate::Never => Mode::Never,
+            },
+            part: index as u32,
+        })
+    }
+}
+
+/// The columns that one window computes.
+#[derive(Default)]
+struct Local {
+    first: usize,
+    sets: Vec<(usize, Program)>,
+    shown: Vec<(String, String)>,
+    known: Vec<(String, usize)>,
+}
+
+fn reaches_window(config: &Config, name: &str, depth: usize) -> bool {
+    depth <= config.streams.len()
+        && (config.windows.iter().any(|w| w.from.value == name)
+            || config.streams.iter().any(|s| s.from.value == name && reaches_window(config, &s.name, depth + 1)))
+}
+
+fn finish_source(
+    config: &Config,
+    index: usize,
+    paths: Vec<FieldPath>,
+    steps: Vec<Built>,
+    windows: &[Option<WindowPlan>],
+) -> SourcePlan {
+    let source = &config.sources[index];
+    let fed = windows.iter().enumerate().filter(|(_, w)| w.as_ref().is_some_and(|w| w.source == index));
+    let fed: Vec<usize> = fed.map(|(i, _)| i).collect();
+    let direct = fed.iter().any(|w| config.windows[*w].from.value == source.name);
+    let prefilter = if direct { None } else { prefilter(&steps) };
+    let slot = prefilter.as_ref().and_then(|(path, _)| paths.iter().position(|p| p == path));
+    let decoder = prefilter.as_ref().zip(slot).map(|((_, allowed), slot)| Prefilter { slot, allowed: allowed.clone() });
+    SourcePlan {
+        name: source.name.clone(),
+        projection: Projection::new(&paths, &source.time.field, source.time.unit, decoder),
+        prefilter: prefilter.filter(|_| slot.is_some()),
+        filters: steps.iter().map(|s| s.filter.as_ref().map(|(_, text)| text.clone())).collect(),
+        computed: steps.iter().map(|s| s.computed.clone()).collect(),
+        columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
+        steps: steps.into_iter().map(|s| s.step).collect(),
+        paths,
+        windows: fed,
+        out_of_orderness: source.out_of_orderness.0,
+        on_bad: source.on_bad,
+        config: source.clone(),
+    }
+}
+
+/// A condition on one text field that every stream of the source needs: events that fail it reach no window.
+fn prefilter(steps: &[Built]) -> Option<(FieldPath, Vec<String>)> {
+    let mut roots = steps.iter().filter(|s| s.is_root_stream);
+    let conjuncts = |s: &Built| s.filter.as_ref().map(|(tree, _)| tree.string_conjuncts()).unwrap_or_default();
+    let mut common = conjuncts(roots.next()?);
+    for step in roots {
+        let other = conjuncts(step);
+        common.retain_mut(|(path, texts)| match other.iter().find(|(p, _)| p == path) {
+            Some((_, more)) => {
+                texts.extend(more.iter().filter(|t| !texts.contains(t)).cloned().collect::<Vec<_>>());
+                true
+            }
+            None => false,
+        });
+    }
+    common.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<(&'static str, usize)> {
+        let (config, _) = crate::config::parse("t.toml", text, &[], &|_| None);
+        match config.as_ref().map(compile) {
+            Some(Err(problems)) => problems.list.iter().map(|p| (p.code, p.line)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    const SOURCE: &str = "[sources.e]\ntype = \"stdin\"\n";
+
+    #[test]
+    fn every_expression_is_looked_at_also_behind_a_wrong_name() {
+        let text = format!(
+            "{SOURCE}[streams.s]\nfrom = \"nowhere\"\nwhere = \"a = = b\"\n[windows.w]\nfrom = \"s\"\nsize = \"1s\"\n\
+             group_by = {{ g = \"lowr(a)\" }}\nselect = {{ n = \"count(*)\", m = \"sm(a)\" }}\n"
+        );
+        let found = problems(&text);
+        assert_eq!(found.iter().map(|(_, line)| *line).collect::<Vec<_>>(), [5, 9, 10], "{found:?}");
+    }
+
+    #[test]
+    fn paths_are_shared_and_computed_columns_come_behind_them() {
+        let text = format!(
+            "{SOURCE}[streams.s]\nfrom = \"e\"\nwhere = \"t IN ('a', 'b') AND x > 1\"\nset = {{ y = \"x + 1\" }}\n[windows.w]\n\
+             from = \"s\"\nsize = \"3s\"\nslide = \"1500ms\"\ngroup_by = {{ g = \"y\", h = \"lower(t)\" }}\n\
+             select = {{ a = \"sum(y)\", b = \"avg(y)\", c = \"2 * sum(y) / count(*)\" }}\n"
+        );
+        let (config, _) = crate::config::parse("t.toml", &text, &[], &|_| None);
+        let plan = compile(&config.unwrap()).unwrap();
+        let (source, window) = (&plan.sources[0], &plan.windows[0]);
+        assert_eq!(source.paths, [FieldPath::dotted("t"), FieldPath::dotted("x")]);
+        assert_eq!((source.columns, &window.keys[..]), (4, &[2, 3][..]));
+        assert_eq!(source.prefilter, Some((FieldPath::dotted("t"), vec!["a".into(), "b".into()])));
+        assert_eq!(window.calls, ["sum(y)", "avg(y)", "count(*)"]);
+        assert_eq!(plan.tick, 500_000);
+    }
+}

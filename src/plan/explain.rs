@@ -1,0 +1,300 @@
+//! A plan, turned into what a person, a program or Graphviz reads.
+//!
+//! All three forms say the same: the parts with what they read, the fields that are decoded, the slices, the state
+//! that is kept and until when, and what each sink can promise.
+
+use super::{Plan, SourcePlan, WindowPlan};
+use crate::config::{SinkKind, SinkMode, SourceKind};
+use crate::time::Span;
+use crate::window::Mode;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// The plan as text.
+pub fn explain_text(plan: &Plan) -> String {
+    let mut out = String::new();
+    let say = &mut out;
+    line(say, 0, &format!("pipeline {}", plan.name));
+    line(say, 1, &format!("tick          {}", Span(plan.tick)));
+    line(say, 1, &format!("max_drift     {}", Span(plan.max_drift)));
+    line(say, 1, &format!("max_inflight  {} bytes", plan.max_inflight));
+    for source in &plan.sources {
+        line(say, 0, &format!("source {}  ({})", source.name, kind(source)));
+        line(say, 1, &format!("time          {} in {}", source.config.time.field, source.config.time.unit.word()));
+        line(say, 1, &format!("watermark     newest event - {}", Span(source.out_of_orderness)));
+        let paths: Vec<String> = source.paths.iter().map(ToString::to_string).collect();
+        line(say, 1, &format!("decodes       {}", or_none(&paths.join(", "))));
+        if let Some((path, texts)) = &source.prefilter {
+            line(say, 1, &format!("drops early   events whose {path} is none of: {}", texts.join(", ")));
+        }
+        for (i, step) in source.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
+            line(say, 0, &format!("stream {}  from {}", step.name, step_name(source, step.from)));
+            if let Some(filter) = &source.filters[i] {
+                line(say, 1, &format!("where         {filter}"));
+            }
+            for (name, text) in &source.computed[i] {
+                line(say, 1, &format!("set           {name} = {text}"));
+            }
+        }
+    }
+    for window in &plan.windows {
+        line(say, 0, &format!("window {}  from {}", window.name, window.from));
+        let spec = &window.spec;
+        line(say, 1, &format!("shape         {}", shape(window)));
+        line(say, 1, &format!("slices        {} each, {} in a window", Span(spec.slide), spec.slices()));
+        for (name, text) in &window.group_by {
+            line(say, 1, &format!("group by      {name} = {text}"));
+        }
+        for (name, text) in &window.select {
+            line(say, 1, &format!("select        {name} = {text}"));
+        }
+        for text in state(plan, window) {
+            line(say, 1, &format!("state         {text}"));
+        }
+        line(say, 1, &format!("kept          {}", kept(window)));
+        line(say, 1, &format!("before exchange: {}", before(window)));
+    }
+    for sink in &plan.sinks {
+        let from: Vec<&str> = sink.parts.iter().map(|p| plan.windows[*p as usize].name.as_str()).collect();
+        line(say, 0, &format!("sink {}  from {}", sink.config.name, or_none(&from.join(", "))));
+        line(say, 1, &format!("writes        {}", target(&sink.config.kind)));
+        line(say, 1, &format!("rows          {}", rows(sink.config.mode)));
+    }
+    out
+}
+
+fn line(out: &mut String, depth: usize, text: &str) {
+    if depth == 0 && !out.is_empty() {
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{}{text}", "  ".repeat(depth));
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "nothing" } else { text }
+}
+
+fn is_window(plan: &Plan, name: &str) -> bool {
+    plan.windows.iter().any(|w| w.name == name)
+}
+
+fn step_name(source: &SourcePlan, selection: usize) -> &str {
+    if selection == 0 { &source.name } else { &source.steps[selection - 1].name }
+}
+
+fn kind(source: &SourcePlan) -> String {
+    match &source.config.kind {
+        SourceKind::File { paths } => {
+            format!("file, {} partition{}", paths.len(), if paths.len() == 1 { "" } else { "s" })
+        }
+        SourceKind::Stdin => "standard input, 1 partition".into(),
+        SourceKind::Generate(g) => {
+            let s = if g.partitions == 1 { "" } else { "s" };
+            format!("generator, {} events, {} partition{s}", g.events, g.partitions)
+        }
+    }
+}
+
+/// What the aggregates keep, with columns and answers by name.
+fn state(plan: &Plan, window: &WindowPlan) -> Vec<String> {
+    let source = &plan.sources[window.source];
+    let computed: Vec<&str> = source.computed.iter().flatten().map(|(_, text)| text.as_str()).collect();
+    let name = |column: usize| match source.paths.get(column) {
+        Some(path) => path.to_string(),
+        None => computed.get(column - source.paths.len()).map_or_else(String::new, |text| format!("({text})")),
+    };
+    let call = |i: usize| window.calls.get(i).cloned().unwrap_or_default();
+    let describe = window.layout.describe();
+    describe.iter().map(|text| numbers_to_names(&numbers_to_names(text, "column ", &name), "answers ", &call)).collect()
+}
+
+/// Puts names for the numbers (one, or several with commas) behind `word`.
+fn numbers_to_names(text: &str, word: &str, name: &dyn Fn(usize) -> String) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        let (before, after) = rest.split_at(at + word.len());
+        let answers = word.starts_with('a');
+        let end = after.find(|c: char| !(c.is_ascii_digit() || answers && ", ".contains(c))).unwrap_or(after.len());
+        let names: Vec<String> = after[..end].split(',').filter_map(|n| n.trim().parse().ok()).map(name).collect();
+        out.push_str(if answers { before } else { &before[..at] });
+        out.push_str(&names.join(", "));
+        rest = &after[end..];
+    }
+    out + rest
+}
+
+fn shape(window: &WindowPlan) -> String {
+    let spec = &window.spec;
+    if spec.size == spec.slide {
+        format!("tumbling, {}", Span(spec.size))
+    } else {
+        format!("sliding, {} every {}", Span(spec.size), Span(spec.slide))
+    }
+}
+
+fn kept(window: &WindowPlan) -> String {
+    let spec = &window.spec;
+    format!(
+        "a slice until the watermark passes its start + {} (size + allowed lateness)",
+        Span(spec.size + spec.lateness)
+    )
+}
+
+fn before(window: &WindowPlan) -> &'static str {
+    match window.mode {
+        Mode::Auto => "groups are aggregated where that makes less of them",
+        Mode::Always => "groups are always aggregated",
+        Mode::Never => "events are sent as they are",
+    }
+}
+
+fn target(kind: &SinkKind) -> String {
+    match kind {
+        SinkKind::Stdout { .. } => "to standard output as they are stated".into(),
+        SinkKind::File { path, .. } => format!("to {path}, which appears when the run has finished"),
+    }
+}
+
+fn rows(mode: SinkMode) -> &'static str {
+    match mode {
+        SinkMode::Changes => "every change: assertions and retractions, with op",
+        SinkMode::Corrections => "first statements and corrections",
+        SinkMode::First => "first statements only",
+    }
+}
+
+fn pairs(list: &[(String, String)]) -> Value {
+    list.iter().map(|(name, text)| json!({ "name": name, "expression": text })).collect()
+}
+
+/// The plan as JSON.
+pub fn explain_json(plan: &Plan) -> Value {
+    let sources: Vec<Value> = plan
+        .sources
+        .iter()
+        .map(|s| {
+            json!({
+                "name": s.name,
+                "kind": kind(s),
+                "time": { "field": s.config.time.field.to_string(), "unit": s.config.time.unit.word() },
+                "out_of_orderness_us": s.out_of_orderness,
+                "decodes": s.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "prefilter": s.prefilter.as_ref().map(|(p, t)| json!({ "field": p.to_string(), "texts": t })),
+            })
+        })
+        .collect();
+    let mut streams = Vec::new();
+    for source in &plan.sources {
+        for (i, step) in source.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
+            streams.push(json!({
+                "name": step.name,
+                "from": step_name(source, step.from),
+                "where": source.filters[i],
+                "set": pairs(&source.computed[i]),
+            }));
+        }
+    }
+    let windows: Vec<Value> = plan
+        .windows
+        .iter()
+        .map(|w| {
+            json!({
+                "name": w.name,
+                "from": w.from,
+                "shape": shape(w),
+                "size_us": w.spec.size,
+                "slide_us": w.spec.slide,
+                "slices": w.spec.slices(),
+                "allowed_lateness_us": w.spec.lateness,
+                "group_by": pairs(&w.group_by),
+                "select": pairs(&w.select),
+                "state": state(plan, w),
+                "kept": kept(w),
+                "before_exchange": before(w),
+            })
+        })
+        .collect();
+    let sinks: Vec<Value> = plan
+        .sinks
+        .iter()
+        .map(|s| {
+            json!({
+                "name": s.config.name,
+                "from": s.parts.iter().map(|p| &plan.windows[*p as usize].name).collect::<Vec<_>>(),
+                "writes": target(&s.config.kind),
+                "rows": rows(s.config.mode),
+            })
+        })
+        .collect();
+    json!({
+        "name": plan.name,
+        "tick_us": plan.tick,
+        "max_drift_us": plan.max_drift,
+        "max_inflight_bytes": plan.max_inflight,
+        "fingerprint": plan.fingerprint.iter().map(|b| format!("{b:02x}")).collect::<String>(),
+        "sources": sources,
+        "streams": streams,
+        "windows": windows,
+        "sinks": sinks,
+    })
+}
+
+/// The plan as a Graphviz graph.
+pub fn explain_dot(plan: &Plan) -> String {
+    let mut out = String::from("digraph highwater {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n");
+    let mut node = |name: &str, label: &str, more: &str| {
+        let _ = writeln!(out, "  {} [label={}{more}];", quoted(name), quoted(label));
+    };
+    for s in &plan.sources {
+        node(&s.name, &format!("{}\n{}\nuntil newest - {}", s.name, kind(s), Span(s.out_of_orderness)), ", shape=cds");
+        for (i, step) in s.steps.iter().enumerate().filter(|(_, st)| !is_window(plan, &st.name)) {
+            let filter = s.filters[i].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
+            node(&step.name, &format!("{}{filter}", step.name), "");
+        }
+    }
+    for w in &plan.windows {
+        let by: Vec<&str> = w.group_by.iter().map(|(name, _)| name.as_str()).collect();
+        let label = format!("{}\n{}\nby {}\nkept {}", w.name, shape(w), or_none(&by.join(", ")), {
+            Span(w.spec.size + w.spec.lateness)
+        });
+        node(&w.name, &label, ", style=rounded");
+    }
+    for s in &plan.sinks {
+        node(
+            &format!("sink {}", s.config.name),
+            &format!("{}\n{}", s.config.name, target(&s.config.kind)),
+            ", shape=note",
+        );
+    }
+    for s in &plan.sources {
+        for step in s.steps.iter() {
+            let _ = writeln!(out, "  {} -> {};", quoted(step_name(s, step.from)), quoted(&step.name));
+        }
+    }
+    for s in &plan.sinks {
+        for part in &s.parts {
+            let name = &plan.windows[*part as usize].name;
+            let _ = writeln!(out, "  {} -> {};", quoted(name), quoted(&format!("sink {}", s.config.name)));
+        }
+    }
+    out.push_str("}\n");
+    out
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_become_names() {
+        let name = |i: usize| format!("n{i}");
+        let text = numbers_to_names("exact total of column 3, where column 11; answers 1, 2", "column ", &name);
+        assert_eq!(text, "exact total of n3, where n11; answers 1, 2");
+        assert_eq!(numbers_to_names(&text, "answers ", &name), "exact total of n3, where n11; answers n1, n2");
+    }
+}

@@ -1,0 +1,140 @@
+//! Rows as updates of a differential collection: (row, time, assert or retract), with revision.
+//!
+//! Rows travel in a [`RowBatch`]: fixed heads and one byte arena, no allocation a row.
+
+use crate::event::{Value, key};
+use std::cmp::Ordering;
+
+/// Assert or retract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Op {
+    /// The row is taken back (`-`); sorts before the assertion that replaces it.
+    Retract,
+    /// The row holds (`+`).
+    Assert,
+}
+
+impl Op {
+    /// `+` or `-`, as change streams write it.
+    pub fn sign(self) -> char {
+        match self {
+            Op::Assert => '+',
+            Op::Retract => '-',
+        }
+    }
+}
+
+/// What the rows of one part look like. A row's `part` is its index among the plan's part schemas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowSchema {
+    /// The part's name, as in the pipeline file.
+    pub name: String,
+    /// The names of the group's dimensions, in file order.
+    pub dimensions: Vec<String>,
+    /// The names of the selected values, in file order; at most 64.
+    pub values: Vec<String>,
+}
+
+/// The fixed part of a row. The row's bytes are its key (the dimensions, canonical, see [`key`]) and then its values
+/// ([`key::encode_value`]), one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowHead {
+    /// The time of the statement, microseconds: `max(window end, tick of the late event + one tick)`.
+    pub time: i64,
+    /// First moment of the window, microseconds.
+    pub window_start: i64,
+    /// First moment after the window, microseconds.
+    pub window_end: i64,
+    /// Index of the part's [`RowSchema`].
+    pub part: u32,
+    /// 0 for a first statement, n for the nth correction.
+    pub revision: u32,
+    /// Bit i: value i came from a sketch, not from an exact computation.
+    pub approximate: u64,
+    /// Where the row's bytes begin in the arena.
+    pub start: u32,
+    /// Bytes of the key.
+    pub key_len: u32,
+    /// Bytes of the values.
+    pub values_len: u32,
+    /// Assert or retract.
+    pub op: Op,
+}
+
+/// Rows and their arena.
+#[derive(Debug, Clone, Default)]
+pub struct RowBatch {
+    /// The fixed parts.
+    pub heads: Vec<RowHead>,
+    /// The arena that heads point into.
+    pub bytes: Vec<u8>,
+}
+
+/// One row of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct RowRef<'a> {
+    /// The fixed part.
+    pub head: &'a RowHead,
+    /// The canonical bytes of the group.
+    pub key: &'a [u8],
+    /// The bytes of the values.
+    pub values: &'a [u8],
+}
+
+impl RowBatch {
+    /// Row `i`.
+    pub fn row(&self, i: usize) -> RowRef<'_> {
+        let head = &self.heads[i];
+        let (start, split) = (head.start as usize, head.start as usize + head.key_len as usize);
+        RowRef { head, key: &self.bytes[start..split], values: &self.bytes[split..split + head.values_len as usize] }
+    }
+
+    /// All rows, in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = RowRef<'_>> {
+        (0..self.heads.len()).map(|i| self.row(i))
+    }
+
+    /// Appends a copy of a row.
+    pub fn push(&mut self, row: RowRef<'_>) {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(row.key);
+        self.bytes.extend_from_slice(row.values);
+        self.heads.push(RowHead { start, ..*row.head });
+    }
+
+    /// Empties the batch; allocations stay.
+    pub fn clear(&mut self) {
+        self.heads.clear();
+        self.bytes.clear();
+    }
+}
+
+impl<'a> RowRef<'a> {
+    /// The group's dimensions.
+    pub fn dimensions(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        cells(self.key)
+    }
+
+    /// The selected values.
+    pub fn values(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        cells(self.values)
+    }
+
+    /// The one order in which rows leave the engine: statement time, part, window, group by value, revision, retract
+    /// before assert. It depends on the content alone.
+    pub fn order(&self, other: &RowRef<'_>) -> Ordering {
+        let (a, b) = (self.head, other.head);
+        (a.time, a.part, a.window_end, a.window_start)
+            .cmp(&(b.time, b.part, b.window_end, b.window_start))
+            .then_with(|| key::compare(self.key, other.key))
+            .then_with(|| (a.revision, a.op).cmp(&(b.revision, b.op)))
+    }
+}
+
+fn cells<'a>(mut bytes: &'a [u8]) -> impl Iterator<Item = Value<'a>> + use<'a> {
+    std::iter::from_fn(move || {
+        let (value, rest) = key::decode(bytes)?;
+        bytes = rest;
+        Some(value)
+    })
+}

@@ -1,0 +1,202 @@
+//! Rejected lines, turned into a dead-letter file in the order of the input.
+//!
+//! One JSON object a line: `source`, `partition`, `position` (bytes from the partition's start), `length`, `reason`,
+//! `detail`, and the original bytes as `line` (text) or, where they are not UTF-8, as `line_base64`. Blocks of a partition are
+//! written in their order whatever worker had them; those of several partitions come in any order among each other.
+
+use crate::error::Error;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// One rejected line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Bytes from the partition's start.
+    pub position: u64,
+    /// Bytes of the line.
+    pub length: u64,
+    /// The stable code of the reason.
+    pub reason: &'static str,
+    /// What exactly is wrong.
+    pub detail: String,
+    /// The original bytes; empty where the line was too long to keep.
+    pub line: Vec<u8>,
+}
+
+/// The dead-letter file of one source in one process.
+pub struct DeadLetters {
+    path: PathBuf,
+    source: String,
+    partitions: Vec<String>,
+    /// Blocks are numbered `first, first + step, ...` in this process.
+    step: u64,
+    state: Mutex<State>,
+}
+
+struct State {
+    out: BufWriter<File>,
+    next: Vec<u64>,
+    waiting: Vec<BTreeMap<u64, Vec<DeadLetter>>>,
+    failed: bool,
+}
+
+impl DeadLetters {
+    /// Makes the file, and its folder. `first` and `step`: which blocks this process has, for each partition alike.
+    ///
+    /// # Errors
+    /// `source.dead_letters` where it cannot be made.
+    pub fn create(path: &Path, source: &str, partitions: &[String], first: u64, step: u64) -> Result<Self, Error> {
+        let failed = |e: std::io::Error| {
+            Error::outside("source.dead_letters", format!("cannot make the dead-letter file: {e}"))
+                .at(path.display().to_string())
+                .help("check the folder and the permission to write, or choose another path")
+        };
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let out = BufWriter::new(File::create(path).map_err(failed)?);
+        Ok(Self {
+            path: path.to_owned(),
+            source: source.to_owned(),
+            partitions: partitions.to_vec(),
+            step,
+            state: Mutex::new(State {
+                out,
+                next: vec![first; partitions.len()],
+                waiting: partitions.iter().map(|_| BTreeMap::new()).collect(),
+                failed: false,
+            }),
+        })
+    }
+
+    /// Takes the rejects of one block; every block of the process must come here once, also those without any.
+    ///
+    /// # Errors
+    /// `source.dead_letters` where writing fails; once, later blocks are dropped.
+    pub fn block(&self, partition: usize, index: u64, letters: Vec<DeadLetter>) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.waiting[partition].insert(index, letters);
+        while let Some(letters) = {
+            let next = state.next[partition];
+            state.waiting[partition].remove(&next)
+        } {
+            state.next[partition] += self.step;
+            for letter in &letters {
+                let text = self.text(partition, letter);
+                if !state.failed
+                    && let Err(e) = state.out.write_all(text.as_bytes())
+                {
+                    state.failed = true;
+                    return Err(self.cannot_write(&e));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// `source.dead_letters` where writing fails.
+    pub fn finish(&self) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Only a run that was cut short has blocks here that wait for one before them.
+        for partition in 0..state.waiting.len() {
+            for (_, letters) in std::mem::take(&mut state.waiting[partition]) {
+                for letter in &letters {
+                    let text = self.text(partition, letter);
+                    state.out.write_all(text.as_bytes()).map_err(|e| self.cannot_write(&e))?;
+                }
+            }
+        }
+        state.out.flush().map_err(|e| self.cannot_write(&e))
+    }
+
+    fn cannot_write(&self, e: &std::io::Error) -> Error {
+        Error::outside("source.dead_letters", format!("cannot write the dead-letter file: {e}"))
+            .at(self.path.display().to_string())
+            .help("make room on the disk, or choose another path")
+    }
+
+    fn text(&self, partition: usize, letter: &DeadLetter) -> String {
+        #[derive(serde::Serialize)]
+        struct Form<'a> {
+            source: &'a str,
+            partition: &'a str,
+            position: u64,
+            length: u64,
+            reason: &'a str,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            line: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            line_base64: Option<String>,
+        }
+        let line = std::str::from_utf8(&letter.line).ok();
+        let form = Form {
+            source: &self.source,
+            partition: &self.partitions[partition],
+            position: letter.position,
+            length: letter.length,
+            reason: letter.reason,
+            detail: &letter.detail,
+            line,
+            line_base64: line.is_none().then(|| base64(&letter.line)),
+        };
+        let mut text = serde_json::to_string(&form).expect("a dead letter is plain text and numbers");
+        text.push('\n');
+        text
+    }
+}
+
+/// RFC 4648 base 64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let n = group.iter().fold(0u32, |n, b| n << 8 | u32::from(*b)) << (8 * (3 - group.len()));
+        for i in 0..4 {
+            out.push(if i <= group.len() { DIGITS[(n >> (18 - 6 * i) & 63) as usize] as char } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_follows_the_test_vectors_of_rfc_4648() {
+        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        for (text, expected) in cases {
+            assert_eq!(base64(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn letters_are_written_in_the_order_of_the_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub/dead.ndjson");
+        let dead = DeadLetters::create(&path, "events", &["a".into()], 0, 1).unwrap();
+        let letter = |position, line: &[u8]| DeadLetter {
+            position,
+            length: line.len() as u64,
+            reason: "syntax",
+            detail: "why".into(),
+            line: line.to_vec(),
+        };
+        dead.block(0, 2, vec![letter(20, b"{2")]).unwrap();
+        dead.block(0, 1, vec![]).unwrap();
+        dead.block(0, 0, vec![letter(0, b"{0"), letter(3, b"\xff")]).unwrap();
+        dead.finish().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rows: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(rows.iter().map(|r| r["position"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 3, 20]);
+        assert_eq!(rows[0]["line"], "{0");
+        assert_eq!(rows[1]["line_base64"], "/w==");
+    }
+}

@@ -1,0 +1,275 @@
+//! A file, turned into numbered blocks of whole lines that any worker can read in any order.
+//!
+//! Block `k` holds the lines that *begin* in bytes `k * B .. (k + 1) * B`. A worker finds the first line by looking at
+//! the byte before the block, and reads past the end of the block until the last line is whole.
+//!
+//! Errors: `source.open`, `source.read`, `source.truncated`, each with the path.
+
+use super::{BLOCK_BYTES, Block, Claims, Next, Partition, Share};
+use crate::error::Error;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// A file that is read once, from its beginning to the end it had when it was opened.
+#[derive(Debug)]
+pub struct FilePartition {
+    path: String,
+    file: File,
+    length: u64,
+    block: u64,
+    max_line: u64,
+    share: Share,
+    claims: Claims,
+}
+
+impl FilePartition {
+    /// Opens `path`. `max_line`: bytes of the longest line that is kept.
+    ///
+    /// # Errors
+    /// `source.open` where the file cannot be opened or is a folder.
+    pub fn open(path: &str, max_line: u64, share: Share) -> Result<Self, Error> {
+        Self::with_block(path, max_line, share, BLOCK_BYTES)
+    }
+
+    /// [`FilePartition::open`] with blocks of another size, for tests.
+    ///
+    /// # Errors
+    /// As [`FilePartition::open`].
+    pub fn with_block(path: &str, max_line: u64, share: Share, block: u64) -> Result<Self, Error> {
+        let failed = |e: std::io::Error| {
+            Error::outside("source.open", format!("cannot open {path}: {e}"))
+                .help("check the path, relative to the folder the program runs in, and the permission to read it")
+        };
+        let file = File::open(path).map_err(failed)?;
+        let meta = file.metadata().map_err(failed)?;
+        if meta.is_dir() {
+            return Err(Error::user("source.open", format!("{path} is a folder"))
+                .help("name a file; folders are planned but not in this version"));
+        }
+        if !meta.is_file() {
+            return Err(Error::user("source.open", format!("{path} is not a regular file"))
+                .help("pipes and devices are read with type = \"stdin\": highwater run FILE < PIPE"));
+        }
+        Ok(Self { path: path.to_owned(), file, length: meta.len(), block, max_line, share, claims: Claims::new(share) })
+    }
+
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> Result<(), Error> {
+        self.file.read_exact_at(buffer, position).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::UnexpectedEof {
+                Error::outside("source.truncated", "the file became shorter while it was read")
+                    .at(format!("{} at byte {position}", self.path))
+                    .help("let nothing truncate an input file during a run")
+            } else {
+                Error::outside("source.read", format!("cannot read: {e}"))
+                    .at(format!("{} at byte {position}", self.path))
+                    .help("check the disk and run again")
+            }
+        })
+    }
+
+    /// Where the first line end at or after `from` is, reading on in small steps; the file's length without one.
+    fn line_end(&self, from: u64) -> Result<u64, Error> {
+        let mut piece = [0u8; 4096];
+        let mut at = from;
+        while at < self.length {
+            let n = piece.len().min((self.length - at) as usize);
+            self.read_at(&mut piece[..n], at)?;
+            if let Some(i) = memchr::memchr(b'\n', &piece[..n]) {
+                return Ok(at + i as u64);
+            }
+            at += n as u64;
+        }
+        Ok(self.length)
+    }
+
+    fn read_block(&self, index: u64, buffer: &mut Vec<u8>) -> Result<Block, Error> {
+        let start = index * self.block;
+        let end = (start + self.block).min(self.length);
+        // One byte before the block tells whether a line begins at its first byte.
+        let from = start.saturating_sub(1);
+        let mut oversized = Vec::new();
+        buffer.resize((end - from) as usize, 0);
+        self.read_at(buffer, from)?;
+        let mut first = 0;
+        if start > 0 {
+            match memchr::memchr(b'\n', buffer) {
+                Some(i) => first = i + 1,
+                None => first = buffer.len(),
+            }
+        }
+        if first == buffer.len() {
+            return Ok(Block { index, range: 0..0, position: end, oversized });
+        }
+        // The last line may go on behind the block.
+        if buffer.last() != Some(&b'\n') && end < self.length {
+            let line = memchr::memrchr(b'\n', buffer).map_or(first, |i| (i + 1).max(first));
+            let allowed = self.max_line.saturating_sub((buffer.len() - line) as u64);
+            let mut position = end;
+            let mut piece = 8 * 1024;
+            loop {
+                let n = piece.min(self.length - position).min(allowed + 1 - (position - end));
+                let old = buffer.len();
+                buffer.resize(old + n as usize, 0);
+                self.read_at(&mut buffer[old..], position)?;
+                position += n;
+                if let Some(i) = memchr::memchr(b'\n', &buffer[old..]) {
+                    buffer.truncate(old + i + 1);
+                    break;
+                }
+                if position == self.length && position - end <= allowed {
+                    break;
+                }
+                if position - end > allowed {
+                    let line_end = self.line_end(position)?;
+                    oversized.push((from + line as u64, line_end - (from + line as u64)));
+                    buffer.truncate(line);
+                    break;
+                }
+                piece *= 2;
+            }
+        }
+        // Lines that lie within the block can be too long as well.
+        if self.max_line < self.block {
+            let mut kept = first;
+            let mut at = first;
+            while at < buffer.len() {
+                let stop = memchr::memchr(b'\n', &buffer[at..]).map_or(buffer.len(), |i| at + i + 1);
+                let length = stop - at - usize::from(buffer[stop - 1] == b'\n');
+                if length as u64 > self.max_line {
+                    oversized.push((from + at as u64, length as u64));
+                    // Blank it out: positions of the other lines stay true.
+                    buffer[at..stop].fill(b' ');
+                    buffer[stop - 1] = b'\n';
+                }
+                kept = stop;
+                at = stop;
+            }
+            buffer.truncate(kept);
+            oversized.sort_unstable();
+        }
+        let range = first..buffer.len().max(first);
+        Ok(Block { index, position: from + range.start as u64, range, oversized })
+    }
+}
+
+impl Partition for FilePartition {
+    fn next(&self, buffer: &mut Vec<u8>) -> Result<Next, Error> {
+        let Some(index) = self.claims.next(|index| index * self.block < self.length) else { return Ok(Next::End) };
+        Ok(Next::Block(self.read_block(index, buffer)?))
+    }
+
+    fn stop(&self) -> u64 {
+        self.claims.stop()
+    }
+
+    fn name(&self) -> &str {
+        &self.path
+    }
+
+    fn length(&self) -> Option<u64> {
+        Some(self.length)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.share.processes > 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const ONE: Share = Share { process: 0, processes: 1 };
+
+    fn file(text: &[u8]) -> tempfile::NamedTempFile {
+        let mut f = tempfile::NamedTempFile::new().unwrap();
+        f.write_all(text).unwrap();
+        f
+    }
+
+    /// Lines with their positions, and (position, length) of those that are too long.
+    type Lines = (Vec<(u64, Vec<u8>)>, Vec<(u64, u64)>);
+
+    fn lines(path: &str, block: u64, max_line: u64, shares: u64) -> Lines {
+        let (mut found, mut long) = (Vec::new(), Vec::new());
+        for process in 0..shares {
+            let p = FilePartition::with_block(path, max_line, Share { process, processes: shares }, block).unwrap();
+            let mut buffer = Vec::new();
+            while let Next::Block(b) = p.next(&mut buffer).unwrap() {
+                assert_eq!(b.index % shares, process);
+                let mut at = b.position;
+                for line in buffer[b.range].split_inclusive(|c| *c == b'\n') {
+                    let text: Vec<u8> = line.strip_suffix(b"\n").unwrap_or(line).to_vec();
+                    if !text.iter().all(|c| *c == b' ') {
+                        found.push((at, text));
+                    }
+                    at += line.len() as u64;
+                }
+                long.extend(b.oversized);
+            }
+        }
+        found.sort();
+        long.sort();
+        (found, long)
+    }
+
+    #[test]
+    fn every_line_is_in_exactly_one_block_at_any_block_size() {
+        let text = b"one\ntwo two\n\nthree three three\nfour\nthe last has no end";
+        let f = file(text);
+        let path = f.path().to_str().unwrap();
+        let mut expected = Vec::new();
+        let mut at = 0;
+        for line in text.split_inclusive(|c| *c == b'\n') {
+            let t = line.strip_suffix(b"\n").unwrap_or(line).to_vec();
+            if !t.is_empty() {
+                expected.push((at, t));
+            }
+            at += line.len() as u64;
+        }
+        for block in 1..80 {
+            for shares in 1..4 {
+                assert_eq!(lines(path, block, 1 << 20, shares).0, expected, "block {block}, shares {shares}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_over_the_limit_are_named_and_left_out() {
+        let long = "x".repeat(50);
+        let text = format!("short\n{long}\nalso\n{long}{long}\nend\n{long}");
+        let f = file(text.as_bytes());
+        for block in 1..200 {
+            let (found, over) = lines(f.path().to_str().unwrap(), block, 20, 1);
+            let texts: Vec<_> = found.iter().map(|(_, t)| String::from_utf8_lossy(t).into_owned()).collect();
+            assert_eq!(texts, ["short", "also", "end"], "block {block}");
+            assert_eq!(over, [(6, 50), (62, 100), (167, 50)], "block {block}");
+        }
+    }
+
+    #[test]
+    fn stop_gives_the_first_block_that_is_not_read() {
+        let f = file(&b"0123456\n".repeat(10));
+        let p = FilePartition::with_block(f.path().to_str().unwrap(), 100, ONE, 8).unwrap();
+        let mut buffer = Vec::new();
+        assert!(matches!(p.next(&mut buffer).unwrap(), Next::Block(b) if b.index == 0));
+        assert_eq!(p.stop(), 1);
+        assert_eq!(p.next(&mut buffer).unwrap(), Next::End);
+        assert_eq!(p.stop(), 1);
+    }
+
+    #[test]
+    fn a_missing_file_says_what_to_do() {
+        let e = FilePartition::open("/nowhere/at/all", 1, ONE).unwrap_err();
+        assert_eq!(e.code, "source.open");
+        assert!(e.help.is_some());
+    }
+
+    #[test]
+    fn an_empty_file_ends_at_once() {
+        let f = file(b"");
+        let p = FilePartition::open(f.path().to_str().unwrap(), 10, ONE).unwrap();
+        assert_eq!(p.next(&mut Vec::new()).unwrap(), Next::End);
+    }
+}

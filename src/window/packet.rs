@@ -1,0 +1,121 @@
+//! Rows that are not aggregated before the exchange, as bytes, and back into columns.
+//!
+//! Form of a row: the hash of its key (8 bytes little-endian), the length of the key (4 bytes), the canonical key, and
+//! then each input cell ([`key::encode_value`]) in the order of the layout's inputs.
+
+use crate::aggregate::{GroupTable, Tally};
+use crate::event::{Cell, Column, Value, key};
+
+/// Bytes that do not hold rows: a bug or a damaged link, never user input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a packet of rows is damaged at byte {0}")]
+pub struct PacketError(pub usize);
+
+/// Writes and reads raw rows; owns the columns they are read into.
+#[derive(Debug)]
+pub struct RawRows {
+    inputs: Vec<usize>,
+    columns: Vec<Column>,
+    arena: Vec<u8>,
+    hashes: Vec<u64>,
+    keys: Vec<u8>,
+    offsets: Vec<u32>,
+    groups: Vec<u32>,
+    rows: Vec<u32>,
+}
+
+impl RawRows {
+    /// Rows that carry these input columns.
+    pub fn new(inputs: &[usize]) -> Self {
+        let columns = vec![Column::new(); inputs.iter().max().map_or(0, |m| m + 1)];
+        Self {
+            inputs: inputs.to_vec(),
+            columns,
+            arena: Vec::new(),
+            hashes: Vec::new(),
+            keys: Vec::new(),
+            offsets: Vec::new(),
+            groups: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Appends row `row` of `columns` with its key to `out`.
+    #[inline]
+    pub fn write(&self, hash: u64, key: &[u8], row: u32, columns: &[Column], arena: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&hash.to_le_bytes());
+        out.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        out.extend_from_slice(key);
+        for input in &self.inputs {
+            key::encode_value(columns[*input][row as usize], arena, out);
+        }
+    }
+
+    /// Adds the rows in `bytes` to `table`.
+    ///
+    /// # Errors
+    /// [`PacketError`] where the bytes do not hold rows; those before the damage are added.
+    pub fn add_to(&mut self, bytes: &[u8], table: &mut GroupTable, tally: &mut Tally) -> Result<usize, PacketError> {
+        for column in &mut self.columns {
+            column.clear();
+        }
+        self.arena.clear();
+        self.hashes.clear();
+        self.keys.clear();
+        self.offsets.clear();
+        self.offsets.push(0);
+        self.rows.clear();
+        let mut at = 0;
+        let mut result = Ok(());
+        while at < bytes.len() {
+            match self.read(&bytes[at..]) {
+                Some(length) => at += length,
+                None => {
+                    result = Err(PacketError(at));
+                    break;
+                }
+            }
+        }
+        let n = self.hashes.len();
+        for input in &self.inputs {
+            self.columns[*input].truncate(n);
+        }
+        self.rows.extend(0..n as u32);
+        self.groups.clear();
+        table.groups_of(&self.hashes, &self.keys, &self.offsets, &mut self.groups);
+        table.add(&self.groups, &self.rows, &self.columns, &self.arena, tally);
+        result.map(|()| n)
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Option<usize> {
+        let hash = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+        let length = u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?) as usize;
+        let key = bytes.get(12..12 + length)?;
+        let mut rest = &bytes[12 + length..];
+        for input in &self.inputs {
+            let (value, after) = key::decode(rest)?;
+            rest = after;
+            let cell = match value {
+                Value::Null => Cell::NULL,
+                Value::Bool(v) => Cell::bool(v),
+                Value::Int(v) => Cell::int(v),
+                Value::Float(v) => Cell::float(v),
+                Value::Time(v) => Cell::time(v),
+                Value::Str(text) | Value::Json(text) => {
+                    let start = self.arena.len() as u32;
+                    self.arena.extend_from_slice(text);
+                    if matches!(value, Value::Str(_)) {
+                        Cell::str(start, text.len() as u32)
+                    } else {
+                        Cell::json(start, text.len() as u32)
+                    }
+                }
+            };
+            self.columns[*input].push(cell);
+        }
+        self.hashes.push(hash);
+        self.keys.extend_from_slice(key);
+        self.offsets.push(self.keys.len() as u32);
+        Some(bytes.len() - rest.len())
+    }
+}

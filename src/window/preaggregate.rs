@@ -1,0 +1,422 @@
+//! Rows of a block, turned into contributions to slices, before the exchange.
+//!
+//! On the worker that reads, the groups of each open slice are aggregated in a table of their own and sent when the
+//! worker's tick reaches the slice's end. Where nearly every event is a new group that is wasted work, so it steps
+//! aside by itself: the rows are sent as they are and aggregated once, by the owner. On a single worker there is
+//! nothing to exchange, and a table changes hands whole.
+//!
+//! What is chosen changes no result: merging is order-independent to the last bit.
+//!
+//! Invariant: everything for a slice is sent before the worker's tick reaches the slice's end; late contributions are
+//! sent with the block they came in.
+
+use super::WindowSpec;
+use super::packet::RawRows;
+use crate::aggregate::{GroupTable, Layout, Tally};
+use crate::event::{EventBatch, key};
+use crate::watermark::tick_at;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Fewer events than this for each group, and sending rows is cheaper than sending groups.
+const WORTH_IT: u64 = 3;
+/// A table is judged when its slice ends, and before that once it has this many groups.
+const JUDGE_GROUPS: usize = 8 * 1024;
+/// Rows that a judgement needs, over several tables: the first and the last slice of an input are no measure.
+const JUDGE_ROWS: u64 = 8 * 1024;
+/// After so many rows were sent as they are, groups are tried again.
+const TRY_AGAIN_ROWS: u64 = 1 << 22;
+/// Open tables are sent early when they hold more than this.
+const OPEN_BYTES: usize = 32 << 20;
+
+/// Whether to aggregate before the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide by the data.
+    Auto,
+    /// Always.
+    Always,
+    /// Never: send rows.
+    Never,
+}
+
+/// The body of a contribution.
+pub enum SegmentKind {
+    /// A whole table; only on a single worker.
+    Table(Box<GroupTable>),
+    /// Groups as [`GroupTable::encode`] writes them.
+    Groups(Vec<u8>),
+    /// Rows as [`RawRows`] writes them.
+    Rows(Vec<u8>),
+}
+
+/// A contribution to one slice, for one worker.
+pub struct Segment {
+    /// The worker that owns the groups in it.
+    pub target: u32,
+    /// The start of the slice.
+    pub slice: i64,
+    /// The tick of its events where they are late.
+    pub late: Option<i64>,
+    /// Groups or rows.
+    pub kind: SegmentKind,
+}
+
+/// What a part counted.
+#[derive(Debug)]
+pub struct Tallies {
+    /// Late events that still correct something.
+    pub late: u64,
+    /// Events that were too late for all their windows.
+    pub too_late: u64,
+    /// Values that a numeric aggregate could not take, by aggregate call.
+    pub tally: Tally,
+}
+
+impl Tallies {
+    /// Nothing counted.
+    pub fn new(layout: &Layout) -> Self {
+        Self { late: 0, too_late: 0, tally: Tally::new(layout) }
+    }
+}
+
+/// The worker's side of one window part.
+pub struct PreAggregate {
+    spec: WindowSpec,
+    layout: Arc<Layout>,
+    keys: Vec<usize>,
+    mode: Mode,
+    peers: usize,
+    open: BTreeMap<i64, (GroupTable, u64)>,
+    late: BTreeMap<(i64, i64), GroupTable>,
+    raw: BTreeMap<(i64, u32), Vec<u8>>,
+    rows: RawRows,
+    /// Rows still to be sent as they are before groups are tried again; 0: groups.
+    aside: u64,
+    /// Groups and rows since the last judgement.
+    judged: (u64, u64),
+    spare: Vec<GroupTable>,
+    buckets: Vec<(i64, Vec<u32>)>,
+    late_rows: Vec<(i64, i64, u32)>,
+    hashes: Vec<u64>,
+    key_bytes: Vec<u8>,
+    offsets: Vec<u32>,
+    groups: Vec<u32>,
+}
+
+impl PreAggregate {
+    /// `keys`: the columns of the group; `peers`: how many workers own groups.
+    pub fn new(spec: WindowSpec, layout: Arc<Layout>, keys: Vec<usize>, mode: Mode, peers: usize) -> Self {
+        let rows = RawRows::new(layout.inputs());
+        Self {
+            spec,
+            layout,
+            keys,
+            mode,
+            peers,
+            open: BTreeMap::new(),
+            late: BTreeMap::new(),
+            raw: BTreeMap::new(),
+            rows,
+            aside: 0,
+            judged: (0, 0),
+            spare: Vec::new(),
+            buckets: Vec::new(),
+            late_rows: Vec::new(),
+            hashes: Vec::new(),
+            key_bytes: Vec::new(),
+            offsets: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// The worker that owns a group.
+    #[inline]
+    pub fn owner(hash: u64, peers: usize) -> usize {
+        (((hash >> 40) * peers as u64) >> 24) as usize
+    }
+
+    /// Takes the rows `selection` of a block. `base`: the partition's clock just before the block.
+    pub fn add(
+        &mut self,
+        batch: &EventBatch,
+        selection: &[u32],
+        base: i64,
+        out_of_orderness: i64,
+        tallies: &mut Tallies,
+    ) {
+        if selection.is_empty() {
+            return;
+        }
+        let spec = self.spec;
+        let last = base.max(batch.clock.last().copied().unwrap_or(i64::MIN));
+        let newest = tick_at(last, out_of_orderness, spec.tick);
+        let mut buckets = std::mem::take(&mut self.buckets);
+        for (_, rows) in &mut buckets {
+            rows.clear();
+        }
+        let mut used = 0;
+        let mut current = (i64::MAX, 0);
+        let check = batch.min_time < newest;
+        for row in selection {
+            let time = batch.time[*row as usize];
+            let slice =
+                if time >= current.0 && time - current.0 < spec.slide { current.0 } else { spec.slice_of(time) };
+            if check {
+                let tick = tick_at(base.max(batch.clock[*row as usize]), out_of_orderness, spec.tick);
+                if time < tick {
+                    if spec.is_too_late(slice, tick) {
+                        tallies.too_late += 1;
+                    } else {
+                        tallies.late += 1;
+                        self.late_rows.push((tick, slice, *row));
+                    }
+                    continue;
+                }
+            }
+            if slice != current.0 {
+                let found = buckets[..used].iter().position(|(s, _)| *s == slice);
+                let at = found.unwrap_or_else(|| {
+                    if used == buckets.len() {
+                        buckets.push((slice, Vec::new()));
+                    }
+                    buckets[used].0 = slice;
+                    used += 1;
+                    used - 1
+                });
+                current = (slice, at);
+            }
+            buckets[current.1].1.push(*row);
+        }
+        for (slice, rows) in &buckets[..used] {
+            self.add_rows(batch, *slice, rows, tallies);
+        }
+        self.buckets = buckets;
+        if !self.late_rows.is_empty() {
+            self.add_late(batch, tallies);
+        }
+    }
+
+    fn add_rows(&mut self, batch: &EventBatch, slice: i64, rows: &[u32], tallies: &mut Tallies) {
+        self.find_keys(batch, rows);
+        if self.mode == Mode::Never || self.aside > 0 {
+            self.aside = self.aside.saturating_sub(rows.len() as u64);
+            for (i, row) in rows.iter().enumerate() {
+                let key = &self.key_bytes[self.offsets[i] as usize..self.offsets[i + 1] as usize];
+                let target = Self::owner(self.hashes[i], self.peers) as u32;
+                let out = self.raw.entry((slice, target)).or_default();
+                self.rows.write(self.hashes[i], key, *row, &batch.columns, &batch.bytes, out);
+            }
+            return;
+        }
+        let (layout, spare) = (&self.layout, &mut self.spare);
+        let (table, added) = self
+            .open
+            .entry(slice)
+            .or_insert_with(|| (spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))), 0));
+        self.groups.clear();
+        table.groups_of(&self.hashes, &self.key_bytes, &self.offsets, &mut self.groups);
+        table.add(&self.groups, rows, &batch.columns, &batch.bytes, &mut tallies.tally);
+        *added += rows.len() as u64;
+        let (groups, added) = (table.len(), *added);
+        if groups >= JUDGE_GROUPS && self.mode == Mode::Auto && self.peers > 1 && added < WORTH_IT * groups as u64 {
+            self.aside = TRY_AGAIN_ROWS;
+        }
+    }
+
+    /// Steps aside where nearly all events were groups of their own; judges only on enough of them.
+    fn judge(&mut self, groups: usize, added: u64) {
+        self.judged = (self.judged.0 + groups as u64, self.judged.1 + added);
+        if self.judged.1 < JUDGE_ROWS {
+            return;
+        }
+        let (groups, added) = std::mem::take(&mut self.judged);
+        if self.mode == Mode::Auto && self.peers > 1 && added < WORTH_IT * groups {
+            self.aside = TRY_AGAIN_ROWS;
+        }
+    }
+
+    fn find_keys(&mut self, batch: &EventBatch, rows: &[u32]) {
+        self.key_bytes.clear();
+        self.hashes.clear();
+        self.offsets.clear();
+        self.offsets.push(0);
+        for row in rows {
+            let start = self.key_bytes.len();
+            for column in &self.keys {
+                key::encode(batch.columns[*column][*row as usize], &batch.bytes, &mut self.key_bytes);
+            }
+            self.hashes.push(key::hash(&self.key_bytes[start..]));
+            self.offsets.push(self.key_bytes.len() as u32);
+        }
+    }
+
+    fn add_late(&mut self, batch: &EventBatch, tallies: &mut Tallies) {
+        let mut late = std::mem::take(&mut self.late_rows);
+        late.sort_unstable();
+        let mut rows = Vec::new();
+        for same in late.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            rows.clear();
+            rows.extend(same.iter().map(|(_, _, row)| *row));
+            self.find_keys(batch, &rows);
+            let (layout, spare) = (&self.layout, &mut self.spare);
+            let table = self
+                .late
+                .entry((same[0].0, same[0].1))
+                .or_insert_with(|| spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))));
+            self.groups.clear();
+            table.groups_of(&self.hashes, &self.key_bytes, &self.offsets, &mut self.groups);
+            table.add(&self.groups, &rows, &batch.columns, &batch.bytes, &mut tallies.tally);
+        }
+        late.clear();
+        self.late_rows = late;
+    }
+
+    /// Sends what must go before the worker's tick becomes `tick` (`None`: the input has ended). Late contributions
+    /// and rows that are not aggregated go with every call.
+    pub fn flush(&mut self, tick: Option<i64>, send: &mut dyn FnMut(Segment)) {
+        // On a single worker the tables change hands, and would only be merged again: there is nothing to gain.
+        let everything = self.peers > 1 && self.open.values().map(|(t, _)| t.bytes()).sum::<usize>() > OPEN_BYTES;
+        while let Some(entry) = self.open.first_entry() {
+            let slice = *entry.key();
+            if !everything && tick.is_some_and(|t| self.spec.first_end(slice) > t) {
+                break;
+            }
+            let (table, added) = entry.remove();
+            self.judge(table.len(), added);
+            self.send_table(slice, None, table, send);
+        }
+        while let Some(((tick, slice), table)) = self.late.pop_first() {
+            self.send_table(slice, Some(tick), table, send);
+        }
+        while let Some(((slice, target), bytes)) = self.raw.pop_first() {
+            send(Segment { target, slice, late: None, kind: SegmentKind::Rows(bytes) });
+        }
+    }
+
+    fn send_table(&mut self, slice: i64, late: Option<i64>, mut table: GroupTable, send: &mut dyn FnMut(Segment)) {
+        if self.peers == 1 {
+            send(Segment { target: 0, slice, late, kind: SegmentKind::Table(Box::new(table)) });
+            return;
+        }
+        let peers = self.peers;
+        let mut out = vec![Vec::new(); peers];
+        table.encode(&|hash| Self::owner(hash, peers), &mut out);
+        for (target, bytes) in out.into_iter().enumerate() {
+            if !bytes.is_empty() {
+                send(Segment { target: target as u32, slice, late, kind: SegmentKind::Groups(bytes) });
+            }
+        }
+        table.clear();
+        if self.spare.len() < 4 {
+            self.spare.push(table);
+        }
+    }
+
+    /// Takes back a table that was handed over and is empty again, with its allocations.
+    pub fn give_back(&mut self, table: GroupTable) {
+        if self.spare.len() < 4 {
+            self.spare.push(table);
+        }
+    }
+
+    /// True where more tables may be given back.
+    pub fn wants_tables(&self) -> bool {
+        self.spare.len() < 2
+    }
+
+    /// Slices that wait to be sent.
+    pub fn open_slices(&self) -> usize {
+        self.open.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{Call, Function};
+    use crate::event::Cell;
+
+    /// Tumbling 10, lateness 5, tick 1; a count by column 0.
+    fn stage(mode: Mode, peers: usize) -> (PreAggregate, Tallies) {
+        let spec = WindowSpec { size: 10, slide: 10, lateness: 5, tick: 1 };
+        let layout = Layout::new(&[Call { function: Function::CountRows, input: None, filter: None }]);
+        let tallies = Tallies::new(&layout);
+        (PreAggregate::new(spec, layout, vec![0], mode, peers), tallies)
+    }
+
+    /// A block of events with these times and keys.
+    fn block(events: &[(i64, i64)]) -> EventBatch {
+        let mut batch = EventBatch::new(1);
+        for (time, name) in events {
+            batch.clock.push(batch.max_time);
+            batch.time.push(*time);
+            batch.columns[0].push(Cell::int(*name));
+            batch.max_time = batch.max_time.max(*time);
+            batch.min_time = batch.min_time.min(*time);
+        }
+        batch
+    }
+
+    /// What is sent: slice, tick of late ones, groups or bytes, and the kind.
+    fn flush(stage: &mut PreAggregate, tick: Option<i64>) -> Vec<(i64, Option<i64>, usize, &'static str)> {
+        let mut sent = Vec::new();
+        stage.flush(tick, &mut |s| {
+            let (n, kind) = match s.kind {
+                SegmentKind::Table(t) => (t.len(), "table"),
+                SegmentKind::Groups(b) => (b.len(), "groups"),
+                SegmentKind::Rows(b) => (b.len(), "rows"),
+            };
+            sent.push((s.slice, s.late, n, kind));
+        });
+        sent
+    }
+
+    #[test]
+    fn slices_are_sent_when_the_tick_reaches_their_end_and_late_events_at_once() {
+        let (mut stage, mut tallies) = stage(Mode::Auto, 1);
+        let rows = [0, 1, 2, 3, 4, 5];
+        // Out of order by up to 2: before the last event but one the clock is 22, so the tick is 20.
+        let batch = block(&[(1, 7), (2, 8), (12, 7), (22, 7), (9, 7), (4, 8)]);
+        stage.add(&batch, &rows, i64::MIN, 2, &mut tallies);
+        assert_eq!((tallies.late, tallies.too_late), (0, 2), "9 and 4 are of a window that closed at 15");
+        assert_eq!(flush(&mut stage, Some(10)), [(0, None, 2, "table")]);
+        stage.add(&block(&[(19, 7)]), &[0], 22, 2, &mut tallies);
+        assert_eq!((tallies.late, tallies.too_late), (1, 2));
+        assert_eq!(flush(&mut stage, Some(20)), [(10, None, 1, "table"), (10, Some(20), 1, "table")]);
+        assert_eq!(flush(&mut stage, None), [(20, None, 1, "table")]);
+    }
+
+    #[test]
+    fn rows_go_as_they_are_where_nearly_every_event_is_a_new_group() {
+        let events: Vec<(i64, i64)> = (0..JUDGE_ROWS as i64).map(|i| (1, i)).collect();
+        let rows: Vec<u32> = (0..events.len() as u32).collect();
+        for (mode, distinct, peers, expected) in [
+            (Mode::Auto, true, 2, "rows"),
+            (Mode::Auto, false, 2, "groups"),
+            (Mode::Auto, true, 1, "table"),
+            (Mode::Always, true, 2, "groups"),
+            (Mode::Never, false, 2, "rows"),
+        ] {
+            let (mut stage, mut tallies) = stage(mode, peers);
+            let events: Vec<_> = events.iter().map(|(t, n)| (*t, if distinct { *n } else { *n % 50 })).collect();
+            stage.add(&block(&events), &rows, i64::MIN, 0, &mut tallies);
+            flush(&mut stage, Some(10));
+            stage.add(&block(&[(11, 1)]), &[0], 1, 0, &mut tallies);
+            let sent = flush(&mut stage, Some(20));
+            assert!(sent.iter().all(|s| s.3 == expected), "{mode:?} distinct {distinct} peers {peers}: {sent:?}");
+        }
+    }
+
+    #[test]
+    fn owners_are_spread_and_in_range() {
+        for peers in 1..9 {
+            let mut counts = vec![0; peers];
+            for i in 0..10_000u64 {
+                counts[PreAggregate::owner(key::hash(&i.to_le_bytes()), peers)] += 1;
+            }
+            assert!(counts.iter().all(|c| *c > 5_000 / peers), "{counts:?}");
+        }
+        assert_eq!(PreAggregate::owner(u64::MAX, 7), 6);
+    }
+}

@@ -1,0 +1,439 @@
+//! The slices of one window part on the worker that owns their groups: partial states in, rows and corrections out.
+//!
+//! In: contributions `(slice, tick)`, on time (`tick` is `None`) or late. Out: rows at statement times.
+//!
+//! Invariants:
+//! 1. All windows that end at or before `done` have been stated; a later change of them is a correction.
+//! 2. A late contribution waits in `late` until the frontier has passed its tick, so that a statement at `e` holds
+//!    exactly the events with a tick below `e`, whatever arrived early.
+//! 3. What is stated is computed from the slices, so the row to retract is too: nothing stated is stored, but the
+//!    revisions of windows that were corrected.
+//!
+//! Cost: a window of k slices visits each (slice, group) once.
+
+use super::WindowSpec;
+use super::answer::Answers;
+use super::directory::Directory;
+use crate::aggregate::{GroupTable, Layout};
+use crate::result::{Op, RowBatch, RowHead};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Rows are handed on when their bytes pass this.
+const BATCH_BYTES: usize = 128 * 1024;
+
+/// What [`Slices`] did so far, for the metrics.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Stated {
+    /// Rows asserted for the first time.
+    pub rows: u64,
+    /// Corrections: a retraction with its assertion, or an assertion of a group that came late.
+    pub corrections: u64,
+}
+
+/// The state of one window part on one worker.
+pub struct Slices {
+    spec: WindowSpec,
+    part: u32,
+    layout: Arc<Layout>,
+    answers: Answers,
+    slices: BTreeMap<i64, GroupTable>,
+    late: BTreeMap<i64, BTreeMap<i64, GroupTable>>,
+    revisions: BTreeMap<i64, HashMap<Box<[u8]>, u32>>,
+    done: i64,
+    spare: Vec<GroupTable>,
+    directory: Directory,
+    out: RowBatch,
+    stated: Stated,
+}
+
+impl Slices {
+    /// An empty state. `part`: the index of the rows' schema.
+    pub fn new(spec: WindowSpec, part: u32, layout: Arc<Layout>, answers: Answers) -> Self {
+        Self {
+            spec,
+            part,
+            layout,
+            answers,
+            slices: BTreeMap::new(),
+            late: BTreeMap::new(),
+            revisions: BTreeMap::new(),
+            done: i64::MIN,
+            spare: Vec::new(),
+            directory: Directory::default(),
+            out: RowBatch::default(),
+            stated: Stated::default(),
+        }
+    }
+
+    /// The table that takes a contribution: events of `slice`, on time, or late with the tick given.
+    pub fn table(&mut self, slice: i64, late: Option<i64>) -> &mut GroupTable {
+        let (layout, spare) = (&self.layout, &mut self.spare);
+        let make = || spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout)));
+        match late {
+            None => self.slices.entry(slice).or_insert_with(make),
+            Some(tick) => self.late.entry(tick).or_default().entry(slice).or_insert_with(make),
+        }
+    }
+
+    /// Takes a whole table as a contribution. Gives a spare one back where there is one.
+    pub fn adopt(&mut self, slice: i64, late: Option<i64>, table: GroupTable) -> Option<GroupTable> {
+        let map = match late {
+            None => &mut self.slices,
+            Some(tick) => self.late.entry(tick).or_default(),
+        };
+        match map.entry(slice) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(table);
+                self.spare.pop()
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                entry.get_mut().merge(&table);
+                let mut table = table;
+                table.clear();
+                Some(table)
+            }
+        }
+    }
+
+    /// The next time at which there is something to say: the end of a window or the time of a correction.
+    pub fn next_time(&self) -> Option<i64> {
+        let late = self.late.keys().next().map(|tick| tick + self.spec.tick);
+        match (self.next_end(), late) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The end of the first window that is not stated and has a slice.
+    fn next_end(&self) -> Option<i64> {
+        let mut best: Option<i64> = None;
+        for slice in self.slices.keys() {
+            let first = self.spec.first_end(*slice);
+            if best.is_some_and(|b| b <= first) {
+                break;
+            }
+            // The first end above `done`; ends lie on the slide's grid.
+            let end = if first > self.done { first } else { self.spec.slice_of(self.done) + self.spec.slide };
+            if end <= self.spec.last_end(*slice) {
+                best = Some(best.map_or(end, |b| b.min(end)));
+            }
+        }
+        best
+    }
+
+    /// States and corrects all that the frontier allows: contributions with a tick below `frontier` are complete
+    /// (`None`: all are). Rows go to `emit` with their statement time, times ascending.
+    pub fn advance(&mut self, frontier: Option<i64>, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
+        while let Some(time) = self.next_time().filter(|t| frontier.is_none_or(|f| *t <= f)) {
+            while let Some(entry) = self.late.first_entry().filter(|e| *e.key() + self.spec.tick <= time) {
+                let (tick, contributions) = entry.remove_entry();
+                self.correct(tick, contributions, emit);
+            }
+            if self.next_end() == Some(time) {
+                self.state_window(time, emit);
+            }
+            self.done = self.done.max(time);
+            self.expire(time);
+        }
+        if let Some(frontier) = frontier {
+            self.done = self.done.max(frontier);
+            self.expire(frontier);
+        }
+    }
+
+    /// Drops what no later contribution can reach (rule 5).
+    fn expire(&mut self, frontier: i64) {
+        while let Some(entry) =
+            self.slices.first_entry().filter(|e| self.spec.last_end(*e.key()) + self.spec.lateness <= frontier)
+        {
+            let mut table = entry.remove();
+            if self.spare.len() < 4 {
+                table.clear();
+                self.spare.push(table);
+            }
+        }
+        while let Some(entry) = self.revisions.first_entry().filter(|e| *e.key() + self.spec.lateness <= frontier) {
+            entry.remove();
+        }
+    }
+
+    fn state_window(&mut self, end: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
+        let start = end - self.spec.size;
+        for (_, table) in self.slices.range_mut(start..end) {
+            table.seal();
+        }
+        let tables: Vec<&GroupTable> = self.slices.range(start..end).map(|(_, t)| t).collect();
+        let mut head = RowHead {
+            time: end,
+            window_start: start,
+            window_end: end,
+            part: self.part,
+            revision: 0,
+            approximate: 0,
+            start: 0,
+            key_len: 0,
+            values_len: 0,
+            op: Op::Assert,
+        };
+        let mut say = |head: RowHead, parts: &[(&GroupTable, u32)]| {
+            let (table, group) = parts[0];
+            push_row(&mut self.out, head, table.key(group), &mut self.answers, parts);
+            self.stated.rows += 1;
+            if self.out.bytes.len() > BATCH_BYTES {
+                emit(end, &mut self.out);
+                self.out.clear();
+            }
+        };
+        if let [table] = tables[..] {
+            for group in 0..table.len() as u32 {
+                say(head, &[(table, group)]);
+            }
+        } else {
+            self.directory.fill(&tables, &|_, _| true);
+            let mut parts = Vec::with_capacity(tables.len());
+            for i in 0..self.directory.len() {
+                self.directory.parts(i, &tables, &mut parts);
+                head.revision = 0;
+                say(head, &parts);
+            }
+        }
+        if !self.out.heads.is_empty() {
+            emit(end, &mut self.out);
+            self.out.clear();
+        }
+    }
+
+    /// Corrects the windows that were stated before contributions with tick `tick` came, then takes them in.
+    fn correct(
+        &mut self,
+        tick: i64,
+        mut contributions: BTreeMap<i64, GroupTable>,
+        emit: &mut dyn FnMut(i64, &mut RowBatch),
+    ) {
+        let spec = self.spec;
+        let time = tick + spec.tick;
+        // Windows up to the tick are stated, or were empty: what comes now for them is a correction.
+        self.done = self.done.max(tick);
+        for table in contributions.values_mut() {
+            table.seal();
+        }
+        // The windows touched: all over the slices touched that were stated by then and still take corrections.
+        let mut ends: Vec<i64> = contributions
+            .keys()
+            .flat_map(|slice| {
+                let slice = *slice;
+                (1..=spec.slices()).map(move |i| slice + i * spec.slide)
+            })
+            .filter(|end| *end <= tick && end + spec.lateness > tick)
+            .collect();
+        ends.sort_unstable();
+        ends.dedup();
+        for end in ends {
+            self.correct_window(end, time, &contributions, emit);
+        }
+        if !self.out.heads.is_empty() {
+            emit(time, &mut self.out);
+            self.out.clear();
+        }
+        for (slice, table) in contributions {
+            if !spec.is_too_late(slice, tick)
+                && let Some(spare) = self.adopt(slice, None, table)
+                && self.spare.len() < 4
+            {
+                self.spare.push(spare);
+            }
+        }
+    }
+
+    fn correct_window(
+        &mut self,
+        end: i64,
+        time: i64,
+        contributions: &BTreeMap<i64, GroupTable>,
+        emit: &mut dyn FnMut(i64, &mut RowBatch),
+    ) {
+        let start = end - self.spec.size;
+        for (_, table) in self.slices.range_mut(start..end) {
+            table.seal();
+        }
+        let changes: Vec<&GroupTable> = contributions.range(start..end).map(|(_, t)| t).collect();
+        let tables: Vec<&GroupTable> = self.slices.range(start..end).map(|(_, t)| t).collect();
+        self.directory.fill(&changes, &|_, _| true);
+        let mut new = Vec::new();
+        let mut old = Vec::with_capacity(tables.len());
+        for i in 0..self.directory.len() {
+            self.directory.parts(i, &changes, &mut new);
+            let (table, group) = new[0];
+            let (hash, key) = (table.hash(group), table.key(group));
+            old.clear();
+            old.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
+            let mut head = RowHead {
+                time,
+                window_start: start,
+                window_end: end,
+                part: self.part,
+                revision: 0,
+                approximate: 0,
+                start: 0,
+                key_len: 0,
+                values_len: 0,
+                op: Op::Retract,
+            };
+            new.extend_from_slice(&old);
+            if old.is_empty() {
+                head.op = Op::Assert;
+                push_row(&mut self.out, head, key, &mut self.answers, &new);
+                self.stated.corrections += 1;
+            } else {
+                let revision = self.revisions.get(&end).and_then(|r| r.get(key)).copied().unwrap_or(0);
+                head.revision = revision;
+                let before = (self.out.heads.len(), self.out.bytes.len());
+                push_row(&mut self.out, head, key, &mut self.answers, &old);
+                head.revision = revision + 1;
+                head.op = Op::Assert;
+                push_row(&mut self.out, head, key, &mut self.answers, &new);
+                let n = self.out.heads.len();
+                let (a, b) = (self.out.row(n - 2), self.out.row(n - 1));
+                if a.values == b.values && a.head.approximate == b.head.approximate {
+                    self.out.heads.truncate(before.0);
+                    self.out.bytes.truncate(before.1);
+                    continue;
+                }
+                self.revisions.entry(end).or_default().insert(key.into(), revision + 1);
+                self.stated.corrections += 1;
+            }
+            if self.out.bytes.len() > BATCH_BYTES {
+                emit(time, &mut self.out);
+                self.out.clear();
+            }
+        }
+    }
+
+    /// An empty table that was used before, where there is one.
+    pub fn spare(&mut self) -> Option<GroupTable> {
+        self.spare.pop()
+    }
+
+    /// Bytes held, groups and slices, for the metrics.
+    pub fn size(&self) -> (usize, usize, usize) {
+        let tables = || self.slices.values().chain(self.late.values().flat_map(|m| m.values()));
+        (tables().map(GroupTable::bytes).sum(), tables().map(GroupTable::len).sum(), self.slices.len())
+    }
+
+    /// What was stated so far.
+    pub fn stated(&self) -> Stated {
+        self.stated
+    }
+}
+
+fn push_row(out: &mut RowBatch, mut head: RowHead, key: &[u8], answers: &mut Answers, parts: &[(&GroupTable, u32)]) {
+    head.start = out.bytes.len() as u32;
+    head.key_len = key.len() as u32;
+    out.bytes.extend_from_slice(key);
+    let values = out.bytes.len();
+    head.approximate = answers.write(parts, &mut out.bytes);
+    head.values_len = (out.bytes.len() - values) as u32;
+    out.heads.push(head);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Answer;
+    use super::*;
+    use crate::aggregate::{Call, Function, Tally};
+    use crate::event::{Cell, Value, key};
+
+    /// Size 10, slide 5, lateness 7, tick 1; count and sum of column 0 by one text key.
+    fn slices() -> Slices {
+        let spec = WindowSpec { size: 10, slide: 5, lateness: 7, tick: 1 };
+        let call = |function, input| Call { function, input, filter: None };
+        let layout = Layout::new(&[call(Function::CountRows, None), call(Function::Sum, Some(0))]);
+        let answers = Answers::new(Arc::clone(&layout), vec![Answer::Call(0), Answer::Call(1)]);
+        Slices::new(spec, 3, layout, answers)
+    }
+
+    fn add(slices: &mut Slices, slice: i64, late: Option<i64>, name: &str, value: i64) {
+        let mut bytes = Vec::new();
+        key::encode(Cell::str(0, name.len() as u32), name.as_bytes(), &mut bytes);
+        let table = slices.table(slice, late);
+        let group = table.group(key::hash(&bytes), &bytes);
+        let mut tally = Tally::new(table.layout());
+        table.add(&[group], &[0], &[vec![Cell::int(value)]], &[], &mut tally);
+    }
+
+    /// Rows as `time op end key count sum revision`, in the order of the engine.
+    fn advance(slices: &mut Slices, frontier: Option<i64>) -> Vec<String> {
+        let mut all = RowBatch::default();
+        slices.advance(frontier, &mut |time, rows| {
+            assert!(rows.iter().all(|r| r.head.time == time && r.head.part == 3));
+            rows.iter().for_each(|row| all.push(row));
+        });
+        let mut rows: Vec<_> = all.iter().collect();
+        rows.sort_by(|a, b| a.order(b));
+        let say = |row: &crate::result::RowRef<'_>| {
+            let name = match row.dimensions().next() {
+                Some(Value::Str(name)) => String::from_utf8_lossy(name).into_owned(),
+                other => panic!("{other:?}"),
+            };
+            let values: Vec<String> = row.values().map(|v| format!("{v:?}")).collect();
+            let h = row.head;
+            format!("{} {}{} {name} {} r{}", h.time, h.op.sign(), h.window_end, values.join(" "), h.revision)
+        };
+        rows.iter().map(say).collect()
+    }
+
+    #[test]
+    fn windows_are_stated_at_their_end_and_share_slices() {
+        let mut s = slices();
+        add(&mut s, 0, None, "a", 1);
+        add(&mut s, 5, None, "a", 2);
+        add(&mut s, 5, None, "b", 4);
+        assert_eq!(advance(&mut s, Some(4)), [""; 0]);
+        assert_eq!(advance(&mut s, Some(5)), ["5 +5 a Int(1) Int(1) r0"]);
+        assert_eq!(s.next_time(), Some(10));
+        let rows = ["10 +10 a Int(2) Int(3) r0", "10 +10 b Int(1) Int(4) r0"];
+        assert_eq!(advance(&mut s, Some(12)), rows);
+        let rows = ["15 +15 a Int(1) Int(2) r0", "15 +15 b Int(1) Int(4) r0"];
+        assert_eq!(advance(&mut s, None), rows);
+        assert_eq!(s.stated(), Stated { rows: 5, corrections: 0 });
+    }
+
+    #[test]
+    fn late_contributions_correct_what_was_stated_before_their_tick_and_nothing_else() {
+        let mut s = slices();
+        add(&mut s, 0, None, "a", 1);
+        assert_eq!(advance(&mut s, Some(6)), ["5 +5 a Int(1) Int(1) r0"]);
+        // With tick 8: window 5 was stated, window 10 was not.
+        add(&mut s, 0, Some(8), "a", 10);
+        add(&mut s, 0, Some(8), "c", 20);
+        assert_eq!(s.next_time(), Some(9));
+        assert_eq!(advance(&mut s, Some(8)), [""; 0]);
+        let rows = ["9 -5 a Int(1) Int(1) r0", "9 +5 a Int(2) Int(11) r1", "9 +5 c Int(1) Int(20) r0"];
+        assert_eq!(advance(&mut s, Some(9)), rows);
+        // With tick 11 a second correction of window 5, the first of window 10; with tick 12 window 5 is closed.
+        add(&mut s, 0, Some(11), "a", 100);
+        add(&mut s, 0, Some(12), "c", 200);
+        let rows = [
+            "10 +10 a Int(2) Int(11) r0",
+            "10 +10 c Int(1) Int(20) r0",
+            "12 -5 a Int(2) Int(11) r1",
+            "12 +5 a Int(3) Int(111) r2",
+            "12 -10 a Int(2) Int(11) r0",
+            "12 +10 a Int(3) Int(111) r1",
+            "13 -10 c Int(1) Int(20) r0",
+            "13 +10 c Int(2) Int(220) r1",
+        ];
+        assert_eq!(advance(&mut s, Some(16)), rows);
+        assert_eq!(s.size().2, 1, "window 10 takes corrections until 17");
+        assert_eq!(advance(&mut s, Some(17)), [""; 0]);
+        assert_eq!(s.size().2, 0);
+    }
+
+    #[test]
+    fn a_late_contribution_that_comes_first_of_all_hides_no_later_window() {
+        let mut s = slices();
+        add(&mut s, 5, Some(14), "a", 1);
+        assert_eq!(advance(&mut s, None), ["15 +10 a Int(1) Int(1) r0", "15 +15 a Int(1) Int(1) r0"]);
+    }
+}

@@ -1,0 +1,122 @@
+//! The smallest story: 14 events of a shop and its services through the two windows of the first example.
+//!
+//! `tests/cases/demo.expected.ndjson` is what the oracle says; `REWRITE=1` writes it anew from there. The engine must
+//! write those very bytes at every width.
+
+use super::harness::{Width, in_time, run, write_case};
+use super::oracle::{self, Agg, Condition, Field, OracleAgg, OracleRow, OracleWindow, Partition, Unit, at_path};
+use serde_json::Value;
+use std::path::PathBuf;
+
+const S: i64 = 1_000_000;
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name)
+}
+
+fn or_unknown(path: &'static str) -> Field {
+    Box::new(move |event| match at_path(event, path) {
+        Value::Null => Value::from("unknown"),
+        found => found,
+    })
+}
+
+fn all(agg: Agg) -> OracleAgg {
+    OracleAgg { agg, filter: None }
+}
+
+fn is_one_of(types: &'static [&'static str]) -> Condition {
+    Box::new(move |event| event["event_type"].as_str().is_some_and(|found| types.contains(&found)))
+}
+
+fn user_activity() -> OracleWindow {
+    let duration = || "data.duration".to_owned();
+    OracleWindow {
+        size: 10 * S,
+        slide: 5 * S,
+        lateness: 60 * S,
+        tick: S,
+        group: vec![or_unknown("tags.user_type"), or_unknown("data.page")],
+        filter: Some(is_one_of(&["user_action", "transaction"])),
+        aggregates: vec![
+            all(Agg::CountRows),
+            all(Agg::Avg(duration())),
+            all(Agg::Percentile(duration(), 0.95)),
+            all(Agg::CountDistinct("user_id".to_owned())),
+        ],
+    }
+}
+
+fn service_health() -> OracleWindow {
+    OracleWindow {
+        size: 15 * S,
+        slide: 5 * S,
+        lateness: 0,
+        tick: S,
+        group: vec![Box::new(|event| event["source"].clone()), or_unknown("tags.env")],
+        filter: None,
+        aggregates: vec![
+            all(Agg::CountRows),
+            OracleAgg { agg: Agg::CountRows, filter: Some(is_one_of(&["error"])) },
+            all(Agg::Percentile("data.response_time".to_owned(), 0.95)),
+        ],
+    }
+}
+
+fn line(name: &str, columns: &[&str], row: &OracleRow) -> String {
+    let moment = |us| jiff::Timestamp::from_microsecond(us).expect("a time of this century");
+    let (start, end) = (moment(row.window_start), moment(row.window_end));
+    let mut out = format!("{{\"name\":\"{name}\",\"window_start\":\"{start}\",\"window_end\":\"{end}\"");
+    for (column, value) in columns.iter().zip(row.key.iter().chain(&row.values)) {
+        out.push_str(&format!(",\"{column}\":{value}"));
+    }
+    out.push_str(&format!(",\"revision\":{},\"op\":\"{}\"}}\n", row.revision, row.op));
+    out
+}
+
+#[test]
+fn demo_when_run_at_any_width_then_tells_the_story_that_the_oracle_tells() {
+    let events = std::fs::read(file("demo.ndjson")).expect("the story is there");
+    let partition = Partition {
+        lines: String::from_utf8(events.clone()).expect("text").lines().map(str::to_owned).collect(),
+        out_of_orderness: 2 * S,
+        time_path: "timestamp".to_owned(),
+        unit: Unit::Seconds,
+    };
+    let activity = ["user_type", "page", "events", "avg_duration", "p95_duration", "users"];
+    let health = ["service", "env", "requests", "errors", "p95_ms"];
+    let partitions = [partition];
+    let mut rows = Vec::new();
+    for (part, (name, columns, window)) in
+        [("user_activity", &activity[..], user_activity()), ("service_health", &health[..], service_health())]
+            .into_iter()
+            .enumerate()
+    {
+        let (stated, counts) = oracle::run(&window, &partitions);
+        assert_eq!((counts.events, counts.rejected, counts.late), (14, 0, 0));
+        rows.extend(stated.iter().map(|row| (row.time, part, line(name, columns, row))));
+    }
+    rows.sort_by_key(|(time, part, _)| (*time, *part));
+    let told: String = rows.into_iter().map(|(_, _, line)| line).collect();
+    let expected = file("demo.expected.ndjson");
+    if std::env::var_os("REWRITE").is_some() {
+        std::fs::write(&expected, &told).expect("the cases can be written");
+    }
+    assert_eq!(told, std::fs::read_to_string(&expected).expect("the expected rows are there"));
+
+    let pipeline = std::fs::read_to_string(file("demo.toml")).expect("the pipeline is there");
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let text = write_case(folder.path(), &pipeline, &[events]);
+    in_time("demo", move || {
+        for width in [
+            Width::new(1, None),
+            Width::new(1, Some(1)),
+            Width::new(2, Some(100)),
+            Width::new(3, Some(7)),
+            Width::two_processes(2, Some(300)),
+        ] {
+            let ran = run(&text, width).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(String::from_utf8(ran.output).expect("text"), told, "{width:?}");
+        }
+    });
+}

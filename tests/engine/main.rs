@@ -1,0 +1,20 @@
+//! The engine, against the oracle and against itself at other widths.
+//!
+//! - `oracle`: the naive engine, and its own tests: small stories computed by hand.
+//! - `harness`: a pipeline text over given partitions, run in this process at a given width.
+//! - `random`: a seed, turned into a pipeline and its input, both for the engine and for the oracle.
+//! - `agree_generated`: large generated input at several widths; sums of awkward floats.
+//! - `conformance`: windows from the test suites of other engines.
+//! - `demo`: the smallest story, with its expected rows in `tests/cases`.
+//! - `ends`: what happens at the ends of input: of none, of bad lines, of a drain; counts and dead letters.
+//! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
+//!   that the oracle states wrongly, nor what only large inputs do.
+
+mod agree_generated;
+mod conformance;
+mod demo;
+mod ends;
+mod harness;
+mod oracle;
+mod oracle_random;
+mod random;

@@ -1,0 +1,239 @@
+//! The naive engine: lines of JSON, turned into the rows that the engine must state, by the plainest road.
+//!
+//! It keeps every event, and computes each statement of each window and group from scratch. It shares no code with the
+//! engine: JSON is read by `serde_json`, all else is here.
+//!
+//! What it can catch: any difference in what windows contain, when they are stated, corrected and dropped, in values,
+//! in counts of late events. What it cannot catch: a rule that this page states wrongly.
+//!
+//! Rules. All times are microseconds.
+//! 1. The watermark of a partition just before an event is the greatest time of its earlier valid events, less
+//!    `out_of_orderness`; before the first it is minus infinity. The event's tick is that, rounded down to a multiple
+//!    of `tick`. The event is late where its time is before its tick.
+//! 2. A line that is not a JSON object or has no valid time is a reject and does not move the clock. An event that
+//!    the filter takes out does.
+//! 3. An event at x belongs to each window [s, s + size) with s a multiple of `slide` and s <= x < s + size. It is
+//!    dropped for a window that ends at E where E + lateness <= tick. It is too late where it has windows (and passes
+//!    the filter) and all of them drop it.
+//! 4. The first statement of a window and group is at E, with all events whose tick is before E.
+//! 5. All other events of it with one tick t, of all partitions, are applied together at t + `tick`: the old row is
+//!    retracted with its revision, the new one asserted with the next. Where there was no row, the new one has
+//!    revision 0. Where all values are the same, nothing is said.
+//! 6. At the end of input every window is stated.
+
+mod exact;
+mod read;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use read::{Partition, Unit};
+pub use value::{Agg, compare_values};
+
+use serde_json::Value;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a dimension of a group is computed with.
+pub type Field = Box<dyn Fn(&Value) -> Value>;
+/// What an event must meet.
+pub type Condition = Box<dyn Fn(&Value) -> bool>;
+
+/// A window part of a pipeline.
+pub struct OracleWindow {
+    /// Length of a window.
+    pub size: i64,
+    /// From one start of a window to the next; `size` for a tumbling window.
+    pub slide: i64,
+    /// How long after its end a window is corrected.
+    pub lateness: i64,
+    /// The pipeline's tick.
+    pub tick: i64,
+    /// The dimensions of a group; no value at all is `Value::Null`.
+    pub group: Vec<Field>,
+    /// Events that do not meet it take no part, but move the clock.
+    pub filter: Option<Condition>,
+    /// The selected values.
+    pub aggregates: Vec<OracleAgg>,
+}
+
+/// An aggregate and its own filter.
+pub struct OracleAgg {
+    /// What is computed.
+    pub agg: Agg,
+    /// Over which events of the group; over all of them where there is none.
+    pub filter: Option<Condition>,
+}
+
+/// One change of a result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OracleRow {
+    /// When it is stated, by event time.
+    pub time: i64,
+    /// First moment of the window.
+    pub window_start: i64,
+    /// First moment after the window.
+    pub window_end: i64,
+    /// The dimensions; whole numbers as integers.
+    pub key: Vec<Value>,
+    /// The selected values.
+    pub values: Vec<Value>,
+    /// 0 for a first statement, n for the nth correction.
+    pub revision: u32,
+    /// `+` or `-`.
+    pub op: char,
+}
+
+/// What became of the lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Valid events, whether or not they pass the filter.
+    pub events: u64,
+    /// Lines that are no valid event.
+    pub rejected: u64,
+    /// Valid events before their tick, whether or not they pass the filter.
+    pub late: u64,
+    /// Events that pass the filter and that every window drops.
+    pub too_late: u64,
+}
+
+/// A valid event, its time and its tick; no tick where the watermark is minus infinity.
+struct Arrived {
+    event: Value,
+    time: i64,
+    tick: Option<i64>,
+}
+
+/// The events of one window and group.
+struct Pane<'a> {
+    start: i64,
+    key: Vec<Value>,
+    events: Vec<&'a Arrived>,
+}
+
+/// All rows of the window over all partitions, sorted by (time, window end, window start, key by value, revision, `-`
+/// before `+`), and the counts.
+pub fn run(window: &OracleWindow, partitions: &[Partition]) -> (Vec<OracleRow>, Counts) {
+    let mut counts = Counts::default();
+    let mut arrived = Vec::new();
+    for partition in partitions {
+        read_partition(partition, window.tick, &mut arrived, &mut counts);
+    }
+    let mut panes: BTreeMap<(i64, String), Pane> = BTreeMap::new();
+    for a in arrived.iter().filter(|a| window.filter.as_ref().is_none_or(|meets| meets(&a.event))) {
+        let starts = starts(window, a.time);
+        let open: Vec<i64> = starts
+            .iter()
+            .copied()
+            .filter(|start| a.tick.is_none_or(|tick| start + window.size + window.lateness > tick))
+            .collect();
+        counts.too_late += u64::from(!starts.is_empty() && open.is_empty());
+        let key: Vec<Value> = window.group.iter().map(|field| value::canonical(&field(&a.event))).collect();
+        for start in open {
+            let name = Value::from(key.clone()).to_string();
+            let pane =
+                panes.entry((start, name)).or_insert_with(|| Pane { start, key: key.clone(), events: Vec::new() });
+            pane.events.push(a);
+        }
+    }
+    let mut rows: Vec<OracleRow> = panes.values().flat_map(|pane| statements(window, pane)).collect();
+    rows.sort_by(compare_rows);
+    (rows, counts)
+}
+
+/// How many events pass the window's filter and are before their tick, whether or not they are too late.
+pub fn late_of_window(window: &OracleWindow, partitions: &[Partition]) -> u64 {
+    let mut arrived = Vec::new();
+    for partition in partitions {
+        read_partition(partition, window.tick, &mut arrived, &mut Counts::default());
+    }
+    let takes = |event| window.filter.as_ref().is_none_or(|meets| meets(event));
+    arrived.iter().filter(|a| takes(&a.event) && a.tick.is_some_and(|tick| a.time < tick)).count() as u64
+}
+
+fn read_partition(partition: &Partition, tick: i64, arrived: &mut Vec<Arrived>, counts: &mut Counts) {
+    let mut newest: Option<i64> = None;
+    for line in &partition.lines {
+        let Some((event, time)) = partition.read(line) else {
+            counts.rejected += 1;
+            continue;
+        };
+        let tick = newest.map(|newest| (newest - partition.out_of_orderness).div_euclid(tick) * tick);
+        counts.events += 1;
+        counts.late += u64::from(tick.is_some_and(|tick| time < tick));
+        arrived.push(Arrived { event, time, tick });
+        newest = newest.max(Some(time));
+    }
+}
+
+/// The starts of all windows that an event at `time` belongs to.
+fn starts(window: &OracleWindow, time: i64) -> Vec<i64> {
+    let mut starts = Vec::new();
+    let mut start = time.div_euclid(window.slide) * window.slide;
+    while time < start + window.size {
+        starts.push(start);
+        start -= window.slide;
+    }
+    starts
+}
+
+/// Everything that is said of one window and group, in order.
+fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
+    let end = pane.start + window.size;
+    // What is applied when: by the tick up to which events count. Before its end a window has no other statement.
+    let on_time = pane.events.iter().any(|a| a.tick.is_none_or(|tick| tick < end));
+    let late: BTreeSet<i64> = pane.events.iter().filter_map(|a| a.tick.filter(|tick| *tick >= end)).collect();
+    let mut moments = Vec::new();
+    if on_time {
+        moments.push((end, end - 1));
+    }
+    moments.extend(late.into_iter().map(|tick| (tick + window.tick, tick)));
+
+    let mut rows: Vec<OracleRow> = Vec::new();
+    for (time, last_tick) in moments {
+        let events: Vec<&Value> =
+            pane.events.iter().filter(|a| a.tick.is_none_or(|tick| tick <= last_tick)).map(|a| &a.event).collect();
+        let values: Vec<Value> = window.aggregates.iter().map(|wanted| compute(wanted, &events)).collect();
+        let row = |values, revision, op| OracleRow {
+            time,
+            window_start: pane.start,
+            window_end: end,
+            key: pane.key.clone(),
+            values,
+            revision,
+            op,
+        };
+        match rows.last().cloned() {
+            None => rows.push(row(values, 0, '+')),
+            Some(old) if old.values == values => {}
+            Some(old) => {
+                rows.push(row(old.values, old.revision, '-'));
+                rows.push(row(values, old.revision + 1, '+'));
+            }
+        }
+    }
+    rows
+}
+
+fn compute(wanted: &OracleAgg, events: &[&Value]) -> Value {
+    let events: Vec<&Value> =
+        events.iter().copied().filter(|e| wanted.filter.as_ref().is_none_or(|meets| meets(e))).collect();
+    wanted.agg.of(&events)
+}
+
+fn compare_rows(a: &OracleRow, b: &OracleRow) -> Ordering {
+    (a.time, a.window_end, a.window_start)
+        .cmp(&(b.time, b.window_end, b.window_start))
+        .then_with(|| {
+            let fields = a.key.iter().zip(&b.key).map(|(x, y)| compare_values(x, y));
+            fields.fold(Ordering::Equal, Ordering::then)
+        })
+        .then_with(|| a.revision.cmp(&b.revision))
+        .then_with(|| (a.op == '+').cmp(&(b.op == '+')))
+}
+
+/// The field at a dotted path; `Value::Null` where there is none.
+pub fn at_path(event: &Value, path: &str) -> Value {
+    path.split('.').try_fold(event, |value, step| value.as_object()?.get(step)).cloned().unwrap_or(Value::Null)
+}

@@ -1,0 +1,206 @@
+//! Random pipelines over random input: the complete change stream and the counts, against the oracle, bit for bit.
+//!
+//! `HIGHWATER_CASES` says how many cases, `HIGHWATER_SEED` runs one. A case that fails names its seed and leaves its
+//! pipeline and input behind.
+
+use super::harness::{Ran, Width, in_time, run, write_case};
+use super::oracle::{self, OracleRow};
+use super::random::Case;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a row says, numbers to the last bit.
+fn told(name: &str, (start, end): (i64, i64), key: &[Value], values: &[Value], revision: u64, op: &str) -> String {
+    let key = Value::from(key.to_vec());
+    let values = Value::from(values.to_vec());
+    format!("{name} [{start},{end}) {key} {values} {op}{revision}")
+}
+
+/// The rows that the engine has written, in its order.
+fn engine_rows(case: &Case, ran: &Ran) -> Vec<String> {
+    ran.rows()
+        .iter()
+        .map(|row| {
+            let name = row["name"].as_str().expect("a row has a name");
+            let window: usize = name[1..].parse().expect("windows are numbered");
+            let (dimensions, values) = case.columns(window);
+            let get = |names: &[String]| -> Vec<Value> {
+                names.iter().map(|n| row.get(n).unwrap_or_else(|| panic!("no {n}: {row}")).clone()).collect()
+            };
+            let fields = 5 + dimensions.len() + values.len();
+            assert_eq!(row.as_object().map(|o| o.len()), Some(fields), "{row}");
+            let time = |name: &str| row[name].as_i64().expect("a time in milliseconds");
+            let (revision, op) = (row["revision"].as_u64().expect("a number"), row["op"].as_str().expect("a sign"));
+            told(name, (time("window_start"), time("window_end")), &get(&dimensions), &get(&values), revision, op)
+        })
+        .collect()
+}
+
+/// The rows that the oracle states, in the engine's order: by time, then by window as in the file.
+fn oracle_rows(case: &Case) -> Vec<String> {
+    let mut all: Vec<(i64, usize, OracleRow)> = Vec::new();
+    for w in 0..case.windows() {
+        let (window, source) = case.oracle(w);
+        let (rows, _) = oracle::run(&window, &case.partitions(source));
+        all.extend(rows.into_iter().map(|row| (row.time, w, row)));
+    }
+    all.sort_by_key(|(time, w, _)| (*time, *w));
+    all.iter()
+        .map(|(_, w, row)| {
+            let window = (row.window_start.div_euclid(1_000), row.window_end.div_euclid(1_000));
+            told(&format!("w{w}"), window, &row.key, &row.values, u64::from(row.revision), &row.op.to_string())
+        })
+        .collect()
+}
+
+fn check_counts(case: &Case, ran: &Ran) {
+    // A source that no window reads is not read.
+    for source in (0..case.sources()).filter(|s| (0..case.windows()).any(|w| case.oracle(w).1 == *s)) {
+        let whole = oracle::OracleWindow {
+            size: 1_000_000,
+            slide: 1_000_000,
+            lateness: 0,
+            tick: 1_000_000,
+            group: Vec::new(),
+            filter: None,
+            aggregates: Vec::new(),
+        };
+        let (_, counts) = oracle::run(&whole, &case.partitions(source));
+        assert_eq!(ran.sum(|s| s.sources[source].events), counts.events, "events of s{source}");
+        let rejected = ran.sum(|s| s.sources[source].rejected.iter().map(|(_, n)| n).sum());
+        assert_eq!(rejected, counts.rejected, "rejected of s{source}");
+    }
+    for w in 0..case.windows() {
+        let (window, source) = case.oracle(w);
+        let partitions = case.partitions(source);
+        let (_, counts) = oracle::run(&window, &partitions);
+        let late = oracle::late_of_window(&window, &partitions);
+        assert_eq!(ran.sum(|s| s.parts[w].too_late), counts.too_late, "too late for w{w}");
+        assert_eq!(ran.sum(|s| s.parts[w].late), late - counts.too_late, "late for w{w}");
+    }
+}
+
+fn compare(case: &Case, ran: &Ran) {
+    let (engine, oracle) = (engine_rows(case, ran), oracle_rows(case));
+    if let Some(i) = (0..engine.len().max(oracle.len())).find(|i| engine.get(*i) != oracle.get(*i)) {
+        panic!(
+            "row {i} of {} (oracle: {}) differs\n  engine: {:?}\n  oracle: {:?}\n  engine then: {:?}\n  oracle then: {:?}",
+            engine.len(),
+            oracle.len(),
+            engine.get(i),
+            oracle.get(i),
+            engine.get(i + 1),
+            oracle.get(i + 1)
+        );
+    }
+    check_counts(case, ran);
+}
+
+/// All widths that a case is run at where all are wanted.
+fn all_widths(seed: u64, case: &Case) -> Vec<Width> {
+    let small = case.files.iter().map(Vec::len).sum::<usize>() < 8_000;
+    let mut widths = Vec::new();
+    for workers in 1..=3 {
+        for block in [Some(if small { 1 } else { 53 }), Some(100), Some(8_192)] {
+            widths.push(Width::new(workers, block));
+        }
+    }
+    // The hand-shake of two processes takes longer than such a run.
+    if seed.is_multiple_of(10) {
+        widths.push(Width::two_processes(1, Some(100)));
+        widths.push(Width::two_processes(2, Some(1_000)));
+    }
+    widths
+}
+
+fn check(seed: u64, everywhere: bool, folder: &Path) {
+    let case = Case::new(seed);
+    let text = write_case(folder, &case.pipeline(), &case.files);
+    let ran = run(&text, case.width).unwrap_or_else(|e| panic!("{e}"));
+    compare(&case, &ran);
+    if everywhere {
+        for width in all_widths(seed, &case) {
+            let other = run(&text, width).unwrap_or_else(|e| panic!("{e}"));
+            assert!(other.output == ran.output, "{width:?} writes something else than {:?}", case.width);
+            check_counts(&case, &other);
+        }
+    }
+}
+
+/// [`check`] with a clear last word where it fails.
+fn case(seed: u64, everywhere: bool) {
+    let folder = tempfile::Builder::new().prefix("highwater-case-").tempdir().expect("a scratch folder");
+    let path = folder.path().to_owned();
+    let result = std::panic::catch_unwind(|| {
+        in_time(&format!("seed {seed}"), move || check(seed, everywhere, &path));
+    });
+    if result.is_err() {
+        let kept = folder.keep();
+        panic!("HIGHWATER_SEED={seed} fails; its pipeline and input are in {}", kept.display());
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+}
+
+/// Runs seeds on as many threads as make sense, and stops at the first that fails.
+fn cases(first: u64, count: u64, everywhere: bool) {
+    if let Some(seed) = number("HIGHWATER_SEED") {
+        return case(seed, everywhere);
+    }
+    let next = AtomicU64::new(first);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        return;
+                    }
+                    if let Err(panic) = std::panic::catch_unwind(|| case(seed, everywhere)) {
+                        next.store(u64::MAX / 2, Ordering::Relaxed);
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn oracle_random_pipelines_when_run_at_any_width_then_say_what_the_oracle_says() {
+    cases(0, number("HIGHWATER_CASES").unwrap_or(1_800), false);
+}
+
+#[test]
+fn agree_random_pipelines_when_run_at_all_widths_then_write_the_same_bytes() {
+    cases(1_000_000, number("HIGHWATER_CASES").map_or(200, |n| n.div_ceil(10)), true);
+}
+
+#[test]
+fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
+    let mut seen = [0u64; 9];
+    for case in (0..300).map(Case::new) {
+        for w in 0..case.windows() {
+            let (window, source) = case.oracle(w);
+            let partitions = case.partitions(source);
+            let (rows, counts) = oracle::run(&window, &partitions);
+            let late = oracle::late_of_window(&window, &partitions);
+            let found = [
+                rows.iter().any(|r| r.revision == 0 && r.time == r.window_end),
+                rows.iter().any(|r| r.revision == 0 && r.time > r.window_end),
+                rows.iter().any(|r| r.op == '-'),
+                rows.iter().any(|r| r.revision > 1),
+                rows.iter().any(|r| r.key.iter().any(|k| !k.is_string())),
+                counts.rejected > 0,
+                counts.too_late > 0,
+                late > counts.too_late,
+                partitions.len() > 1 && window.size > window.slide && rows.len() > 50,
+            ];
+            seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
+        }
+    }
+    assert!(seen.iter().all(|n| *n >= 20), "{seen:?}");
+}

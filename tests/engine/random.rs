@@ -1,0 +1,307 @@
+//! A seed, turned into a pipeline and its input, both for the engine and for the oracle.
+//!
+//! Everything that a case is comes from its seed alone. Expressions are trees that can say themselves as SQL and as a
+//! closure over JSON; the closures follow SQL's three-valued logic by plain Rust and share nothing with the engine.
+
+mod events;
+mod expression;
+
+use super::harness::Width;
+use super::oracle::{OracleAgg, OracleWindow, Partition, Unit};
+use expression::{Calc, Group, Test};
+use serde_json::Value;
+use std::fmt::Write;
+
+/// A stream of numbers from a seed: SplitMix64.
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// The stream of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    /// True in one of `n` cases.
+    pub fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    /// One of them.
+    pub fn pick<T: Clone>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len() as u64) as usize].clone()
+    }
+}
+
+/// A source: its partitions, and how its times are written.
+#[derive(Debug)]
+struct Source {
+    out_of_orderness: &'static str,
+    unit: Unit,
+    time_path: &'static str,
+    partitions: Vec<Vec<String>>,
+}
+
+/// A stream between a source and a window; streams may stand on streams.
+#[derive(Debug)]
+struct Stream {
+    name: String,
+    from: String,
+    filter: Option<Test>,
+    /// A column of its own.
+    set: Option<(String, Group)>,
+}
+
+#[derive(Debug)]
+struct Window {
+    source: usize,
+    streams: Vec<Stream>,
+    size: &'static str,
+    slide: Option<&'static str>,
+    lateness: &'static str,
+    pre_aggregate: Option<&'static str>,
+    groups: Vec<Group>,
+    values: Vec<(Calc, Option<Test>)>,
+}
+
+/// A pipeline and its input.
+#[derive(Debug)]
+pub struct Case {
+    sources: Vec<Source>,
+    windows: Vec<Window>,
+    tick: Option<&'static str>,
+    /// The files, in the order of the sources.
+    pub files: Vec<Vec<u8>>,
+    /// A width to run it at.
+    pub width: Width,
+}
+
+/// The spans that cases use, in microseconds.
+fn micros(span: &str) -> i64 {
+    let (number, unit) = span.split_at(span.find(|c: char| c.is_alphabetic()).expect("a span has a unit"));
+    number.parse::<i64>().expect("a number") * if unit == "ms" { 1_000 } else { 1_000_000 }
+}
+
+impl Case {
+    /// The case of a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut r = Random::new(seed);
+        let mut events = 20 + r.below(60);
+        if r.one_in(10) {
+            events += 120;
+        }
+        let shape = events::Shape::new(&mut r);
+        let mut sources = Vec::new();
+        for _ in 0..if r.one_in(4) { 2 } else { 1 } {
+            let unit = r.pick(&[Unit::Seconds, Unit::Seconds, Unit::Millis, Unit::Micros, Unit::Nanos, Unit::Rfc3339]);
+            let time_path = r.pick(&["t", "t", "data.at"]);
+            let partitions = r.pick(&[1, 1, 1, 2, 2, 3]);
+            let partitions =
+                (0..partitions).map(|_| shape.lines(&mut r, events / partitions, unit, time_path)).collect();
+            let out_of_orderness = r.pick(&["0s", "0s", "500ms", "1s", "2s", "5s"]);
+            sources.push(Source { out_of_orderness, unit, time_path, partitions });
+        }
+        let count = if r.one_in(3) { 2 } else { 1 };
+        let windows: Vec<Window> = (0..count).map(|w| window(&mut r, w, sources.len())).collect();
+        let slides = windows.iter().map(|w| micros(w.slide.unwrap_or(w.size)));
+        let fitting: Vec<_> = ["50ms", "125ms", "250ms", "1s"]
+            .into_iter()
+            .filter(|tick| slides.clone().all(|slide| slide % micros(tick) == 0))
+            .collect();
+        let tick = if r.one_in(3) && !fitting.is_empty() { Some(r.pick(&fitting)) } else { None };
+        let files: Vec<Vec<u8>> =
+            sources.iter().flat_map(|s| &s.partitions).map(|lines| events::file(&mut r, lines)).collect();
+        let bytes: usize = files.iter().map(Vec::len).sum();
+        let blocks: &[Option<u64>] = if bytes < 4_000 {
+            &[Some(1), Some(7), Some(100), Some(1_000), Some(8_192), None]
+        } else {
+            &[Some(37), Some(100), Some(100), Some(1_000), Some(8_192), None]
+        };
+        let width = Width::new(1 + r.below(3) as usize, r.pick(blocks));
+        Self { sources, windows, tick, files, width }
+    }
+
+    /// The pipeline file.
+    pub fn pipeline(&self) -> String {
+        let mut out = String::new();
+        if let Some(tick) = self.tick {
+            let _ = writeln!(out, "[run]\ntick = \"{tick}\"\n");
+        }
+        let mut file = 0;
+        for (i, s) in self.sources.iter().enumerate() {
+            let paths: Vec<String> = (0..s.partitions.len()).map(|p| format!("\"{{{}}}\"", file + p)).collect();
+            file += s.partitions.len();
+            let unit = match s.unit {
+                Unit::Seconds => "s",
+                Unit::Millis => "ms",
+                Unit::Micros => "us",
+                Unit::Nanos => "ns",
+                Unit::Rfc3339 => "rfc3339",
+            };
+            let _ = writeln!(
+                out,
+                "[sources.s{i}]\ntype = \"file\"\npath = [{}]\ntime = {{ field = \"{}\", unit = \"{unit}\" }}\n\
+                 out_of_orderness = \"{}\"\n",
+                paths.join(", "),
+                s.time_path,
+                s.out_of_orderness
+            );
+        }
+        for stream in self.windows.iter().flat_map(|w| &w.streams) {
+            let _ = writeln!(out, "[streams.{}]\nfrom = \"{}\"", stream.name, stream.from);
+            if let Some(filter) = &stream.filter {
+                let _ = writeln!(out, "where = '''{}'''", filter.sql());
+            }
+            if let Some((name, group)) = &stream.set {
+                let _ = writeln!(out, "set = {{ {name} = '''{}''' }}", group.sql());
+            }
+            out.push('\n');
+        }
+        for (w, window) in self.windows.iter().enumerate() {
+            let from = window.streams.last().map_or(format!("s{}", window.source), |s| s.name.clone());
+            let _ = writeln!(out, "[windows.w{w}]\nfrom = \"{from}\"\nsize = \"{}\"", window.size);
+            if let Some(slide) = window.slide {
+                let _ = writeln!(out, "slide = \"{slide}\"");
+            }
+            let _ = writeln!(out, "allowed_lateness = \"{}\"", window.lateness);
+            if let Some(mode) = window.pre_aggregate {
+                let _ = writeln!(out, "pre_aggregate = \"{mode}\"");
+            }
+            let _ = writeln!(out, "[windows.w{w}.group_by]");
+            for (g, group) in window.groups.iter().enumerate() {
+                let _ = writeln!(out, "g{g} = '''{}'''", group.sql());
+            }
+            let _ = writeln!(out, "[windows.w{w}.select]");
+            for (v, (calc, filter)) in window.values.iter().enumerate() {
+                let filter = filter.as_ref().map_or(String::new(), |f| format!(" FILTER (WHERE {})", f.sql()));
+                let _ = writeln!(out, "v{v} = '''{}{filter}'''", calc.sql());
+            }
+            out.push('\n');
+        }
+        let names: Vec<String> = (0..self.windows.len()).map(|w| format!("\"w{w}\"")).collect();
+        let names = names.join(", ");
+        let _ =
+            writeln!(out, "[sinks.out]\ntype = \"stdout\"\nformat = \"json\"\ntimes = \"unix_ms\"\nfrom = [{names}]");
+        out
+    }
+
+    /// How many windows there are.
+    pub fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// How many sources there are.
+    pub fn sources(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// The names of a window's dimensions and values.
+    pub fn columns(&self, w: usize) -> (Vec<String>, Vec<String>) {
+        let window = &self.windows[w];
+        let names = |letter, n| (0..n).map(|i| format!("{letter}{i}")).collect();
+        (names('g', window.groups.len()), names('v', window.values.len()))
+    }
+
+    /// The tick that the engine is to choose where none is set: the greatest that divides a second and every slide.
+    fn tick(&self) -> i64 {
+        let divides = |tick: i64| {
+            1_000_000 % tick == 0 && self.windows.iter().all(|w| micros(w.slide.unwrap_or(w.size)) % tick == 0)
+        };
+        let chosen = (1..=1_000).rev().map(|ms| ms * 1_000).find(|tick| divides(*tick));
+        self.tick.map_or_else(|| chosen.expect("all slides are whole milliseconds"), micros)
+    }
+
+    /// Window `w` for the oracle, with its source.
+    pub fn oracle(&self, w: usize) -> (OracleWindow, usize) {
+        let window = &self.windows[w];
+        let tests: Vec<Test> = window.streams.iter().filter_map(|s| s.filter.clone()).collect();
+        let sets: Vec<(String, Group)> = window.streams.iter().filter_map(|s| s.set.clone()).collect();
+        let condition = |test: &Test| -> super::oracle::Condition {
+            let test = test.clone();
+            Box::new(move |event: &Value| test.of(event) == Some(true))
+        };
+        let group = window.groups.iter().map(|group| -> super::oracle::Field {
+            let group = group.resolved(&sets);
+            Box::new(move |event: &Value| group.of(event))
+        });
+        let aggregates = window
+            .values
+            .iter()
+            .map(|(calc, filter)| OracleAgg { agg: calc.agg(), filter: filter.as_ref().map(condition) });
+        let oracle = OracleWindow {
+            size: micros(window.size),
+            slide: micros(window.slide.unwrap_or(window.size)),
+            lateness: micros(window.lateness),
+            tick: self.tick(),
+            group: group.collect(),
+            filter: Some(Box::new(move |event| tests.iter().all(|test| test.of(event) == Some(true)))),
+            aggregates: aggregates.collect(),
+        };
+        (oracle, window.source)
+    }
+
+    /// The partitions of a source for the oracle. Blank lines are passed over by the engine, and no lines here.
+    pub fn partitions(&self, source: usize) -> Vec<Partition> {
+        let s = &self.sources[source];
+        s.partitions
+            .iter()
+            .map(|lines| Partition {
+                lines: lines.iter().filter(|line| !line.trim().is_empty()).cloned().collect(),
+                out_of_orderness: micros(s.out_of_orderness),
+                time_path: s.time_path.to_owned(),
+                unit: s.unit,
+            })
+            .collect()
+    }
+}
+
+fn window(r: &mut Random, w: usize, sources: usize) -> Window {
+    let source = r.below(sources as u64) as usize;
+    let mut streams: Vec<Stream> = Vec::new();
+    for i in 0..r.pick(&[0, 0, 1, 1, 2]) {
+        let from = streams.last().map_or(format!("s{source}"), |s| s.name.clone());
+        let filter = if r.one_in(4) { None } else { Some(Test::random(r)) };
+        let set = if r.one_in(2) { Some((format!("own{i}"), Group::random(r))) } else { None };
+        streams.push(Stream { name: format!("w{w}_{i}"), from, filter, set });
+    }
+    let own: Vec<String> = streams.iter().filter_map(|s| s.set.as_ref()).map(|(name, _)| name.clone()).collect();
+    let (size, slide) = r.pick(&[
+        ("1s", None),
+        ("1s", Some("1s")),
+        ("10s", None),
+        ("10s", Some("5s")),
+        ("3s", Some("1s")),
+        ("500ms", Some("250ms")),
+        ("4s", Some("500ms")),
+        ("15s", Some("5s")),
+        ("1500ms", None),
+    ]);
+    let groups = (0..r.below(3))
+        .map(|_| if !own.is_empty() && r.one_in(2) { Group::Own(r.pick(&own)) } else { Group::random(r) })
+        .collect();
+    let values = (0..1 + r.below(5))
+        .map(|_| (Calc::random(r), if r.one_in(3) { Some(Test::random(r)) } else { None }))
+        .collect();
+    Window {
+        source,
+        streams,
+        size,
+        slide,
+        lateness: r.pick(&["0s", "0s", "1s", "700ms", "3s", "10s", "30s", "60s"]),
+        pre_aggregate: r.pick(&[None, Some("auto"), Some("always"), Some("never")]),
+        groups,
+        values,
+    }
+}

@@ -1,0 +1,21 @@
+//! The real program as child processes: what a user and an operator see from outside.
+//!
+//! - `harness`: starts the program, watches it with a limit on every wait, and ends what it started.
+//! - `commands`: each command, its output, its errors and exit codes.
+//! - `signals`: a drain and a stop by signals.
+//! - `cluster`: several processes on this machine: the same answer, and how they end when one of them fails.
+//! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
+//!
+//! No test sleeps to be in step: it waits for what the program writes, or for its end. The short looks at a process
+//! that should stand still can make a fault go unseen, never make a sound program fail.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+#[cfg(unix)]
+mod cluster;
+mod commands;
+mod harness;
+#[cfg(target_os = "linux")]
+mod pressure;
+#[cfg(unix)]
+mod signals;
