@@ -32,6 +32,40 @@ pub(super) struct Decoded {
     bytes: u64,
 }
 
+impl Decoded {
+    /// The lines that are no events, in the order of their positions.
+    fn letters(&self) -> Vec<DeadLetter> {
+        let rejects = self.rejects.iter().map(|reject| {
+            let at = self.block.range.start + reject.offset as usize;
+            let line = &self.batch.bytes[at..at + reject.len as usize];
+            DeadLetter {
+                position: self.block.position + u64::from(reject.offset),
+                length: u64::from(reject.len),
+                reason: reject.reason.code(),
+                detail: explain(line, reject.reason),
+                line: line.to_vec(),
+            }
+        });
+        let oversized = self.block.oversized.iter().map(|(position, length)| DeadLetter {
+            position: *position,
+            length: *length,
+            reason: LINE_TOO_LONG,
+            detail: format!("the line has {length} bytes; max_line allows fewer"),
+            line: Vec::new(),
+        });
+        let mut letters: Vec<DeadLetter> = rejects.chain(oversized).collect();
+        letters.sort_by_key(|l| l.position);
+        letters
+    }
+}
+
+/// What a source with `on_bad = "stop"` ends with.
+fn bad_line(partition: &str, letter: &DeadLetter) -> Error {
+    Error::user("source.bad", format!("a line cannot be used ({}): {}", letter.reason, letter.detail))
+        .at(format!("{partition} at byte {}", letter.position))
+        .help("mend the line, or set on_bad = \"skip\" to count and skip such lines")
+}
+
 /// What came of asking for more.
 pub(super) enum Progress {
     /// A block was read.
@@ -155,6 +189,12 @@ impl Reader {
         decoded.block = block;
         self.steps.run(&mut decoded.batch, &mut decoded.selections);
         let (index, newest) = (decoded.block.index, decoded.batch.max_time);
+        if self.stop_on_bad
+            && let Some(letter) = decoded.letters().first()
+        {
+            let partition = &self.shared.sources[self.source].partitions[lane];
+            partition.keep_bad(index, bad_line(partition.partition.name(), letter));
+        }
         // Into the lane first: whoever is woken by the clock may look at once.
         self.lanes[lane].pending.push_back(decoded);
         self.shared.publish(self.source, lane, index, newest);
@@ -232,44 +272,17 @@ impl Reader {
         if decoded.rejects.is_empty() && block.oversized.is_empty() && source.dead_letters.is_none() {
             return Ok(());
         }
-        let mut letters: Vec<DeadLetter> = Vec::new();
-        let name = source.partitions[lane].partition.name();
+        if self.stop_on_bad
+            && let Some(error) = source.partitions[lane].first_bad(block.index)
+        {
+            return Err(error);
+        }
         for reject in &decoded.rejects {
             counts.rejected.add(reject.reason as usize, 1);
-            let at = block.range.start + reject.offset as usize;
-            let line = &batch.bytes[at..at + reject.len as usize];
-            letters.push(DeadLetter {
-                position: block.position + u64::from(reject.offset),
-                length: u64::from(reject.len),
-                reason: reject.reason.code(),
-                detail: explain(line, reject.reason),
-                line: line.to_vec(),
-            });
         }
-        for (position, length) in &block.oversized {
-            counts.rejected.add(RejectReason::ALL.len(), 1);
-            letters.push(DeadLetter {
-                position: *position,
-                length: *length,
-                reason: LINE_TOO_LONG,
-                detail: format!("the line has {length} bytes; max_line allows fewer"),
-                line: Vec::new(),
-            });
-        }
-        letters.sort_by_key(|l| l.position);
-        if self.stop_on_bad
-            && let Some(letter) = letters.first()
-        {
-            let at = format!("{name} at byte {}", letter.position);
-            return Err(Error::user(
-                "source.bad",
-                format!("a line cannot be used ({}): {}", letter.reason, letter.detail),
-            )
-            .at(at)
-            .help("mend the line, or set on_bad = \"skip\" to count and skip such lines"));
-        }
+        counts.rejected.add(RejectReason::ALL.len(), block.oversized.len() as u64);
         if let Some(dead) = &source.dead_letters {
-            dead.block(lane, block.index, letters)?;
+            dead.block(lane, block.index, decoded.letters())?;
         }
         Ok(())
     }

@@ -14,6 +14,8 @@ pub struct SharedPartition {
     clock: Mutex<Clock>,
     /// [`Clock::prefix`], to look at without the lock.
     prefix: std::sync::atomic::AtomicI64,
+    /// The error of the first block that must end the run, of those that this process has decoded.
+    bad: Mutex<Option<(u64, Error)>>,
 }
 
 /// A source as all workers of a process see it.
@@ -81,12 +83,27 @@ impl Wake {
 impl SharedPartition {
     /// A partition from its beginning.
     pub fn new(partition: Box<dyn Partition>) -> Self {
-        Self { partition, clock: Mutex::default(), prefix: std::sync::atomic::AtomicI64::new(i64::MIN) }
+        let prefix = std::sync::atomic::AtomicI64::new(i64::MIN);
+        Self { partition, clock: Mutex::default(), prefix, bad: Mutex::default() }
     }
 
     /// The partition's clock.
     pub fn clock(&self) -> MutexGuard<'_, Clock> {
         lock(&self.clock)
+    }
+
+    /// Block `index` must end the run. Said before its clock is, so that whoever knows the clocks of all blocks up to
+    /// one of them also knows the first that is bad.
+    pub(super) fn keep_bad(&self, index: u64, error: Error) {
+        let mut bad = lock(&self.bad);
+        if bad.as_ref().is_none_or(|(first, _)| index < *first) {
+            *bad = Some((index, error));
+        }
+    }
+
+    /// The error of the first bad block, where that is `index` or one before it.
+    pub(super) fn first_bad(&self, index: u64) -> Option<Error> {
+        lock(&self.bad).as_ref().filter(|(first, _)| *first <= index).map(|(_, error)| error.clone())
     }
 
     /// The greatest event time of all blocks known without a gap.
