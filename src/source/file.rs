@@ -22,6 +22,21 @@ pub struct FilePartition {
     claims: Claims,
 }
 
+/// How many bytes to leave free at the front of `buffer` before `length` bytes of a file from `from` on.
+///
+/// The system copies them out of its pages, and a copy to a place that is a few bytes ahead of its origin, seen modulo
+/// a page, is up to six times as slow on some CPUs: each store seems to meet the next load (measured on AMD Zen 3: 0.55
+/// instead of 0.10 ns a byte for distances of 1 to 17). So the place is a quarter of a page ahead.
+fn pad(buffer: &mut Vec<u8>, length: usize, from: u64) -> usize {
+    const PAGE: usize = 4_096;
+    // What is in the buffer stays to be written over: emptied, it would be filled with zeros again.
+    buffer.reserve((length + PAGE + REST).saturating_sub(buffer.len()));
+    (from as usize + PAGE / 4).wrapping_sub(buffer.as_ptr() as usize) % PAGE
+}
+
+/// Room for the rest of the last line of a block, so that the buffer seldom moves.
+const REST: usize = 16 * 1024;
+
 impl FilePartition {
     /// Opens `path`. `max_line`: bytes of the longest line that is kept.
     ///
@@ -88,14 +103,14 @@ impl FilePartition {
         // One byte before the block tells whether a line begins at its first byte.
         let from = start.saturating_sub(1);
         let mut oversized = Vec::new();
-        buffer.resize((end - from) as usize, 0);
-        self.read_at(buffer, from)?;
-        let mut first = 0;
+        let pad = pad(buffer, (end - from) as usize, from);
+        buffer.resize(pad + (end - from) as usize, 0);
+        self.read_at(&mut buffer[pad..], from)?;
+        // The position of the buffer's first byte, if there were one for it.
+        let origin = from.wrapping_sub(pad as u64);
+        let mut first = pad;
         if start > 0 {
-            match memchr::memchr(b'\n', buffer) {
-                Some(i) => first = i + 1,
-                None => first = buffer.len(),
-            }
+            first = memchr::memchr(b'\n', &buffer[pad..]).map_or(buffer.len(), |i| pad + i + 1);
         }
         if first == buffer.len() {
             return Ok(Block { index, range: 0..0, position: end, oversized });
@@ -120,8 +135,8 @@ impl FilePartition {
                     break;
                 }
                 if position - end > allowed {
-                    let line_end = self.line_end(position)?;
-                    oversized.push((from + line as u64, line_end - (from + line as u64)));
+                    let (line_start, line_end) = (origin.wrapping_add(line as u64), self.line_end(position)?);
+                    oversized.push((line_start, line_end - line_start));
                     buffer.truncate(line);
                     break;
                 }
@@ -136,7 +151,7 @@ impl FilePartition {
                 let stop = memchr::memchr(b'\n', &buffer[at..]).map_or(buffer.len(), |i| at + i + 1);
                 let length = stop - at - usize::from(buffer[stop - 1] == b'\n');
                 if length as u64 > self.max_line {
-                    oversized.push((from + at as u64, length as u64));
+                    oversized.push((origin.wrapping_add(at as u64), length as u64));
                     // Blank it out: positions of the other lines stay true.
                     buffer[at..stop].fill(b' ');
                     buffer[stop - 1] = b'\n';
@@ -148,7 +163,7 @@ impl FilePartition {
             oversized.sort_unstable();
         }
         let range = first..buffer.len().max(first);
-        Ok(Block { index, position: from + range.start as u64, range, oversized })
+        Ok(Block { index, position: origin.wrapping_add(range.start as u64), range, oversized })
     }
 }
 

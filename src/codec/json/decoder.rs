@@ -1,12 +1,14 @@
 //! A block of lines, turned into rows and rejects: windows, lines, templates, and what is left for the careful path.
 
 use super::careful;
+use super::follow::{Guide, LineAt};
 use super::index::{Index, WINDOW};
 use super::projection::Projection;
 use super::reject::{Reject, RejectReason};
 use super::rows::Rows;
 use super::simd::{Job, Kernel, SimdLevel, at_level};
 use super::template::{Cache, Plan, Steps, View};
+use super::track::Tracks;
 use super::walk::walk;
 use crate::event::EventBatch;
 use std::ops::Range;
@@ -21,6 +23,12 @@ pub struct JsonDecoder {
     cache: Cache,
     plan: Plan,
     rows: Rows,
+    guide: Guide,
+    tracks: Tracks,
+    /// Windows that are not followed, as the lines before them seldom fitted a track.
+    unfollowed: u32,
+    /// False where tracks are not to be used.
+    follows: bool,
 }
 
 impl std::fmt::Debug for JsonDecoder {
@@ -46,7 +54,24 @@ impl JsonDecoder {
             cache: Cache::new(),
             plan: Plan::default(),
             rows: Rows::new(projection),
+            guide: Guide::new(),
+            tracks: Tracks::default(),
+            unfollowed: 0,
+            follows: true,
         }
+    }
+
+    /// The decoder without tracks: every line goes by the index.
+    #[cfg(test)]
+    pub(super) fn without_tracks(mut self) -> Self {
+        self.follows = false;
+        self
+    }
+
+    /// True where some shape has a track.
+    #[cfg(test)]
+    pub(super) fn has_tracks(&self) -> bool {
+        !self.tracks.is_empty()
     }
 
     /// Decodes the complete lines in `batch.bytes[range]`: rows are appended to the batch, bad lines to `rejects`,
@@ -89,36 +114,126 @@ struct Block<'a> {
     rejects: &'a mut Vec<Reject>,
 }
 
+/// Windows that go by the index before the tracks are tried again.
+const PAUSE: u32 = 16;
+
 impl Job for Block<'_> {
     #[inline(always)]
     fn run<K: Kernel>(mut self, kernel: K) {
-        let (mut at, mut step) = (self.range.start, STEP);
-        while at < self.range.end {
-            let end = self.range.end.min(at + step);
-            self.decoder.index.fill(kernel, self.bytes, at, end, end == self.range.end);
+        let mut at = self.range.start;
+        while at < self.range.end && self.decoder.follows && self.decoder.unfollowed == 0 {
+            match self.follow(kernel, at, self.range.end.min(at + STEP)) {
+                0 => break,
+                used => at += used,
+            }
+        }
+        if at < self.range.end {
+            at_level(self.decoder.level, Indexed { block: &mut self, at });
+        }
+    }
+}
+
+/// The rest of a block, by the index.
+struct Indexed<'b, 'a> {
+    block: &'b mut Block<'a>,
+    at: usize,
+}
+
+impl Job for Indexed<'_, '_> {
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) {
+        self.block.indexed(kernel, self.at);
+    }
+}
+
+/// One line of a block, by the index; its line end is at `end`.
+struct Line<'b, 'a> {
+    block: &'b mut Block<'a>,
+    start: usize,
+    end: usize,
+    /// Whether to make a track of it.
+    learn: bool,
+}
+
+impl Job for Line<'_, '_> {
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) {
+        self.block.decoder.index.fill(kernel, self.block.bytes, self.start, self.end, true);
+        self.block.window(kernel, self.start, self.end - self.start + 1, self.learn);
+    }
+}
+
+impl Block<'_> {
+    /// Decodes the whole lines of the window `at..end` along the tracks, and those that fit none by the index. Gives
+    /// how many bytes these lines have; none where there is no line or the window is not valid UTF-8.
+    #[inline(always)]
+    fn follow<K: Kernel>(&mut self, kernel: K, window: usize, end: usize) -> usize {
+        self.decoder.guide.fill(kernel, self.bytes, window, end);
+        let Some(used) = self.decoder.guide.lines().last().map(|last| usize::from(*last) + 1) else { return 0 };
+        let text = &self.bytes[window..];
+        if self.decoder.guide.foreign && simdutf8::basic::from_utf8(&text[..used]).is_err() {
+            return 0;
+        }
+        let (mut start, mut astray) = (0, 0);
+        for line in 0..self.decoder.guide.lines().len() {
+            let decoder = &mut *self.decoder;
+            let line_end = usize::from(decoder.guide.lines()[line]);
+            let (from, to) = (start, line_end);
+            start = line_end + 1;
+            if from == to {
+                continue;
+            }
+            let odd = decoder.guide.is_odd(from, to);
+            let offset = (window + from - self.range.start) as u32;
+            let at = LineAt { window, start: from, end: to, offset };
+            let done = !odd
+                && !decoder.tracks.is_empty()
+                && decoder.rows.follow(kernel, &decoder.tracks, &decoder.guide, text, at);
+            if decoder.rows.is_full() {
+                decoder.rows.flush(self.batch);
+            }
+            if !done {
+                astray += 1;
+                let (start, end) = (window + from, window + to);
+                at_level(self.decoder.level, Line { block: self, start, end, learn: !odd });
+            }
+        }
+        if astray * 2 > self.decoder.guide.lines().len() && !self.decoder.tracks.is_empty() {
+            self.decoder.unfollowed = PAUSE;
+        }
+        used
+    }
+
+    /// Decodes the lines from `at` on by the index.
+    #[inline(always)]
+    fn indexed<K: Kernel>(&mut self, kernel: K, mut at: usize) {
+        let (mut step, range_end) = (STEP, self.range.end);
+        while at < range_end {
+            let end = range_end.min(at + step);
+            self.decoder.index.fill(kernel, self.bytes, at, end, end == range_end);
             let lines = self.decoder.index.line_count;
             let used = if lines == 0 { 0 } else { usize::from(self.decoder.index.lines[lines - 1].at) + 1 };
             if lines != 0 {
-                self.window(kernel, at, used);
+                self.window(kernel, at, used, false);
                 at += used;
                 // Lines of about a window's length would be indexed twice.
                 step = if used * 4 < step * 3 { WINDOW } else { STEP };
+                self.decoder.unfollowed = self.decoder.unfollowed.saturating_sub(1);
             } else if step < WINDOW {
                 step = WINDOW;
             } else {
-                let rest = &self.bytes[at..self.range.end];
+                let rest = &self.bytes[at..range_end];
                 let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                 self.careful(at, at + len);
                 at += len + 1;
             }
         }
     }
-}
 
-impl Block<'_> {
-    /// Decodes the lines of the indexed window, which fill its first `used` bytes.
+    /// Decodes the lines of the indexed window, which fill its first `used` bytes. `make_track`: the window is one
+    /// line, which fitted no track.
     #[inline(always)]
-    fn window<K: Kernel>(&mut self, kernel: K, window: usize, used: usize) {
+    fn window<K: Kernel>(&mut self, kernel: K, window: usize, used: usize, make_track: bool) {
         let text = &self.bytes[window..self.bytes.len().min(window + used)];
         let broken = self.decoder.index.foreign && simdutf8::basic::from_utf8(text).is_err();
         let (mut soft, mut hard) = (0, 0);
@@ -134,17 +249,27 @@ impl Block<'_> {
                 let doubt = meets(&index.hard, &mut hard, start, at)
                     || (broken && simdutf8::basic::from_utf8(&text[start..at]).is_err());
                 let view = View::new(index, self.bytes, window, first, count);
-                let steps = if doubt {
-                    None
+                let (steps, known) = if doubt {
+                    (None, false)
                 } else {
                     match decoder.cache.find(kernel, &view) {
-                        Some(steps) => Some(steps),
-                        None => learn(&mut decoder.cache, &mut decoder.plan, &decoder.rows.projection, &view, escapes),
+                        Some(steps) => (Some(steps), true),
+                        None => {
+                            let projection = &decoder.rows.projection;
+                            (learn(&mut decoder.cache, &mut decoder.plan, projection, &view, escapes), false)
+                        }
                     }
                 };
                 let place = (window + start - self.range.start) as u32;
                 let done = steps
                     .is_some_and(|steps| decoder.rows.apply(kernel, &view, steps, place, escapes.then_some(start..at)));
+                if make_track
+                    && done
+                    && known
+                    && let Some(steps) = steps
+                {
+                    decoder.tracks.learn(&view, steps, start, at);
+                }
                 if decoder.rows.is_full() {
                     decoder.rows.flush(self.batch);
                 }

@@ -194,6 +194,7 @@ impl Index {
             count += structural.count_ones() as usize;
             base = next;
         }
+        kernel.settle(&mut self.classes[..count.next_multiple_of(64)]);
         self.line_count = lines;
         self.foreign = kernel.any(foreign);
     }

@@ -17,7 +17,8 @@
 //!
 //! Of duplicate keys the last counts, also where it is a whole object that replaces one before it.
 //!
-//! How: `index` marks the structure of a window of the block with SIMD; `template` knows the shapes seen lately,
+//! How: `track` knows lines seen lately as text with values between, and `follow` reads a line that fits straight
+//! through, looking only for quotes. What does not fit goes on: `index` marks the structure of a window of the block with SIMD; `template` knows the shapes seen lately,
 //! so that a line of a known shape needs no parsing, only compares; `walk` parses the index of any other line and
 //! makes its template; `careful` has `serde_json` judge whatever is left (bad lines, escaped keys, depth).
 //! The fast parts only ever accept; all refusals are `careful`'s, so that they do not depend on what was read before.
@@ -27,6 +28,7 @@
 mod careful;
 mod decoder;
 mod escape;
+mod follow;
 mod index;
 mod number;
 mod projection;
@@ -36,6 +38,7 @@ mod simd;
 mod template;
 #[cfg(test)]
 mod tests;
+mod track;
 mod walk;
 
 pub use decoder::JsonDecoder;

@@ -78,6 +78,25 @@ impl Short {
         }
     }
 
+    /// The event time of `first`, of which only what is before the point counts, and the digits after the point;
+    /// `None` where it is out of range.
+    #[inline]
+    pub(super) fn micros_of_parts(first: Self, second: Self, scale: i32) -> Option<i64> {
+        let whole = first.mantissa / POWERS[first.fraction as usize & 31];
+        if scale < 0 {
+            return in_range((whole / POWERS[scale.unsigned_abs() as usize & 31]) as i64);
+        }
+        let us = u128::from(whole) * u128::from(POWERS[scale as usize & 15]);
+        let shift = scale - second.whole as i32;
+        let rest = if shift >= 0 {
+            // At most 15 digits, and the sum of digits and shift is at most 6.
+            second.mantissa * POWERS[shift as usize & 15]
+        } else {
+            second.mantissa / POWERS[shift.unsigned_abs() as usize & 31]
+        };
+        in_range(i64::try_from(us + u128::from(rest)).ok()?)
+    }
+
     /// The event time; `None` where it is out of range.
     #[inline]
     pub(super) fn micros(self, negative: bool, scale: i32) -> Option<i64> {
@@ -219,6 +238,37 @@ mod tests {
             ("1", TimeUnit::Rfc3339, Err(RejectReason::TimeType)),
         ] {
             assert_eq!(us(text, unit), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_two_parts_is_what_it_is_as_text() {
+        let part = |text: &str| {
+            let mut all = [b' '; 16];
+            let n = text.len().min(16);
+            all[..n].copy_from_slice(&text.as_bytes()[..n]);
+            Short::read(&all)
+        };
+        let units = [TimeUnit::Seconds, TimeUnit::Millis, TimeUnit::Micros, TimeUnit::Nanos];
+        for text in [
+            "1767614400.123456",
+            "1767614400.1234569999999",
+            "1767614400.99999999999999",
+            "0.00000000000001",
+            "0.12345678901234567",
+            "253402300799.999999",
+            "253402300800.000000",
+            "99999999999999.0",
+            "62135596801000000.5",
+        ] {
+            let (first, second) = (part(text), part(text.split_once('.').unwrap().1));
+            if first.len < 16 || !first.point {
+                continue;
+            }
+            for unit in units {
+                let want = read_micros(text.as_bytes(), unit).ok();
+                assert_eq!(Short::micros_of_parts(first, second, scale(unit).unwrap()), want, "{text} {unit:?}");
+            }
         }
     }
 

@@ -18,18 +18,18 @@ use std::ops::Range;
 const STAGE: usize = 64;
 
 /// From one slot to the next in the stage; not a power of two, so that the cells of a row do not share cache sets.
-const STRIDE: usize = STAGE + 4;
+pub(super) const STRIDE: usize = STAGE + 4;
 
 /// Rows on their way into the batch, and what a line needs besides its steps.
 pub(super) struct Rows {
     pub(super) projection: Projection,
     /// The cells of the staged rows, `STRIDE` a slot. Cells of the next row may be there already.
-    stage: Vec<Cell>,
+    pub(super) stage: Vec<Cell>,
     times: [i64; STAGE],
     clocks: [i64; STAGE],
     offsets: [u32; STAGE],
     /// Rows in the stage, always fewer than `STAGE` before a line is read.
-    staged: usize,
+    pub(super) staged: usize,
     events: u64,
     min_time: i64,
     max_time: i64,
@@ -164,7 +164,7 @@ impl Rows {
 
     /// Counts a good event, giving the clock before it.
     #[inline(always)]
-    fn count(&mut self, time: i64) -> i64 {
+    pub(super) fn count(&mut self, time: i64) -> i64 {
         let clock = self.max_time;
         self.events += 1;
         self.max_time = clock.max(time);
@@ -173,7 +173,7 @@ impl Rows {
 
     /// Keeps the row whose cells are in the stage.
     #[inline(always)]
-    fn keep(&mut self, time: i64, clock: i64, offset: u32) {
+    pub(super) fn keep(&mut self, time: i64, clock: i64, offset: u32) {
         let row = self.staged % STAGE;
         self.times[row] = time;
         self.clocks[row] = clock;
@@ -244,7 +244,7 @@ fn text_cell(arena: &mut Vec<u8>, arena_start: usize, raw: &[u8], start: usize) 
 
 /// The run of characters at `at` up to white space, an operator or a quote.
 #[cold]
-fn run_at(bytes: &[u8], at: usize) -> &[u8] {
+pub(super) fn run_at(bytes: &[u8], at: usize) -> &[u8] {
     let rest = &bytes[at..];
     let len = rest.iter().position(|b| CLASSES[usize::from(*b)] & (class::ENDS | class::QUOTE) != 0);
     &rest[..len.unwrap_or(rest.len())]
@@ -258,13 +258,45 @@ fn ends(bytes: &[u8], at: usize) -> bool {
 
 #[inline(always)]
 fn time_at<K: Kernel>(kernel: K, text: &[u8], at: usize, scale: i32, unit: TimeUnit) -> Option<i64> {
+    time_and_len_at(kernel, text, at, scale, unit).map(|(time, _)| time)
+}
+
+/// The time at `at`, and how long its text is.
+#[inline(always)]
+pub(super) fn time_and_len_at<K: Kernel>(
+    kernel: K,
+    text: &[u8],
+    at: usize,
+    scale: i32,
+    unit: TimeUnit,
+) -> Option<(i64, usize)> {
     match short_at(kernel, text, at) {
-        Some((short, negative)) => short.micros(negative, scale),
-        None => {
+        Some((short, negative)) => Some((short.micros(negative, scale)?, short.len as usize + usize::from(negative))),
+        None => long_time_at(kernel, text, at, scale).or_else(|| {
             let run = run_at(text, at);
-            number::read(run).and_then(|_| number::read_micros(run, unit).ok())
-        }
+            number::read(run).and_then(|_| Some((number::read_micros(run, unit).ok()?, run.len())))
+        }),
     }
+}
+
+/// A time of more than 15 characters, as with six digits after the point: what is before the point, and what is after.
+/// `None` for all that is not as plain as that.
+#[inline]
+fn long_time_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize, scale: i32) -> Option<(i64, usize)> {
+    let digits: &[u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
+    let first = kernel.short(digits);
+    let from = at + first.whole as usize + 1;
+    let after: &[u8; 16] = bytes.get(from..from + 16)?.try_into().ok()?;
+    let second = kernel.short(after);
+    let good = first.len == 16
+        && first.point
+        && first.whole != 0
+        && (digits[0] != b'0' || first.whole == 1)
+        && (1..16).contains(&second.whole)
+        && !second.point
+        && ends(bytes, from + second.len as usize);
+    let len = (from + second.len as usize) - at;
+    if good { Short::micros_of_parts(first, second, scale).map(|time| (time, len)) } else { None }
 }
 
 #[inline(always)]
@@ -282,7 +314,7 @@ fn number_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize) -> Option<Cell> {
 
 /// The number at `at` and whether it is below zero; `None` where it is long, has an exponent, or is none.
 #[inline(always)]
-fn short_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize) -> Option<(Short, bool)> {
+pub(super) fn short_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize) -> Option<(Short, bool)> {
     let sign = *bytes.get(at)?;
     let at = at + usize::from(sign == b'-');
     let digits: &[u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
@@ -291,7 +323,7 @@ fn short_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize) -> Option<(Short, boo
 }
 
 #[inline(always)]
-fn truth_at(bytes: &[u8], at: usize) -> Option<Cell> {
+pub(super) fn truth_at(bytes: &[u8], at: usize) -> Option<Cell> {
     let word = u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
     let truth = word as u32 == u32::from_le_bytes(*b"true");
     let falsehood = word & 0xff_ffff_ffff == u64::from_le_bytes(*b"false\0\0\0");

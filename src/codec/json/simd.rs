@@ -46,6 +46,8 @@ pub(super) trait Kernel: Copy {
     type Classes: Copy;
     /// Collects bytes above 127.
     type Foreign: Copy;
+    /// Collects the bits in which texts differ.
+    type Differ: Copy;
 
     fn nothing(self) -> Self::Foreign;
     fn any(self, foreign: Self::Foreign) -> bool;
@@ -55,12 +57,24 @@ pub(super) trait Kernel: Copy {
     /// Writes the positions (`base` + bit) and classes of the set bits to the front of `out`; both slices have 64
     /// entries, and what lies behind the last one is overwritten.
     fn emit(self, bits: u64, base: u16, classes: Self::Classes, chunk: &[u8; 64], out: (&mut [u16], &mut [u8]));
+    /// Ends a window: where [`Kernel::emit`] has left the characters themselves, they become their classes. `kinds`
+    /// may go on behind the last one by up to 64 entries.
+    #[inline(always)]
+    fn settle(self, _kinds: &mut [u8]) {}
     /// See [`Short::read`].
     fn short(self, text: &[u8; 16]) -> Short;
     /// True where the first `n` classes are those wanted; `got` has `n` rounded up to 64.
     fn same(self, got: &[u8], want: &[[u8; 64]], n: usize) -> bool;
     /// True where the line has each of the keys: part i is at `positions[ordinals[i]]` + 1 of `text`.
     fn has_keys(self, positions: &[u16; LONGEST], text: &[u8], ordinals: &[u16], keys: &[KeyPart]) -> bool;
+    /// See [`Marks`]; bytes are collected in `foreign`.
+    fn marks(self, chunk: &[u8; 64], foreign: &mut Self::Foreign) -> Marks;
+    /// No difference.
+    fn alike(self) -> Self::Differ;
+    /// Adds what differs from `want` in `got`.
+    fn differ(self, sum: &mut Self::Differ, got: &[u8; 32], want: &Literal);
+    /// True where nothing differed.
+    fn is_alike(self, sum: Self::Differ) -> bool;
     /// Bit i: a line with these words may match template i.
     fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32;
 }
@@ -78,6 +92,32 @@ pub(super) struct Probe {
 #[inline(always)]
 fn part_of(text: &[u8], at: usize) -> Option<&[u8; 16]> {
     text.get(at..at + 16).and_then(|b| b.try_into().ok())
+}
+
+/// Up to 32 bytes that must stand somewhere.
+#[derive(Clone, Copy)]
+#[repr(C, align(32))]
+pub(super) struct Literal {
+    pub(super) want: [u8; 32],
+    /// 255 for each byte that counts.
+    mask: [u8; 32],
+}
+
+impl Literal {
+    pub(super) fn new(text: &[u8]) -> Self {
+        let mut part = Self { want: [0; 32], mask: [0; 32] };
+        part.want[..text.len()].copy_from_slice(text);
+        part.mask[..text.len()].fill(0xff);
+        part
+    }
+}
+
+/// Where 64 bytes have quotes and line ends, and whether they have backslashes or other control characters.
+#[derive(Clone, Copy)]
+pub(super) struct Marks {
+    pub(super) quote: u64,
+    pub(super) newline: u64,
+    pub(super) odd: bool,
 }
 
 /// Up to 16 bytes of a key of a template, its closing quote among them.
@@ -115,6 +155,7 @@ struct Portable;
 impl Kernel for Portable {
     type Classes = ();
     type Foreign = u64;
+    type Differ = u128;
 
     #[inline(always)]
     fn nothing(self) -> u64 {
@@ -187,6 +228,29 @@ impl Kernel for Portable {
     }
 
     #[inline(always)]
+    fn marks(self, chunk: &[u8; 64], foreign: &mut u64) -> Marks {
+        let (m, ()) = self.classify(chunk, foreign);
+        Marks { quote: m.quote, newline: m.newline, odd: (m.backslash | (m.control & !m.newline)) != 0 }
+    }
+
+    #[inline(always)]
+    fn alike(self) -> u128 {
+        0
+    }
+
+    #[inline(always)]
+    fn differ(self, sum: &mut u128, got: &[u8; 32], want: &Literal) {
+        let halves = |bytes: &[u8; 32]| [0, 1].map(|i| u128::from_le_bytes(bytes.as_chunks::<16>().0[i]));
+        let (got, mask, want) = (halves(got), halves(&want.mask), halves(&want.want));
+        *sum |= ((got[0] ^ want[0]) & mask[0]) | ((got[1] ^ want[1]) & mask[1]);
+    }
+
+    #[inline(always)]
+    fn is_alike(self, sum: u128) -> bool {
+        sum == 0
+    }
+
+    #[inline(always)]
     fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32 {
         let mut found = 0;
         for i in 0..GROUP {
@@ -239,6 +303,7 @@ mod x86 {
     impl Kernel for Avx2 {
         type Classes = ();
         type Foreign = __m256i;
+        type Differ = __m256i;
 
         #[inline(always)]
         fn nothing(self) -> __m256i {
@@ -265,8 +330,15 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn emit(self, bits: u64, base: u16, (): (), chunk: &[u8; 64], (positions, classes): (&mut [u16], &mut [u8])) {
-            bit_by_bit(bits, base, chunk, positions, classes);
+        fn emit(self, bits: u64, base: u16, (): (), chunk: &[u8; 64], out: (&mut [u16], &mut [u8])) {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { emit_avx2(bits, base, chunk, out.0, out.1) }
+        }
+
+        #[inline(always)]
+        fn settle(self, kinds: &mut [u8]) {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { settle_avx2(kinds) }
         }
 
         #[inline(always)]
@@ -288,6 +360,30 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn marks(self, chunk: &[u8; 64], foreign: &mut Self::Foreign) -> Marks {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { marks_avx2(chunk, foreign) }
+        }
+
+        #[inline(always)]
+        fn alike(self) -> __m256i {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_setzero_si256() }
+        }
+
+        #[inline(always)]
+        fn differ(self, sum: &mut __m256i, got: &[u8; 32], want: &Literal) {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { differ_avx2(sum, got, want) }
+        }
+
+        #[inline(always)]
+        fn is_alike(self, sum: __m256i) -> bool {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_testz_si256(sum, sum) != 0 }
+        }
+
+        #[inline(always)]
         fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32 {
             // SAFETY: the token says that the CPU has AVX2.
             unsafe { candidates_avx2(probe, word, class) }
@@ -297,6 +393,7 @@ mod x86 {
     impl Kernel for Avx512 {
         type Classes = __m512i;
         type Foreign = __m512i;
+        type Differ = __m256i;
 
         #[inline(always)]
         fn nothing(self) -> __m512i {
@@ -347,6 +444,30 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn marks(self, chunk: &[u8; 64], foreign: &mut Self::Foreign) -> Marks {
+            // SAFETY: the token says that the CPU has AVX-512BW.
+            unsafe { marks_avx512(chunk, foreign) }
+        }
+
+        #[inline(always)]
+        fn alike(self) -> __m256i {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_setzero_si256() }
+        }
+
+        #[inline(always)]
+        fn differ(self, sum: &mut __m256i, got: &[u8; 32], want: &Literal) {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { differ_avx2(sum, got, want) }
+        }
+
+        #[inline(always)]
+        fn is_alike(self, sum: __m256i) -> bool {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_testz_si256(sum, sum) != 0 }
+        }
+
+        #[inline(always)]
         fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32 {
             // SAFETY: the token says that the CPU has AVX-512F.
             unsafe { candidates_avx512(probe, word, class) }
@@ -373,6 +494,38 @@ mod x86 {
             control: join(|h| h.control),
             newline: join(|h| h.newline),
         }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn marks_avx2(chunk: &[u8; 64], foreign: &mut __m256i) -> Marks {
+        let halves = chunk.as_chunks::<32>().0;
+        // SAFETY: each half has 32 bytes; the loads have no alignment to keep.
+        let v = [0, 1].map(|i| unsafe { _mm256_loadu_si256(halves[i].as_ptr().cast()) });
+        *foreign = _mm256_or_si256(*foreign, _mm256_or_si256(v[0], v[1]));
+        let is = |v: __m256i, b: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(b as i8));
+        let bits = |low: __m256i, high: __m256i| {
+            u64::from(_mm256_movemask_epi8(low) as u32) | u64::from(_mm256_movemask_epi8(high) as u32) << 32
+        };
+        let newlines = v.map(|v| is(v, b'\n'));
+        let odd = [0, 1].map(|i| {
+            let control = _mm256_cmpeq_epi8(_mm256_min_epu8(v[i], _mm256_set1_epi8(0x1f)), v[i]);
+            _mm256_or_si256(_mm256_andnot_si256(newlines[i], control), is(v[i], b'\\'))
+        });
+        let odd = _mm256_or_si256(odd[0], odd[1]);
+        Marks {
+            quote: bits(is(v[0], b'"'), is(v[1], b'"')),
+            newline: bits(newlines[0], newlines[1]),
+            odd: _mm256_testz_si256(odd, odd) == 0,
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn differ_avx2(sum: &mut __m256i, got: &[u8; 32], want: &Literal) {
+        // SAFETY: each has 32 bytes; the loads have no alignment to keep.
+        let [got, mask, want] = unsafe { [got, &want.mask, &want.want].map(|b| _mm256_loadu_si256(b.as_ptr().cast())) };
+        *sum = _mm256_or_si256(*sum, _mm256_and_si256(_mm256_xor_si256(got, want), mask));
     }
 
     struct Half {
@@ -410,6 +563,80 @@ mod x86 {
             backslash: is(b'\\'),
             control,
             newline: is(b'\n'),
+        }
+    }
+
+    /// For each set of 8 bits the numbers of those that are set, a byte each, lowest first.
+    static ORDER: [u64; 256] = {
+        let mut table = [0; 256];
+        let mut set = 0;
+        while set < 256 {
+            let (mut bit, mut n) = (0, 0);
+            while bit < 8 {
+                if set >> bit & 1 == 1 {
+                    table[set] |= bit << (8 * n);
+                    n += 1;
+                }
+                bit += 1;
+            }
+            set += 1;
+        }
+        table
+    };
+
+    /// Leaves the characters in `kinds`; [`settle_avx2`] makes classes of them, many at once.
+    #[inline]
+    #[target_feature(enable = "avx2,popcnt")]
+    fn emit_avx2(bits: u64, base: u16, chunk: &[u8; 64], positions: &mut [u16], kinds: &mut [u8]) {
+        let (positions, kinds): (&mut [u16; 64], &mut [u8; 64]) =
+            (positions.try_into().expect("64 entries"), kinds.try_into().expect("64 entries"));
+        let mut n = 0;
+        for (i, eight) in chunk.as_chunks::<8>().0.iter().enumerate() {
+            let set = (bits >> (8 * i)) as u8;
+            let order = _mm_cvtsi64_si128(ORDER[usize::from(set)] as i64);
+            let text = _mm_cvtsi64_si128(i64::from_le_bytes(*eight));
+            let kind = _mm_cvtsi128_si64(_mm_shuffle_epi8(text, order));
+            let place = _mm_add_epi16(_mm_cvtepu8_epi16(order), _mm_set1_epi16(base.wrapping_add(8 * i as u16) as i16));
+            kinds[n..n + 8].copy_from_slice(&kind.to_le_bytes());
+            // SAFETY: at most 8 bits of each of the eights before are set, so that `n` is at most 56.
+            unsafe { _mm_storeu_si128(positions.as_mut_ptr().add(n).cast(), place) };
+            n += set.count_ones() as usize;
+        }
+    }
+
+    /// Classes by the low four bits of a character, one table for each high half that some have.
+    static HALVES: [(u8, [u8; 16]); 5] = {
+        let mut all = [(0x20, [0; 16]), (0x30, [0; 16]), (0x50, [0; 16]), (0x60, [0; 16]), (0x70, [0; 16])];
+        let mut i = 0;
+        while i < all.len() {
+            let mut low = 0;
+            while low < 16 {
+                all[i].1[low] = CLASSES[all[i].0 as usize + low];
+                low += 1;
+            }
+            i += 1;
+        }
+        all
+    };
+
+    /// Only for characters that can be structural, which white space is not.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn settle_avx2(kinds: &mut [u8]) {
+        for kinds in kinds.as_chunks_mut::<32>().0 {
+            // SAFETY: `kinds` has 32 bytes; the load has no alignment to keep.
+            let v = unsafe { _mm256_loadu_si256(kinds.as_ptr().cast()) };
+            let mut classes = _mm256_setzero_si256();
+            for (high, table) in &HALVES {
+                // SAFETY: `table` has 16 bytes; the load has no alignment to keep.
+                let table = _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) });
+                // Below 16 where the high half is this one; the top bit is set otherwise, and gives 0.
+                let low = _mm256_xor_si256(v, _mm256_set1_epi8(*high as i8));
+                let index = _mm256_adds_epu8(low, _mm256_set1_epi8(0x70));
+                classes = _mm256_or_si256(classes, _mm256_shuffle_epi8(table, index));
+            }
+            // SAFETY: `kinds` has 32 bytes; the store has no alignment to keep.
+            unsafe { _mm256_storeu_si256(kinds.as_mut_ptr().cast(), classes) };
         }
     }
 
@@ -459,6 +686,17 @@ mod x86 {
             newline: _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b'\n' as i8)),
         };
         (masks, classes)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn marks_avx512(chunk: &[u8; 64], foreign: &mut __m512i) -> Marks {
+        let v = load512(chunk);
+        *foreign = _mm512_or_si512(*foreign, v);
+        let is = |b: u8| _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b as i8));
+        let newline = is(b'\n');
+        let control = _mm512_cmplt_epu8_mask(v, _mm512_set1_epi8(0x20));
+        Marks { quote: is(b'"'), newline, odd: ((control & !newline) | is(b'\\')) != 0 }
     }
 
     #[inline]

@@ -78,6 +78,18 @@ pub(super) struct Steps {
     pub(super) nulls: Vec<u16>,
 }
 
+impl Steps {
+    /// True where no value goes to two places and none is a whole object or array.
+    pub(super) fn is_plain(&self) -> bool {
+        let lists = [&self.numbers, &self.truths, &self.texts];
+        let mut read: Vec<u16> = lists.into_iter().flatten().map(|(ordinal, _)| *ordinal).chain(self.time).collect();
+        let all = read.len();
+        read.sort_unstable();
+        read.dedup();
+        self.nested.is_empty() && self.time.is_some() && read.len() == all
+    }
+}
+
 impl Plan {
     /// Makes the steps from what the walk has found.
     pub(super) fn settle(&mut self, projection: &Projection) {

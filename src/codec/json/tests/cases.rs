@@ -274,3 +274,41 @@ fn backslashes_at_every_place_of_a_step_are_read() {
     agree(&setup, &block);
     assert_eq!(oracle(&setup, &block).rejects.len(), 140 * 3);
 }
+
+#[test]
+fn known_shapes_are_followed_and_read_as_without_tracks() {
+    let setup = plain();
+    let mut block = String::new();
+    for i in 0..3_000u64 {
+        let text = "x".repeat((i * 7 % 150) as usize);
+        let time = format!("{}.{}", 1_767_614_400 + i, "1234567".get(..(i % 8) as usize).unwrap_or("0"));
+        let time = time.trim_end_matches('.');
+        let line = match i % 7 {
+            0 => format!(r#"{{"ts": {time}, "a": "{text}", "b": {}, "z": [1, {{"q": "{text}"}}]}}"#, i % 3 == 0),
+            1 => format!(r#"{{"a":"a","ts":{time},"data":{{"x":{i},"y":{{"z":"{text}"}}}},"b":null}}"#),
+            2 => format!(r#"{{"a":"a","ts":{time},"data":{{"x":-{i}.5e1,"y":{{"z":""}}}},"b":"{text}"}}"#),
+            3 => format!(r#"{{ "long_key_of_more_than_sixteen_bytes" : {i}0123456789, "ts" : {time} }}"#),
+            4 => format!(
+                r#"{{"ts":{time},"a":"é{text}","other_key_that_is_very_long_indeed_and_goes_on_and_on":"{i}"}}"#
+            ),
+            5 => format!(r#"{{"ts":{time},"a":"{text}\n"}}"#),
+            _ => format!(r#"{{"ts":{time},"a":"a","a":{i}}}"#),
+        };
+        block += &line;
+        block.push('\n');
+    }
+    let broken = block.replace("99.5", "99,5").replace("true", "tru").replace("77}", "077}");
+    for text in [&block, &broken] {
+        let want = oracle(&setup, text.as_bytes());
+        for level in LEVELS {
+            let mut decoder = setup.decoder(level);
+            for _ in 0..2 {
+                assert_eq!(decode(&mut decoder, setup.paths.len(), text.as_bytes(), 1, b"").0, want);
+            }
+            assert!(decoder.has_tracks());
+            let mut decoder = setup.decoder(level).without_tracks();
+            assert_eq!(decode(&mut decoder, setup.paths.len(), text.as_bytes(), 1, b"").0, want);
+            assert!(!decoder.has_tracks());
+        }
+    }
+}

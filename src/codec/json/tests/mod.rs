@@ -306,6 +306,11 @@ fn agree(setup: &Setup, block: &[u8]) {
     }
 }
 
+/// Paths of which none is read twice and none is a whole object, so that lines can have tracks.
+fn plain() -> Setup {
+    Setup::new(&["a", "data.x", "data.y.z", "b", "long_key_of_more_than_sixteen_bytes"], "ts", TimeUnit::Seconds)
+}
+
 fn usual() -> Setup {
     Setup::new(
         &["a", "b", "data", "data.x", "data.y.z", "ts", "b", "long_key_of_more_than_sixteen_bytes"],

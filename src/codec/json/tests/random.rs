@@ -130,8 +130,18 @@ proptest! {
     }
 
     #[test]
+    fn agree_with_the_oracle_along_tracks(block in block(), unit in 0..5usize, filter in any::<bool>()) {
+        let mut setup = plain();
+        setup.unit = TimeUnit::ALL[unit].1;
+        if filter {
+            setup.prefilter = Some(Prefilter { slot: 0, allowed: vec!["a".into(), String::new()] });
+        }
+        agree(&setup, &block.repeat(2));
+    }
+
+    #[test]
     fn a_line_is_read_the_same_whatever_came_before(first in block(), second in block()) {
-        let setup = usual();
+        let setup = if first.len() % 2 == 0 { usual() } else { plain() };
         let want = oracle(&setup, &second);
         for level in LEVELS {
             let mut decoder = setup.decoder(level);
