@@ -8,7 +8,7 @@ use super::window::window;
 use crate::error::Error;
 use crate::observe::{Metrics, SinkId};
 use crate::plan::Plan;
-use crate::sink::{Finished, Sink, SinkHandle};
+use crate::sink::{Finished, Sink, SinkHandle, is_closed};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -96,7 +96,9 @@ impl Built {
                         finished.push(f);
                     }
                     Err(error) => {
-                        shared.fail(error.clone());
+                        if !is_closed(&error) {
+                            shared.fail(error.clone());
+                        }
                         return Err(error);
                     }
                 }

@@ -1,6 +1,7 @@
 //! What the workers of one process share: partitions, their clocks, the wish to stop, and the first failure.
 
 use crate::error::Error;
+use crate::sink::is_closed;
 use crate::source::{DeadLetters, Partition};
 use crate::watermark::Clock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -37,6 +38,9 @@ pub struct Wake {
 /// How a message reaches the other processes.
 pub type Tell = Box<dyn Fn(&[u8]) + Send + Sync>;
 
+/// How all processes are asked for something.
+pub type Ask = Box<dyn Fn() + Send + Sync>;
+
 /// A source's partitions, and its dead letters where it keeps them.
 pub type Opened = (Vec<Box<dyn Partition>>, Option<DeadLetters>);
 
@@ -52,6 +56,8 @@ pub struct Shared {
     failure: Mutex<Option<Error>>,
     /// Tells the other processes; set where there are any.
     tell: Mutex<Option<Tell>>,
+    /// Asks all processes to read no more; set where there are others.
+    ask_to_drain: Mutex<Option<Ask>>,
     /// Clocks that the other processes are still to be told.
     untold: Mutex<Vec<BlockClock>>,
 }
@@ -132,6 +138,7 @@ impl Shared {
             failure: Mutex::new(None),
             tell: Mutex::new(None),
             untold: Mutex::new(Vec::new()),
+            ask_to_drain: Mutex::default(),
         });
         for (i, source) in shared.sources.iter().enumerate() {
             for p in &source.partitions {
@@ -259,6 +266,20 @@ impl Shared {
     /// True once [`Shared::drain`] was called.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Sets how all processes are asked to read no more, where there are others.
+    pub fn on_ask_to_drain(&self, ask: Ask) {
+        *lock(&self.ask_to_drain) = Some(ask);
+    }
+
+    /// A sink has failed, which ends the run. Where only nobody reads standard output any more, the other processes
+    /// have done nothing wrong: all finish what they have read, for nobody, and end well.
+    pub(super) fn sink_failed(&self, error: Error) {
+        match &*lock(&self.ask_to_drain) {
+            Some(ask) if is_closed(&error) => ask(),
+            _ => self.fail(error),
+        }
     }
 
     /// Ends the run with an error; the first one holds.

@@ -102,7 +102,7 @@ pub(super) fn sink<'scope>(
             counts.bytes.set(written.bytes);
             counts.backlog.set((handle.backlog_bytes() + held) as i64);
             if let Some(error) = handle.failed() {
-                shared.fail(error);
+                shared.sink_failed(error);
             }
         }
     })

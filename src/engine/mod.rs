@@ -11,7 +11,7 @@ use crate::dataflow::{Opened, Shared, build};
 use crate::error::Error;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
-use crate::sink::Finished;
+use crate::sink::{Finished, is_closed};
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -100,6 +100,10 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
                 // A failed send is a lost peer, and the control plane says so itself.
                 let _ = telling.broadcast(bytes);
             }));
+            if several {
+                let asking = handle.clone();
+                shared.on_ask_to_drain(Box::new(move || asking.request_drain()));
+            }
             let draining = Arc::downgrade(&shared);
             handle.on_drain(move || {
                 if let Some(shared) = draining.upgrade() {
@@ -118,7 +122,10 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
             };
             let built = build(worker, &plan, &shared, &metrics, sinks);
             let result = built.run(worker, &shared, &metrics);
-            if several && let Err(error) = &result {
+            if several
+                && let Err(error) = &result
+                && !is_closed(error)
+            {
                 handle.fail(error.clone());
             }
             result

@@ -4,7 +4,7 @@
 //! - The beginning: who does not belong, is missing, or is a stranger.
 //! - The end: one process dies, hangs, is drained or fails, and all end, with a message that names it.
 
-use crate::harness::{Child, Ended, Program, Scratch, ports};
+use crate::harness::{Child, Ended, Output, Program, Scratch, ports};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -313,6 +313,21 @@ fn a_signal_to_one_process_drains_all() {
             .collect();
         let (last, whole) = counts.split_last().unwrap();
         assert!(whole.len() >= 2 && whole.iter().all(|n| *n == 200) && *last <= 200, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_all_processes_well() {
+    for workers in ["1", "2"] {
+        let scratch = Scratch::new();
+        scratch.write("p.toml", PACED);
+        let hosts = Hosts::new(&scratch, 2);
+        let second = hosts.program(1, &["-w", workers]).start();
+        let first = hosts.program(0, &["-w", workers]).output(Output::Head(100)).start();
+        for ended in end(vec![first, second]) {
+            ended.expect(0, &["ready"]);
+            assert!(!ended.err.contains("error"), "{}", ended.err);
+        }
     }
 }
 
