@@ -25,6 +25,8 @@ pub struct JsonDecoder {
     rows: Rows,
     guide: Guide,
     tracks: Tracks,
+    /// Windows of lines that seldom fit that are still let pass.
+    patience: u32,
     /// Windows that are not followed, as the lines before them seldom fitted a track.
     unfollowed: u32,
     /// False where tracks are not to be used.
@@ -56,6 +58,7 @@ impl JsonDecoder {
             rows: Rows::new(projection),
             guide: Guide::new(),
             tracks: Tracks::default(),
+            patience: PATIENCE,
             unfollowed: 0,
             follows: true,
         }
@@ -115,7 +118,10 @@ struct Block<'a> {
 }
 
 /// Windows that go by the index before the tracks are tried again.
-const PAUSE: u32 = 16;
+const PAUSE: u32 = 64;
+
+/// Windows of lines that fit no track, at first, as none is known, or one after another, before a pause.
+const PATIENCE: u32 = 4;
 
 impl Job for Block<'_> {
     #[inline(always)]
@@ -198,8 +204,13 @@ impl Block<'_> {
                 at_level(self.decoder.level, Line { block: self, start, end, learn: !odd });
             }
         }
-        if astray * 2 > self.decoder.guide.lines().len() && !self.decoder.tracks.is_empty() {
-            self.decoder.unfollowed = PAUSE;
+        let decoder = &mut *self.decoder;
+        if astray * 2 <= decoder.guide.lines().len() {
+            decoder.patience = PATIENCE;
+        } else if decoder.patience > 0 {
+            decoder.patience -= 1;
+        } else {
+            decoder.unfollowed = PAUSE;
         }
         used
     }
