@@ -85,6 +85,16 @@ impl Finisher {
         approximate
     }
 
+    /// The answer of a least or greatest value alone; NULL for other calls. Text is appended to `arena`.
+    pub fn extreme(&self, call: usize, parts: &[(&GroupTable, u32)], arena: &mut Vec<u8>) -> Cell {
+        let kernel = self.layout.kernels.iter().find(|k| k.calls.contains(&call));
+        match kernel.map(|k| (k, k.kind)) {
+            Some((kernel, Kind::Min)) => best::<false>(kernel, parts, arena),
+            Some((kernel, Kind::Max)) => best::<true>(kernel, parts, arena),
+            _ => Cell::NULL,
+        }
+    }
+
     fn percentiles(&mut self, layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell]) -> bool {
         let any_sketch = gather(parts, |table| &table.values[kernel.side], &mut self.scratch);
         if self.scratch.is_empty() && !any_sketch {

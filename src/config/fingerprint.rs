@@ -6,7 +6,7 @@
 
 use super::settings::{
     Config, Expressions, GenerateConfig, RunSettings, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig,
-    WindowConfig,
+    WindowConfig, WindowShape,
 };
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -107,11 +107,24 @@ fn stream(text: &mut Canon, part: &StreamConfig) {
 }
 
 fn window(text: &mut Canon, part: &WindowConfig) {
-    let WindowConfig { name, line: _, from, size, slide, allowed_lateness, group_by, select, pre_aggregate } = part;
+    let WindowConfig { name, line: _, from, shape, time_zone, allowed_lateness, group_by, select, pre_aggregate } =
+        part;
     text.put("window", name);
     text.put("from", &from.value);
-    text.put("size", size.0);
-    text.put("slide", slide.unwrap_or(*size).0);
+    match shape {
+        WindowShape::Sliding { size, slide, offset } => {
+            text.put("size", size.0);
+            text.put("slide", slide.0);
+            text.put("offset", offset.0);
+        }
+        WindowShape::Cumulating { size, step, offset } => {
+            text.put("size", size.0);
+            text.put("step", step.0);
+            text.put("offset", offset.0);
+        }
+        WindowShape::Session { gap } => text.put("gap", gap.0),
+    }
+    text.maybe("time_zone", time_zone.as_ref());
     text.put("allowed_lateness", allowed_lateness.0);
     text.expressions("group_by", group_by);
     text.expressions("select", select);

@@ -11,7 +11,7 @@
 //! Codes of problems: `config.open`, `config.syntax`, `config.duplicate`, `config.env`, `config.set`, `config.key`,
 //! `config.planned`, `config.required`, `config.type`, `config.value`, `config.span`, `config.size`, `config.name`,
 //! `config.from`, `config.cycle`, `config.path`, `config.unused` (a warning), `source.stdin`, `source.generate`, `source.max_line`,
-//! `window.slide`, `window.select`, `window.column`, `window.reserved`, `sink.path`.
+//! `window.shape`, `window.slide`, `window.step`, `window.offset`, `window.zone`, `window.select`, `window.column`, `window.reserved`, `sink.path`.
 
 mod check;
 mod depth;
@@ -22,6 +22,7 @@ mod reference;
 mod sections;
 mod set;
 mod settings;
+mod shape;
 mod sink;
 mod size;
 mod slide;
@@ -39,7 +40,7 @@ pub use sections::reference;
 pub use settings::{
     Config, Expressions, FileFormat, GenerateConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SinkConfig,
     SinkKind, SinkMode, SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times,
-    WindowConfig,
+    WindowConfig, WindowShape,
 };
 pub use size::{ByteSize, parse_size};
 

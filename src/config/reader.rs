@@ -81,11 +81,16 @@ impl<'a> Fields<'a> {
         self.known().any(|key| key == name)
     }
 
+    /// True where a key that is not known looks like one of these: it is reported as such.
+    pub(super) fn misspells(&self, keys: &[&str]) -> bool {
+        let misspelt =
+            |name: &str| !self.knows(name) && nearest(name, self.known()).is_some_and(|near| keys.contains(&near));
+        self.entries.iter().any(|(name, _)| misspelt(name))
+    }
+
     /// Reports a missing key that must be given.
     fn absent(&self, key: &Key, ctx: &mut Context) {
-        // A misspelt key is reported as such.
-        let misspelt = |name: &str| !self.knows(name) && nearest(name, self.known()) == Some(key.name);
-        if key.required && !self.entries.iter().any(|(name, _)| misspelt(name)) {
+        if key.required && !self.misspells(&[key.name]) {
             let noun = self.sections.last().map_or("the file", |s| s.noun);
             let message = format!("{noun} needs {}", key.name);
             let help = format!("for example {} = {}", key.name, key.example);

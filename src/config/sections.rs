@@ -354,19 +354,50 @@ pub(super) static WINDOW: Section = Section {
     doc: "Aggregates over windows of event time, one row a window and group.",
     keys: &[
         required("from", KeyKind::Part, "The source or stream it reads.", "\"shopping\""),
-        required("size", WINDOW_SPAN, "How long a window is.", "\"10s\""),
+        key("size", WINDOW_SPAN, "How long a window is. Every window has this or `gap`.", "\"10s\""),
         key(
             "slide",
             WINDOW_SPAN,
-            "How far apart windows begin; it must divide `size`. Not given: `size`, so that no two windows overlap \
-             (tumbling).",
+            "How far apart windows begin. Not given: `size`, so that no two windows overlap (tumbling). Windows that \
+             are further apart than they are long leave out the events between them.",
             "\"5s\"",
+        ),
+        key(
+            "step",
+            WINDOW_SPAN,
+            "Makes the window cumulating: rows every step from the beginning of each `size`, each with all since that \
+             beginning. It must divide `size`. With a `time_zone` and a step of less than a day it counts from \
+             midnight, and the last window ends with the day.",
+            "\"2s\"",
+        ),
+        key(
+            "offset",
+            ANY_SPAN,
+            "How long after 1970-01-01T00:00:00Z (with a `time_zone`: after that day began there) a window begins; all \
+             others follow from that. Less than what windows are apart. Not given: 0. For weeks that begin on \
+             Mondays `4d`.",
+            "\"3s\"",
+        ),
+        key(
+            "time_zone",
+            KeyKind::Text,
+            "The time zone whose days the window counts: it begins and ends at midnight there, also on days of 23 and \
+             25 hours. `size`, `slide` and `offset` must be whole days. Not given: UTC.",
+            "\"Europe/Berlin\"",
+        ),
+        key(
+            "gap",
+            WINDOW_SPAN,
+            "Makes the window a session, instead of `size`: events of a group are in one session where neighbours are \
+             no further apart than this; a distance of exactly the gap joins. `window_end` is the last event + gap.",
+            "\"30s\"",
         ),
         optional(
             "allowed_lateness",
             ANY_SPAN,
             "\"0s\"",
-            "How long after its end, in event time, a window takes late events and states corrections.",
+            "How long after its end, in event time, a window takes late events and states corrections. Of a session the \
+             end that counts is that of the late event alone: its time + `gap`.",
             "\"1m\"",
         ),
         key(
@@ -391,7 +422,7 @@ pub(super) static WINDOW: Section = Section {
             "\"auto\"",
         ),
     ],
-    planned: &["early", "gap", "global", "having", "step", "top"],
+    planned: &["early", "global", "having", "top"],
 };
 
 pub(super) static SINK: Section = Section {

@@ -1,7 +1,7 @@
 //! The checked settings: one struct a section of the pipeline file, parts in the order of the file.
 //!
 //! Invariants of a [`Config`] without errors: (1) part names are unique and well-formed; (2) every `from` names a part
-//! of the right kind and streams make no circle; (3) `0 < slide <= size`, slide divides size; (4) columns of a window
+//! of the right kind and streams make no circle; (3) a window's spans fit together as [`WindowShape`] says; (4) columns of a window
 //! are unique and not reserved; (5) no two outputs are one file. SQL is kept as text with its place.
 
 use super::size::ByteSize;
@@ -195,10 +195,10 @@ pub struct WindowConfig {
     pub line: usize,
     /// The source or stream it reads.
     pub from: Located<String>,
-    /// How long a window is.
-    pub size: Span,
-    /// How far apart windows begin; `None`: as far as they are long (tumbling).
-    pub slide: Option<Span>,
+    /// Where windows begin and end.
+    pub shape: WindowShape,
+    /// The time zone whose days `shape` counts, where there is one: its sizes are whole days then.
+    pub time_zone: Option<String>,
     /// How long after its end a window takes late events, in event time.
     pub allowed_lateness: Span,
     /// The dimensions.
@@ -209,11 +209,32 @@ pub struct WindowConfig {
     pub pre_aggregate: PreAggregate,
 }
 
-impl WindowConfig {
-    /// How far apart windows begin: `slide`, or `size` of a tumbling window.
-    pub fn step(&self) -> Span {
-        self.slide.unwrap_or(self.size)
-    }
+/// Where the windows of a part begin and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowShape {
+    /// Every `slide` one of `size`; tumbling where both are equal.
+    Sliding {
+        /// How long a window is.
+        size: Span,
+        /// How far apart windows begin.
+        slide: Span,
+        /// Where they begin, from 1970-01-01 on; less than `slide`.
+        offset: Span,
+    },
+    /// Windows that begin together and end one `step` apart, up to `size`.
+    Cumulating {
+        /// How long the longest one is.
+        size: Span,
+        /// How far apart they end; divides `size`.
+        step: Span,
+        /// Where they begin, from 1970-01-01 on; less than `size`.
+        offset: Span,
+    },
+    /// Events of a group that are no further apart than the gap.
+    Session {
+        /// The greatest distance of two neighbours.
+        gap: Span,
+    },
 }
 
 /// Whether the events of a window are aggregated on the reading worker, before the exchange.

@@ -1,4 +1,4 @@
-//! A size and a slide that does not fit it into slides that would.
+//! A size and a slide or step that does not fit it into ones that would.
 //!
 //! Cost: a walk over a fixed list of round spans, and at most a few thousand divisions.
 

@@ -1,25 +1,19 @@
-//! One table of `[windows]` into a [`WindowConfig`]; the rules for its spans and columns.
+//! One table of `[windows]` into a [`WindowConfig`]; the rules for its columns.
 
 use super::reader::{Context, Fields, is_name};
-use super::sections::{MOST_OVERLAP, MOST_VALUES, RESERVED, WINDOW};
-use super::settings::{Expressions, Located, PreAggregate, WindowConfig};
-use super::slide;
+use super::sections::{MOST_VALUES, RESERVED, WINDOW};
+use super::settings::{Expressions, PreAggregate, WindowConfig};
+use super::shape;
 use super::stream::input;
 use super::tree::{Data, Node};
 use super::value;
-use crate::time::Span;
 
 /// Reads one window; `None` where its input or size is not known.
 pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowConfig> {
     let fields = Fields::open(node, &[&WINDOW], ctx)?;
     fields.unknown_keys(&[], ctx);
     let from = fields.get("from", ctx, input);
-    let size = fields.get("size", ctx, value::span);
-    let slide = fields.get("slide", ctx, value::span);
-    let slide = match (&size, slide) {
-        (Some(size), Some(slide)) if fits(size, &slide, ctx) => Some(slide.value),
-        _ => None,
-    };
+    let (shape, time_zone) = shape::read(&fields, ctx);
     let allowed_lateness = fields.or_default("allowed_lateness", ctx, value::span);
     let group_by = dimensions(&fields, ctx);
     let select = fields.expressions("select", ctx);
@@ -33,40 +27,13 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
         name: name.to_owned(),
         line: node.place.line,
         from: from?,
-        size: size?.value,
-        slide,
+        shape: shape?,
+        time_zone,
         allowed_lateness,
         group_by,
         select,
         pre_aggregate,
     })
-}
-
-/// Reports a slide that does not fit its size; true where it does.
-fn fits(size: &Located<Span>, slide: &Located<Span>, ctx: &mut Context) -> bool {
-    // The size as the user wrote it, where that is a plain text.
-    let written = size.text.rsplit(['=', ' ']).next().unwrap_or_default().trim_matches(['"', '\'']);
-    let plain = crate::time::parse_span(written) == Ok(size.value);
-    let shown = if plain { written.to_owned() } else { size.value.to_string() };
-    let (message, help) = if slide.value > size.value {
-        let help =
-            format!("size is {shown}; use a slide of at most that, as events between two windows would be in none");
-        ("slide is longer than size".to_owned(), help)
-    } else if size.value.0 % slide.value.0 != 0 {
-        let better = slide::divisors(size.value, slide.value);
-        let better: Vec<String> = better.iter().map(Span::to_string).collect();
-        let help = format!("size is {shown}; use a slide that divides it, such as {}", better.join(" or "));
-        ("slide does not divide size".to_owned(), help)
-    } else if size.value.0 / slide.value.0 > MOST_OVERLAP {
-        let least = slide::at_least(size.value, MOST_OVERLAP);
-        let message =
-            format!("every event would be in {} windows, more than {MOST_OVERLAP}", size.value.0 / slide.value.0);
-        (message, format!("size is {shown}; use a slide of at least {least}"))
-    } else {
-        return true;
-    };
-    ctx.problems.push(slide.problem("window.slide", message, Some(help)));
-    false
 }
 
 /// The dimensions: a table of expressions, or a list of fields, each named by its last step.

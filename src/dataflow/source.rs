@@ -54,7 +54,7 @@ pub(super) fn source<'scope>(
             window: *w,
             selection: window.selection,
             pre: PreAggregate::new(
-                window.spec,
+                window.spec.clone(),
                 Arc::clone(&window.layout),
                 window.keys.clone(),
                 window.mode,

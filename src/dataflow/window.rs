@@ -9,7 +9,7 @@ use crate::aggregate::{GroupTable, Tally};
 use crate::error::{Error, Kind};
 use crate::observe::{Metrics, PartId, PartMetrics, Share};
 use crate::plan::Plan;
-use crate::window::{Answers, RawRows, SegmentKind, Slices};
+use crate::window::{Answers, RawRows, SegmentKind, State};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) fn window<'scope>(
 ) -> Stream<'scope, i64, RowBox> {
     let p = &plan.windows[window];
     let answers = Answers::new(Arc::clone(&p.layout), p.answers.clone());
-    let mut slices = Slices::new(p.spec, p.part, Arc::clone(&p.layout), answers);
+    let mut state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends);
     let mut raw = RawRows::new(p.layout.inputs());
     let mut tally = Tally::new(&p.layout);
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
@@ -43,7 +43,7 @@ pub(super) fn window<'scope>(
         // Held at the next time there is something to say; dropped when nothing is open.
         let mut held: Option<Capability<i64>> = None;
         let mut shares: [Share; 3] = Default::default();
-        let mut stated = slices.stated();
+        let mut stated = state.stated();
         move |(input, frontier), output| {
             input.for_each(|capability, container| {
                 let Some(segment) = container.0.take() else {
@@ -51,21 +51,21 @@ pub(super) fn window<'scope>(
                     return;
                 };
                 match segment.kind {
-                    SegmentKind::Table(table) => drop(slices.adopt(segment.slice, segment.late, *table)),
+                    SegmentKind::Table(table) => state.adopt(segment.slice, segment.late, *table),
                     SegmentKind::Groups(bytes) => {
-                        if let Err(e) = slices.table(segment.slice, segment.late).merge_encoded(&bytes) {
+                        if let Err(e) = state.table(segment.slice, segment.late).merge_encoded(&bytes) {
                             shared.fail(damaged(&e.to_string()));
                         }
                     }
                     SegmentKind::Rows(bytes) => {
-                        let table = slices.table(segment.slice, segment.late);
+                        let table = state.table(segment.slice, segment.late);
                         if let Err(e) = raw.add_to(&bytes, table, &mut tally) {
                             shared.fail(damaged(&e.to_string()));
                         }
                     }
                 }
                 // The message's time is below everything it can cause to be said.
-                if let Some(next) = slices.next_time()
+                if let Some(next) = state.next_time()
                     && held.as_ref().is_none_or(|h| *h.time() > next)
                 {
                     let least = capability.least().copied().unwrap_or(next);
@@ -74,12 +74,12 @@ pub(super) fn window<'scope>(
             });
             let frontier = frontier.frontier().first().copied();
             if let Some(capability) = &held {
-                slices.advance(frontier, &mut |time, rows| {
+                state.advance(frontier, &mut |time, rows| {
                     let at = capability.delayed(&time.max(*capability.time()));
                     output.session(&at).give_container(&mut RowBox(std::mem::take(rows)));
                 });
             }
-            match (slices.next_time(), &mut held) {
+            match (state.next_time(), &mut held) {
                 (Some(next), Some(capability)) if next > *capability.time() => capability.downgrade(&next),
                 (None, held) => *held = None,
                 _ => {}
@@ -87,17 +87,17 @@ pub(super) fn window<'scope>(
             if let Some(tables) = &tables {
                 let mut tables = tables.borrow_mut();
                 while tables.len() < 2
-                    && let Some(table) = slices.spare()
+                    && let Some(table) = state.spare()
                 {
                     tables.push(table);
                 }
             }
             let counts = metrics.part(PartId(window as u32));
-            let (bytes, groups, open) = slices.size();
+            let (bytes, groups, open) = state.size();
             shares[0].set(&counts.state_bytes, bytes as i64);
             shares[1].set(&counts.groups, groups as i64);
             shares[2].set(&counts.open_slices, open as i64);
-            let now = slices.stated();
+            let now = state.stated();
             counts.rows.add(now.rows - stated.rows);
             counts.corrections.add(now.corrections - stated.corrections);
             stated = now;

@@ -4,9 +4,9 @@
 //! list of [`Problem`]s (everything wrong with a pipeline file at once). Both are shown in one place, here.
 //!
 //! ```text
-//! error[window.slide]: slide does not divide size
-//!   --> shop.toml:14  windows.per_user.slide = "7s"
-//!   help: size is 60s; use a slide that divides it, such as 5s or 10s
+//! error[window.step]: step does not divide size
+//!   --> shop.toml:14  windows.per_user.step = "7s"
+//!   help: size is 60s; use a step that divides it, such as 5s or 10s
 //! ```
 
 use std::fmt;
@@ -112,13 +112,13 @@ pub enum Severity {
 pub struct Problem {
     /// Error or warning.
     pub severity: Severity,
-    /// A stable, dotted code such as `window.slide`.
+    /// A stable, dotted code such as `window.step`.
     pub code: &'static str,
     /// What is wrong, one sentence without a full stop.
     pub message: String,
     /// The line of the file, from 1; 0 where the problem has no line (a flag, an override).
     pub line: usize,
-    /// The text at fault, such as `windows.per_user.slide = "7s"`.
+    /// The text at fault, such as `windows.per_user.step = "7s"`.
     pub text: String,
     /// What to write instead.
     pub help: Option<String>,
@@ -181,11 +181,8 @@ mod tests {
 
     #[test]
     fn an_error_is_shown_with_place_and_help() {
-        let e = Error::user("window.slide", "slide does not divide size").at("shop.toml:14").help("use 5s");
-        assert_eq!(
-            e.to_string(),
-            "error[window.slide]: slide does not divide size\n  --> shop.toml:14\n  help: use 5s"
-        );
+        let e = Error::user("window.step", "step does not divide size").at("shop.toml:14").help("use 5s");
+        assert_eq!(e.to_string(), "error[window.step]: step does not divide size\n  --> shop.toml:14\n  help: use 5s");
         assert_eq!(e.kind.exit_code(), 2);
     }
 

@@ -2,20 +2,22 @@
 
 use super::select::{function, problem, same, show};
 use super::{Plan, SinkPlan, SourcePlan, WindowPlan};
-use crate::aggregate::{Call, Layout, is_aggregate};
+use crate::aggregate::{Call, Function, Layout, is_aggregate};
 use crate::codec::json::{Prefilter, Projection};
-use crate::config::{Config, Located, PreAggregate, StreamConfig, WindowConfig, fingerprint};
+use crate::config::{Config, Located, PreAggregate, StreamConfig, WindowConfig, WindowShape, fingerprint};
 use crate::error::{Problem, Problems};
 use crate::event::FieldPath;
 use crate::expr::{self, Program, Tree, Type};
 use crate::result::RowSchema;
 use crate::stream::Step;
 use crate::time::Span;
-use crate::window::{Answer, Mode, WindowSpec};
+use crate::window::{Answer, Ends, Mode, Shape, WindowSpec};
 use std::collections::BTreeMap;
 
 /// The most aggregate calls of one window.
 const MOST_CALLS: usize = 64;
+/// A day of a time zone as settings have it, microseconds.
+const DAY: i64 = 86_400_000_000;
 /// The largest tick that is chosen.
 const LARGEST_TICK: i64 = 1_000_000;
 
@@ -114,23 +116,59 @@ fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// The tick: the one that is set, or the greatest common divisor of a second and all slides.
+/// A span that the tick must divide so that every end of the window is a tick, and what it is.
+fn grid(window: &WindowConfig) -> (i64, &'static str) {
+    // Zones change by whole seconds.
+    let whole = if window.time_zone.is_some() { 1_000_000 } else { 0 };
+    match window.shape {
+        WindowShape::Sliding { size, slide, offset } => {
+            let ends = (size.0 + offset.0) % slide.0;
+            (gcd(gcd(slide.0, ends), whole), if ends == 0 { "slide" } else { "size, slide and offset" })
+        }
+        WindowShape::Cumulating { step, offset, .. } => {
+            (gcd(gcd(step.0, offset.0), whole), if offset.0 == 0 { "step" } else { "step and offset" })
+        }
+        WindowShape::Session { gap } => (gap.0, "gap"),
+    }
+}
+
+/// The tick: the one that is set, or the greatest common divisor of a second and all that it must divide.
 fn tick(config: &Config, problems: &mut Vec<Problem>) -> i64 {
-    let slides = || config.windows.iter().map(|w| w.step().0);
-    let chosen = slides().fold(LARGEST_TICK, gcd).max(1);
+    let chosen = config.windows.iter().map(|w| grid(w).0).fold(LARGEST_TICK, gcd).max(1);
     let Some(set) = &config.run.tick else { return chosen };
-    match config.windows.iter().find(|w| w.step().0 % set.value.0.max(1) != 0) {
+    match config.windows.iter().find(|w| grid(w).0 % set.value.0.max(1) != 0) {
         None if set.value.0 > 0 => set.value.0,
         None => chosen,
         Some(w) => {
+            let (span, what) = grid(w);
+            let zone = if w.time_zone.is_some() { ", with its time zone" } else { "" };
             problems.push(set.problem(
                 "run.tick",
-                format!("the tick does not divide the slide of window {} ({})", w.name, w.step()),
+                format!("the tick does not divide the {what} of window {} ({}{zone})", w.name, Span(span)),
                 Some(format!("use {} or a span that divides it, or leave the tick out", Span(chosen))),
             ));
             chosen
         }
     }
+}
+
+/// The shape as the state machines count it.
+fn spec(window: &WindowConfig, tick: i64) -> WindowSpec {
+    // The name was looked up when the configuration was read.
+    let zone = window.time_zone.as_ref().and_then(|name| jiff::tz::TimeZone::get(name).ok());
+    let unit = if zone.is_some() { DAY } else { 1 };
+    let shape = match window.shape {
+        WindowShape::Sliding { size, slide, offset } => {
+            Shape::Sliding { size: size.0 / unit, slide: slide.0 / unit, offset: offset.0 / unit }
+        }
+        WindowShape::Cumulating { size, step, offset } => {
+            let fine = step.0 % unit != 0;
+            let step = if fine { step.0 } else { step.0 / unit };
+            Shape::Cumulating { size: size.0 / unit, step, offset: offset.0 / unit, fine }
+        }
+        WindowShape::Session { gap } => Shape::Session { gap: gap.0 },
+    };
+    WindowSpec { shape, zone, lateness: window.allowed_lateness.0, tick }
 }
 
 /// A step, and how it is shown.
@@ -259,6 +297,32 @@ impl Building<'_> {
         slot
     }
 
+    /// The aggregates that say where a session begins and ends.
+    fn session_ends(
+        &mut self,
+        window: &WindowConfig,
+        names: &Names,
+        local: &mut Local,
+        calls: &mut Vec<Call>,
+        texts: &mut Vec<String>,
+    ) -> Option<Ends> {
+        let WindowShape::Session { .. } = window.shape else { return None };
+        let tree = expr::parse("event_time()").expect("the function is built in");
+        let input = Some(self.column(&tree, names, "time", tree.to_string(), local));
+        let mut place = |function, text: &str| {
+            let call = Call { function, input, filter: None };
+            calls.iter().position(|c| same(c, &call)).unwrap_or_else(|| {
+                calls.push(call);
+                texts.push(text.to_owned());
+                calls.len() - 1
+            })
+        };
+        Some(Ends {
+            first: place(Function::Min, "the session's first event"),
+            last: place(Function::Max, "its last event"),
+        })
+    }
+
     fn window(&mut self, index: usize, window: &WindowConfig, from: usize, names: &Names) -> Option<WindowPlan> {
         let before = self.problems.len();
         let mut local = Local { first: self.computed(), ..Local::default() };
@@ -320,6 +384,7 @@ impl Building<'_> {
                 None => Answer::Post { program, calls: of.iter().fold(0, |m, c| m | 1u64.wrapping_shl(*c as u32)) },
             });
         }
+        let ends = self.session_ends(window, names, &mut local, &mut calls, &mut texts);
         if calls.len() > MOST_CALLS
             && let Some((_, text)) = window.select.first()
         {
@@ -352,12 +417,8 @@ impl Building<'_> {
             calls: texts,
             group_by: texts_of(&window.group_by),
             select: texts_of(&window.select),
-            spec: WindowSpec {
-                size: window.size.0,
-                slide: window.step().0,
-                lateness: window.allowed_lateness.0,
-                tick: self.tick,
-            },
+            spec: spec(window, self.tick),
+            ends,
             mode: match window.pre_aggregate {
                 PreAggregate::Auto => Mode::Auto,
                 PreAggregate::Always => Mode::Always,

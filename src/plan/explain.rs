@@ -6,7 +6,7 @@
 use super::{Plan, SourcePlan, WindowPlan};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::time::Span;
-use crate::window::Mode;
+use crate::window::{Mode, Shape, WindowSpec};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -41,7 +41,7 @@ pub fn explain_text(plan: &Plan) -> String {
         line(say, 0, &format!("window {}  from {}", window.name, window.from));
         let spec = &window.spec;
         line(say, 1, &format!("shape         {}", shape(window)));
-        line(say, 1, &format!("slices        {} each, {} in a window", Span(spec.slide), spec.slices()));
+        line(say, 1, &format!("slices        {}", slices(spec)));
         for (name, text) in &window.group_by {
             line(say, 1, &format!("group by      {name} = {text}"));
         }
@@ -124,21 +124,83 @@ fn numbers_to_names(text: &str, word: &str, name: &dyn Fn(usize) -> String) -> S
     out + rest
 }
 
+/// A length of the window, which counts days where it has a zone.
+fn length(spec: &WindowSpec, n: i64) -> Span {
+    Span(if spec.zone.is_some() { n * 86_400_000_000 } else { n })
+}
+
 fn shape(window: &WindowPlan) -> String {
     let spec = &window.spec;
-    if spec.size == spec.slide {
-        format!("tumbling, {}", Span(spec.size))
-    } else {
-        format!("sliding, {} every {}", Span(spec.size), Span(spec.slide))
+    let span = |n| length(spec, n);
+    let (mut text, offset) = match spec.shape {
+        Shape::Sliding { size, slide, offset } if size == slide => (format!("tumbling, {}", span(size)), offset),
+        Shape::Sliding { size, slide, offset } => {
+            let gaps = if slide > size { ", with events between windows left out" } else { "" };
+            (format!("sliding, {} every {}{gaps}", span(size), span(slide)), offset)
+        }
+        Shape::Cumulating { size, step, offset, fine } => {
+            let step = if fine { Span(step) } else { span(step) };
+            (format!("cumulating, every {step} up to {}", span(size)), offset)
+        }
+        Shape::Session { gap } => (format!("session, events no more than {} apart", Span(gap)), 0),
+    };
+    if offset != 0 {
+        let _ = write!(text, ", {} after 1970-01-01", span(offset));
     }
+    if let Some(name) = spec.zone.as_ref().and_then(|zone| zone.iana_name()) {
+        let _ = write!(text, ", days of {name}");
+    }
+    text
+}
+
+fn size(spec: &WindowSpec) -> i64 {
+    lasting(spec).0 - spec.lateness
+}
+
+/// From one start or end of a window to the next.
+fn slide(spec: &WindowSpec) -> Option<i64> {
+    match spec.shape {
+        Shape::Sliding { slide, .. } => Some(length(spec, slide).0),
+        Shape::Cumulating { step, fine, .. } => Some(if fine { step } else { length(spec, step).0 }),
+        Shape::Session { .. } => None,
+    }
+}
+
+fn slices(spec: &WindowSpec) -> String {
+    match spec.shape {
+        Shape::Session { gap } => format!("{} each, as long as the gap; a session is a run of them", Span(gap)),
+        Shape::Sliding { size, slide, .. } if size > slide && size % slide != 0 => {
+            let (first, second) = (length(spec, size % slide), length(spec, slide - size % slide));
+            format!("{first} and {second} by turns, {} in a window", spec.slices())
+        }
+        Shape::Sliding { size, slide, .. } => {
+            format!("{} each, {} in a window", length(spec, size.min(slide)), spec.slices())
+        }
+        Shape::Cumulating { step, fine, .. } => {
+            let step = if fine { Span(step) } else { length(spec, step) };
+            format!("{step} each, at most {} in a window", spec.slices())
+        }
+    }
+}
+
+/// How long after its start the state of a slice is kept.
+fn lasting(spec: &WindowSpec) -> Span {
+    let size = match spec.shape {
+        Shape::Sliding { size, .. } | Shape::Cumulating { size, .. } => length(spec, size).0,
+        Shape::Session { gap } => 3 * gap,
+    };
+    Span(size + spec.lateness)
 }
 
 fn kept(window: &WindowPlan) -> String {
     let spec = &window.spec;
-    format!(
-        "a slice until the watermark passes its start + {} (size + allowed lateness)",
-        Span(spec.size + spec.lateness)
-    )
+    let why = match spec.shape {
+        Shape::Session { .. } => {
+            "3 gaps + allowed lateness; what a session that goes on has there moves to its next slice"
+        }
+        _ => "size + allowed lateness",
+    };
+    format!("a slice until the watermark passes its start + {} ({why})", lasting(spec))
 }
 
 fn before(window: &WindowPlan) -> &'static str {
@@ -203,8 +265,10 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "name": w.name,
                 "from": w.from,
                 "shape": shape(w),
-                "size_us": w.spec.size,
-                "slide_us": w.spec.slide,
+                "size_us": w.spec.gap().is_none().then(|| size(&w.spec)),
+                "slide_us": slide(&w.spec),
+                "gap_us": w.spec.gap(),
+                "time_zone": w.spec.zone.as_ref().and_then(|zone| zone.iana_name()),
                 "slices": w.spec.slices(),
                 "allowed_lateness_us": w.spec.lateness,
                 "group_by": pairs(&w.group_by),
@@ -255,9 +319,7 @@ pub fn explain_dot(plan: &Plan) -> String {
     }
     for w in &plan.windows {
         let by: Vec<&str> = w.group_by.iter().map(|(name, _)| name.as_str()).collect();
-        let label = format!("{}\n{}\nby {}\nkept {}", w.name, shape(w), or_none(&by.join(", ")), {
-            Span(w.spec.size + w.spec.lateness)
-        });
+        let label = format!("{}\n{}\nby {}\nkept {}", w.name, shape(w), or_none(&by.join(", ")), { lasting(&w.spec) });
         node(&w.name, &label, ", style=rounded");
     }
     for s in &plan.sinks {

@@ -6,7 +6,7 @@
 //! line of the file.
 //!
 //! Invariants:
-//! 1. The tick divides every slide, so every window end is a tick.
+//! 1. Every window end is a multiple of the tick, but for sessions.
 //! 2. Slots `0..paths.len()` of a source are decoded; the rest are computed by its steps, each before it is read.
 //! 3. `schemas[w]` describes the rows of window `w`; a row's `part` is the window's index.
 
@@ -23,7 +23,7 @@ use crate::config::{OnBad, SinkConfig, SourceConfig};
 use crate::event::FieldPath;
 use crate::result::RowSchema;
 use crate::stream::Step;
-use crate::window::{Answer, Mode, WindowSpec};
+use crate::window::{Answer, Ends, Mode, WindowSpec};
 use std::sync::Arc;
 
 /// A pipeline, ready to run.
@@ -101,8 +101,10 @@ pub struct WindowPlan {
     pub group_by: Vec<(String, String)>,
     /// See `group_by`.
     pub select: Vec<(String, String)>,
-    /// Size, slide, lateness, tick.
+    /// Shape, lateness, tick.
     pub spec: WindowSpec,
+    /// Of sessions: the aggregates that are their bounds.
+    pub ends: Option<Ends>,
     /// Whether to aggregate before the exchange.
     pub mode: Mode,
     /// Its index among the schemas.

@@ -10,8 +10,8 @@
 //! Invariant: everything for a slice is sent before the worker's tick reaches the slice's end; late contributions are
 //! sent with the block they came in.
 
-use super::WindowSpec;
 use super::packet::RawRows;
+use super::{Slice, WindowSpec};
 use crate::aggregate::{GroupTable, Layout, Tally};
 use crate::event::{EventBatch, key};
 use crate::watermark::tick_at;
@@ -148,7 +148,7 @@ impl PreAggregate {
         if selection.is_empty() {
             return;
         }
-        let spec = self.spec;
+        let spec = self.spec.clone();
         let last = base.max(batch.clock.last().copied().unwrap_or(i64::MIN));
         let newest = tick_at(last, out_of_orderness, spec.tick);
         let mut buckets = std::mem::take(&mut self.buckets);
@@ -156,37 +156,43 @@ impl PreAggregate {
             rows.clear();
         }
         let mut used = 0;
-        let mut current = (i64::MAX, 0);
+        let mut current = Slice { start: i64::MAX, end: i64::MIN };
+        let mut at = 0;
         let check = batch.min_time < newest;
         for row in selection {
             let time = batch.time[*row as usize];
-            let slice =
-                if time >= current.0 && time - current.0 < spec.slide { current.0 } else { spec.slice_of(time) };
+            let slice = if time >= current.start && time < current.end {
+                current
+            } else if let Some(slice) = spec.slice_of(time) {
+                slice
+            } else {
+                continue;
+            };
             if check {
                 let tick = tick_at(base.max(batch.clock[*row as usize]), out_of_orderness, spec.tick);
                 if time < tick {
-                    if spec.is_too_late(slice, tick) {
+                    if spec.is_too_late(time, slice.start, tick) {
                         tallies.too_late += 1;
                     } else {
                         tallies.late += 1;
-                        self.late_rows.push((tick, slice, *row));
+                        self.late_rows.push((tick, slice.start, *row));
                     }
                     continue;
                 }
             }
-            if slice != current.0 {
-                let found = buckets[..used].iter().position(|(s, _)| *s == slice);
-                let at = found.unwrap_or_else(|| {
+            if slice.start != current.start {
+                let found = buckets[..used].iter().position(|(s, _)| *s == slice.start);
+                at = found.unwrap_or_else(|| {
                     if used == buckets.len() {
-                        buckets.push((slice, Vec::new()));
+                        buckets.push((slice.start, Vec::new()));
                     }
-                    buckets[used].0 = slice;
+                    buckets[used].0 = slice.start;
                     used += 1;
                     used - 1
                 });
-                current = (slice, at);
+                current = slice;
             }
-            buckets[current.1].1.push(*row);
+            buckets[at].1.push(*row);
         }
         for (slice, rows) in &buckets[..used] {
             self.add_rows(batch, *slice, rows, tallies);
@@ -339,7 +345,7 @@ mod tests {
 
     /// Tumbling 10, lateness 5, tick 1; a count by column 0.
     fn stage(mode: Mode, peers: usize) -> (PreAggregate, Tallies) {
-        let spec = WindowSpec { size: 10, slide: 10, lateness: 5, tick: 1 };
+        let spec = WindowSpec::sliding(10, 10, 5, 1);
         let layout = Layout::new(&[Call { function: Function::CountRows, input: None, filter: None }]);
         let tallies = Tallies::new(&layout);
         (PreAggregate::new(spec, layout, vec![0], mode, peers), tallies)

@@ -9,18 +9,20 @@
 //! 3. What is stated is computed from the slices, so the row to retract is too: nothing stated is stored, but the
 //!    revisions of windows that were corrected.
 //!
-//! Cost: a window of k slices visits each (slice, group) once.
+//! Cost: a window of few slices visits each (slice, group) once; one of many visits runs of them that were merged once
+//! ([`Merged`]).
 
 use super::WindowSpec;
 use super::answer::Answers;
 use super::directory::Directory;
+use super::merged::{Merged, Piece};
 use crate::aggregate::{GroupTable, Layout};
 use crate::result::{Op, RowBatch, RowHead};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Rows are handed on when their bytes pass this.
-const BATCH_BYTES: usize = 128 * 1024;
+pub(super) const BATCH_BYTES: usize = 128 * 1024;
 
 /// What [`Slices`] did so far, for the metrics.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,9 @@ pub struct Slices {
     layout: Arc<Layout>,
     answers: Answers,
     slices: BTreeMap<i64, GroupTable>,
+    /// Where windows have many slices: runs of them.
+    merged: Option<Merged>,
+    pieces: Vec<Piece>,
     late: BTreeMap<i64, BTreeMap<i64, GroupTable>>,
     revisions: BTreeMap<i64, HashMap<Box<[u8]>, u32>>,
     done: i64,
@@ -51,6 +56,8 @@ impl Slices {
     /// An empty state. `part`: the index of the rows' schema.
     pub fn new(spec: WindowSpec, part: u32, layout: Arc<Layout>, answers: Answers) -> Self {
         Self {
+            merged: Merged::new(&spec, &layout),
+            pieces: Vec::new(),
             spec,
             part,
             layout,
@@ -105,21 +112,10 @@ impl Slices {
         }
     }
 
-    /// The end of the first window that is not stated and has a slice.
+    /// The end of the first window that is not stated and has a slice. The first slice that has one knows: windows over
+    /// later slices end no sooner.
     fn next_end(&self) -> Option<i64> {
-        let mut best: Option<i64> = None;
-        for slice in self.slices.keys() {
-            let first = self.spec.first_end(*slice);
-            if best.is_some_and(|b| b <= first) {
-                break;
-            }
-            // The first end above `done`; ends lie on the slide's grid.
-            let end = if first > self.done { first } else { self.spec.slice_of(self.done) + self.spec.slide };
-            if end <= self.spec.last_end(*slice) {
-                best = Some(best.map_or(end, |b| b.min(end)));
-            }
-        }
-        best
+        self.slices.keys().find_map(|slice| self.spec.end_after(*slice, self.done))
     }
 
     /// States and corrects all that the frontier allows: contributions with a tick below `frontier` are complete
@@ -147,7 +143,10 @@ impl Slices {
         while let Some(entry) =
             self.slices.first_entry().filter(|e| self.spec.last_end(*e.key()) + self.spec.lateness <= frontier)
         {
-            let mut table = entry.remove();
+            let (slice, mut table) = entry.remove_entry();
+            if let Some(merged) = &mut self.merged {
+                merged.expire(slice);
+            }
             if self.spare.len() < 4 {
                 table.clear();
                 self.spare.push(table);
@@ -159,11 +158,8 @@ impl Slices {
     }
 
     fn state_window(&mut self, end: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
-        let start = end - self.spec.size;
-        for (_, table) in self.slices.range_mut(start..end) {
-            table.seal();
-        }
-        let tables: Vec<&GroupTable> = self.slices.range(start..end).map(|(_, t)| t).collect();
+        let start = self.spec.start_of(end);
+        let tables = cover(&mut self.slices, &mut self.merged, &mut self.pieces, start, end);
         let mut head = RowHead {
             time: end,
             window_start: start,
@@ -211,7 +207,7 @@ impl Slices {
         mut contributions: BTreeMap<i64, GroupTable>,
         emit: &mut dyn FnMut(i64, &mut RowBatch),
     ) {
-        let spec = self.spec;
+        let spec = self.spec.clone();
         let time = tick + spec.tick;
         // Windows up to the tick are stated, or were empty: what comes now for them is a correction.
         self.done = self.done.max(tick);
@@ -221,10 +217,7 @@ impl Slices {
         // The windows touched: all over the slices touched that were stated by then and still take corrections.
         let mut ends: Vec<i64> = contributions
             .keys()
-            .flat_map(|slice| {
-                let slice = *slice;
-                (1..=spec.slices()).map(move |i| slice + i * spec.slide)
-            })
+            .flat_map(|slice| spec.ends(*slice))
             .filter(|end| *end <= tick && end + spec.lateness > tick)
             .collect();
         ends.sort_unstable();
@@ -237,8 +230,13 @@ impl Slices {
             self.out.clear();
         }
         for (slice, table) in contributions {
-            if !spec.is_too_late(slice, tick)
-                && let Some(spare) = self.adopt(slice, None, table)
+            if spec.last_end(slice) + spec.lateness <= tick {
+                continue;
+            }
+            if let Some(merged) = &mut self.merged {
+                merged.add(slice, &table);
+            }
+            if let Some(spare) = self.adopt(slice, None, table)
                 && self.spare.len() < 4
             {
                 self.spare.push(spare);
@@ -253,12 +251,9 @@ impl Slices {
         contributions: &BTreeMap<i64, GroupTable>,
         emit: &mut dyn FnMut(i64, &mut RowBatch),
     ) {
-        let start = end - self.spec.size;
-        for (_, table) in self.slices.range_mut(start..end) {
-            table.seal();
-        }
+        let start = self.spec.start_of(end);
         let changes: Vec<&GroupTable> = contributions.range(start..end).map(|(_, t)| t).collect();
-        let tables: Vec<&GroupTable> = self.slices.range(start..end).map(|(_, t)| t).collect();
+        let tables = cover(&mut self.slices, &mut self.merged, &mut self.pieces, start, end);
         self.directory.fill(&changes, &|_, _| true);
         let mut new = Vec::new();
         let mut old = Vec::with_capacity(tables.len());
@@ -318,7 +313,12 @@ impl Slices {
     /// Bytes held, groups and slices, for the metrics.
     pub fn size(&self) -> (usize, usize, usize) {
         let tables = || self.slices.values().chain(self.late.values().flat_map(|m| m.values()));
-        (tables().map(GroupTable::bytes).sum(), tables().map(GroupTable::len).sum(), self.slices.len())
+        let merged = self.merged.as_ref().map_or(0, Merged::bytes);
+        (
+            tables().map(GroupTable::bytes).sum::<usize>() + merged,
+            tables().map(GroupTable::len).sum(),
+            self.slices.len(),
+        )
     }
 
     /// What was stated so far.
@@ -327,7 +327,31 @@ impl Slices {
     }
 }
 
-fn push_row(out: &mut RowBatch, mut head: RowHead, key: &[u8], answers: &mut Answers, parts: &[(&GroupTable, u32)]) {
+/// The tables that together hold the slices of `start..end`, sealed.
+fn cover<'a>(
+    slices: &'a mut BTreeMap<i64, GroupTable>,
+    merged: &'a mut Option<Merged>,
+    pieces: &mut Vec<Piece>,
+    start: i64,
+    end: i64,
+) -> Vec<&'a GroupTable> {
+    if let Some(merged) = merged {
+        merged.cover(slices, start, end, pieces);
+        return merged.tables(slices, pieces);
+    }
+    for (_, table) in slices.range_mut(start..end) {
+        table.seal();
+    }
+    slices.range(start..end).map(|(_, t)| t).collect()
+}
+
+pub(super) fn push_row(
+    out: &mut RowBatch,
+    mut head: RowHead,
+    key: &[u8],
+    answers: &mut Answers,
+    parts: &[(&GroupTable, u32)],
+) {
     head.start = out.bytes.len() as u32;
     head.key_len = key.len() as u32;
     out.bytes.extend_from_slice(key);
@@ -346,7 +370,7 @@ mod tests {
 
     /// Size 10, slide 5, lateness 7, tick 1; count and sum of column 0 by one text key.
     fn slices() -> Slices {
-        let spec = WindowSpec { size: 10, slide: 5, lateness: 7, tick: 1 };
+        let spec = WindowSpec::sliding(10, 5, 7, 1);
         let call = |function, input| Call { function, input, filter: None };
         let layout = Layout::new(&[call(Function::CountRows, None), call(Function::Sum, Some(0))]);
         let answers = Answers::new(Arc::clone(&layout), vec![Answer::Call(0), Answer::Call(1)]);

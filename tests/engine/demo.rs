@@ -4,7 +4,7 @@
 //! write those very bytes at every width.
 
 use super::harness::{Width, in_time, run, write_case};
-use super::oracle::{self, Agg, Condition, Field, OracleAgg, OracleRow, OracleWindow, Partition, Unit, at_path};
+use super::oracle::{self, Agg, Condition, Field, OracleAgg, OracleRow, OracleWindow, Partition, Shape, Unit, at_path};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -32,8 +32,7 @@ fn is_one_of(types: &'static [&'static str]) -> Condition {
 fn user_activity() -> OracleWindow {
     let duration = || "data.duration".to_owned();
     OracleWindow {
-        size: 10 * S,
-        slide: 5 * S,
+        shape: Shape::sliding(10 * S, 5 * S),
         lateness: 60 * S,
         tick: S,
         group: vec![or_unknown("tags.user_type"), or_unknown("data.page")],
@@ -49,8 +48,7 @@ fn user_activity() -> OracleWindow {
 
 fn service_health() -> OracleWindow {
     OracleWindow {
-        size: 15 * S,
-        slide: 5 * S,
+        shape: Shape::sliding(15 * S, 5 * S),
         lateness: 0,
         tick: S,
         group: vec![Box::new(|event| event["source"].clone()), or_unknown("tags.env")],

@@ -1,7 +1,7 @@
 //! The ends of input: of all, of none, of bad lines, of a drain; what is counted, and what becomes of bad lines.
 
 use super::harness::{Ran, Width, in_time, partition_path, run, run_with, write_case};
-use super::oracle::{self, Agg, OracleAgg, OracleWindow, Partition, Unit};
+use super::oracle::{self, Agg, OracleAgg, OracleWindow, Partition, Shape, Unit};
 use highwater::error::Kind;
 use serde_json::Value;
 use std::path::Path;
@@ -312,8 +312,7 @@ fn values_when_they_are_no_numbers_then_are_counted_once_by_each_numeric_aggrega
 fn counts_of_oracle(lateness: i64) -> OracleWindow {
     let all = |agg| OracleAgg { agg, filter: None };
     OracleWindow {
-        size: 10 * S,
-        slide: 5 * S,
+        shape: Shape::sliding(10 * S, 5 * S),
         lateness: lateness * S,
         tick: S,
         group: vec![Box::new(|event| event["k"].clone())],

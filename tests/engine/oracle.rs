@@ -12,23 +12,27 @@
 //!    of `tick`. The event is late where its time is before its tick.
 //! 2. A line that is not a JSON object or has no valid time is a reject and does not move the clock. An event that
 //!    the filter takes out does.
-//! 3. An event at x belongs to each window [s, s + size) with s a multiple of `slide` and s <= x < s + size. It is
+//! 3. An event at x belongs to each window [s, E) of the shape with s <= x < E; sessions come last here. It is
 //!    dropped for a window that ends at E where E + lateness <= tick. It is too late where it has windows (and passes
-//!    the filter) and all of them drop it.
+//!    the filter) and all of them drop it. One that has no window at all is not late either.
 //! 4. The first statement of a window and group is at E, with all events whose tick is before E.
 //! 5. All other events of it with one tick t, of all partitions, are applied together at t + `tick`: the old row is
 //!    retracted with its revision, the new one asserted with the next. Where there was no row, the new one has
 //!    revision 0. Where all values are the same, nothing is said.
 //! 6. At the end of input every window is stated.
+//! 7. Sessions are computed on a page of their own, from rules of their own.
 
 mod exact;
 mod read;
+mod session;
+mod shape;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
 pub use read::{Partition, Unit};
+pub use shape::Shape;
 pub use value::{Agg, compare_values};
 
 use serde_json::Value;
@@ -42,10 +46,8 @@ pub type Condition = Box<dyn Fn(&Value) -> bool>;
 
 /// A window part of a pipeline.
 pub struct OracleWindow {
-    /// Length of a window.
-    pub size: i64,
-    /// From one start of a window to the next; `size` for a tumbling window.
-    pub slide: i64,
+    /// Where windows begin and end.
+    pub shape: Shape,
     /// How long after its end a window is corrected.
     pub lateness: i64,
     /// The pipeline's tick.
@@ -108,6 +110,7 @@ struct Arrived {
 /// The events of one window and group.
 struct Pane<'a> {
     start: i64,
+    end: i64,
     key: Vec<Value>,
     events: Vec<&'a Arrived>,
 }
@@ -120,26 +123,38 @@ pub fn run(window: &OracleWindow, partitions: &[Partition]) -> (Vec<OracleRow>, 
     for partition in partitions {
         read_partition(partition, window.tick, &mut arrived, &mut counts);
     }
-    let mut panes: BTreeMap<(i64, String), Pane> = BTreeMap::new();
-    for a in arrived.iter().filter(|a| window.filter.as_ref().is_none_or(|meets| meets(&a.event))) {
-        let starts = starts(window, a.time);
-        let open: Vec<i64> = starts
-            .iter()
-            .copied()
-            .filter(|start| a.tick.is_none_or(|tick| start + window.size + window.lateness > tick))
-            .collect();
-        counts.too_late += u64::from(!starts.is_empty() && open.is_empty());
-        let key: Vec<Value> = window.group.iter().map(|field| value::canonical(&field(&a.event))).collect();
-        for start in open {
-            let name = Value::from(key.clone()).to_string();
-            let pane =
-                panes.entry((start, name)).or_insert_with(|| Pane { start, key: key.clone(), events: Vec::new() });
-            pane.events.push(a);
-        }
-    }
-    let mut rows: Vec<OracleRow> = panes.values().flat_map(|pane| statements(window, pane)).collect();
+    let takes = |event| window.filter.as_ref().is_none_or(|meets| meets(event));
+    let taken = arrived.iter().filter(|a| takes(&a.event));
+    let mut rows = match window.shape {
+        Shape::Session { gap } => session::rows(window, gap, taken, &mut counts),
+        _ => fixed(window, taken, &mut counts),
+    };
     rows.sort_by(compare_rows);
     (rows, counts)
+}
+
+/// The rows of windows whose bounds are known beforehand.
+fn fixed<'a>(window: &OracleWindow, taken: impl Iterator<Item = &'a Arrived>, counts: &mut Counts) -> Vec<OracleRow> {
+    let mut panes: BTreeMap<(i64, i64, String), Pane> = BTreeMap::new();
+    for a in taken {
+        let all = window.shape.windows(a.time);
+        let open: Vec<(i64, i64)> =
+            (all.iter().copied()).filter(|(_, end)| a.tick.is_none_or(|tick| end + window.lateness > tick)).collect();
+        counts.too_late += u64::from(!all.is_empty() && open.is_empty());
+        let (key, name) = key_of(window, a);
+        for (start, end) in open {
+            let pane = panes.entry((start, end, name.clone()));
+            pane.or_insert_with(|| Pane { start, end, key: key.clone(), events: Vec::new() }).events.push(a);
+        }
+    }
+    panes.values().flat_map(|pane| statements(window, pane)).collect()
+}
+
+/// The group of an event, and a text that stands for it.
+fn key_of(window: &OracleWindow, a: &Arrived) -> (Vec<Value>, String) {
+    let key: Vec<Value> = window.group.iter().map(|field| value::canonical(&field(&a.event))).collect();
+    let name = Value::from(key.clone()).to_string();
+    (key, name)
 }
 
 /// How many events pass the window's filter and are before their tick, whether or not they are too late.
@@ -149,7 +164,8 @@ pub fn late_of_window(window: &OracleWindow, partitions: &[Partition]) -> u64 {
         read_partition(partition, window.tick, &mut arrived, &mut Counts::default());
     }
     let takes = |event| window.filter.as_ref().is_none_or(|meets| meets(event));
-    arrived.iter().filter(|a| takes(&a.event) && a.tick.is_some_and(|tick| a.time < tick)).count() as u64
+    let late = |a: &&Arrived| a.tick.is_some_and(|tick| a.time < tick) && window.shape.has_window(a.time);
+    arrived.iter().filter(|a| takes(&a.event)).filter(late).count() as u64
 }
 
 fn read_partition(partition: &Partition, tick: i64, arrived: &mut Vec<Arrived>, counts: &mut Counts) {
@@ -167,20 +183,9 @@ fn read_partition(partition: &Partition, tick: i64, arrived: &mut Vec<Arrived>, 
     }
 }
 
-/// The starts of all windows that an event at `time` belongs to.
-fn starts(window: &OracleWindow, time: i64) -> Vec<i64> {
-    let mut starts = Vec::new();
-    let mut start = time.div_euclid(window.slide) * window.slide;
-    while time < start + window.size {
-        starts.push(start);
-        start -= window.slide;
-    }
-    starts
-}
-
 /// Everything that is said of one window and group, in order.
 fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
-    let end = pane.start + window.size;
+    let end = pane.end;
     // What is applied when: by the tick up to which events count. Before its end a window has no other statement.
     let on_time = pane.events.iter().any(|a| a.tick.is_none_or(|tick| tick < end));
     let late: BTreeSet<i64> = pane.events.iter().filter_map(|a| a.tick.filter(|tick| *tick >= end)).collect();

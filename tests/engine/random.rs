@@ -5,10 +5,12 @@
 
 mod events;
 mod expression;
+mod kind;
 
 use super::harness::Width;
 use super::oracle::{OracleAgg, OracleWindow, Partition, Unit};
 use expression::{Calc, Group, Test};
+use kind::Kind;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -68,8 +70,7 @@ struct Stream {
 struct Window {
     source: usize,
     streams: Vec<Stream>,
-    size: &'static str,
-    slide: Option<&'static str>,
+    kind: Kind,
     lateness: &'static str,
     pre_aggregate: Option<&'static str>,
     groups: Vec<Group>,
@@ -91,7 +92,15 @@ pub struct Case {
 /// The spans that cases use, in microseconds.
 fn micros(span: &str) -> i64 {
     let (number, unit) = span.split_at(span.find(|c: char| c.is_alphabetic()).expect("a span has a unit"));
-    number.parse::<i64>().expect("a number") * if unit == "ms" { 1_000 } else { 1_000_000 }
+    let unit = match unit {
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
+        _ => unreachable!("no case has this unit"),
+    };
+    number.parse::<i64>().expect("a number") * unit
 }
 
 impl Case {
@@ -102,7 +111,9 @@ impl Case {
         if r.one_in(10) {
             events += 120;
         }
-        let shape = events::Shape::new(&mut r);
+        // Days of a time zone need events of days.
+        let days = r.one_in(8);
+        let shape = events::Shape::new(&mut r, days);
         let mut sources = Vec::new();
         for _ in 0..if r.one_in(4) { 2 } else { 1 } {
             let unit = r.pick(&[Unit::Seconds, Unit::Seconds, Unit::Millis, Unit::Micros, Unit::Nanos, Unit::Rfc3339]);
@@ -110,15 +121,16 @@ impl Case {
             let partitions = r.pick(&[1, 1, 1, 2, 2, 3]);
             let partitions =
                 (0..partitions).map(|_| shape.lines(&mut r, events / partitions, unit, time_path)).collect();
-            let out_of_orderness = r.pick(&["0s", "0s", "500ms", "1s", "2s", "5s"]);
+            let spans =
+                if days { ["0s", "0s", "1s", "10m", "1h", "3h"] } else { ["0s", "0s", "500ms", "1s", "2s", "5s"] };
+            let out_of_orderness = r.pick(&spans);
             sources.push(Source { out_of_orderness, unit, time_path, partitions });
         }
         let count = if r.one_in(3) { 2 } else { 1 };
-        let windows: Vec<Window> = (0..count).map(|w| window(&mut r, w, sources.len())).collect();
-        let slides = windows.iter().map(|w| micros(w.slide.unwrap_or(w.size)));
+        let windows: Vec<Window> = (0..count).map(|w| window(&mut r, w, sources.len(), days)).collect();
         let fitting: Vec<_> = ["50ms", "125ms", "250ms", "1s"]
             .into_iter()
-            .filter(|tick| slides.clone().all(|slide| slide % micros(tick) == 0))
+            .filter(|tick| windows.iter().all(|w| w.kind.takes_tick(micros(tick))))
             .collect();
         let tick = if r.one_in(3) && !fitting.is_empty() { Some(r.pick(&fitting)) } else { None };
         let files: Vec<Vec<u8>> =
@@ -171,10 +183,7 @@ impl Case {
         }
         for (w, window) in self.windows.iter().enumerate() {
             let from = window.streams.last().map_or(format!("s{}", window.source), |s| s.name.clone());
-            let _ = writeln!(out, "[windows.w{w}]\nfrom = \"{from}\"\nsize = \"{}\"", window.size);
-            if let Some(slide) = window.slide {
-                let _ = writeln!(out, "slide = \"{slide}\"");
-            }
+            let _ = writeln!(out, "[windows.w{w}]\nfrom = \"{from}\"\n{}", window.kind.toml().trim_end());
             let _ = writeln!(out, "allowed_lateness = \"{}\"", window.lateness);
             if let Some(mode) = window.pre_aggregate {
                 let _ = writeln!(out, "pre_aggregate = \"{mode}\"");
@@ -216,9 +225,7 @@ impl Case {
 
     /// The tick that the engine is to choose where none is set: the greatest that divides a second and every slide.
     fn tick(&self) -> i64 {
-        let divides = |tick: i64| {
-            1_000_000 % tick == 0 && self.windows.iter().all(|w| micros(w.slide.unwrap_or(w.size)) % tick == 0)
-        };
+        let divides = |tick: i64| 1_000_000 % tick == 0 && self.windows.iter().all(|w| w.kind.takes_tick(tick));
         let chosen = (1..=1_000).rev().map(|ms| ms * 1_000).find(|tick| divides(*tick));
         self.tick.map_or_else(|| chosen.expect("all slides are whole milliseconds"), micros)
     }
@@ -241,8 +248,7 @@ impl Case {
             .iter()
             .map(|(calc, filter)| OracleAgg { agg: calc.agg(), filter: filter.as_ref().map(condition) });
         let oracle = OracleWindow {
-            size: micros(window.size),
-            slide: micros(window.slide.unwrap_or(window.size)),
+            shape: window.kind.oracle(),
             lateness: micros(window.lateness),
             tick: self.tick(),
             group: group.collect(),
@@ -267,7 +273,7 @@ impl Case {
     }
 }
 
-fn window(r: &mut Random, w: usize, sources: usize) -> Window {
+fn window(r: &mut Random, w: usize, sources: usize, days: bool) -> Window {
     let source = r.below(sources as u64) as usize;
     let mut streams: Vec<Stream> = Vec::new();
     for i in 0..r.pick(&[0, 0, 1, 1, 2]) {
@@ -277,17 +283,7 @@ fn window(r: &mut Random, w: usize, sources: usize) -> Window {
         streams.push(Stream { name: format!("w{w}_{i}"), from, filter, set });
     }
     let own: Vec<String> = streams.iter().filter_map(|s| s.set.as_ref()).map(|(name, _)| name.clone()).collect();
-    let (size, slide) = r.pick(&[
-        ("1s", None),
-        ("1s", Some("1s")),
-        ("10s", None),
-        ("10s", Some("5s")),
-        ("3s", Some("1s")),
-        ("500ms", Some("250ms")),
-        ("4s", Some("500ms")),
-        ("15s", Some("5s")),
-        ("1500ms", None),
-    ]);
+    let kind = Kind::random(r, days);
     let groups = (0..r.below(3))
         .map(|_| if !own.is_empty() && r.one_in(2) { Group::Own(r.pick(&own)) } else { Group::random(r) })
         .collect();
@@ -297,9 +293,12 @@ fn window(r: &mut Random, w: usize, sources: usize) -> Window {
     Window {
         source,
         streams,
-        size,
-        slide,
-        lateness: r.pick(&["0s", "0s", "1s", "700ms", "3s", "10s", "30s", "60s"]),
+        kind,
+        lateness: if days {
+            r.pick(&["0s", "1h", "5h", "30h"])
+        } else {
+            r.pick(&["0s", "0s", "1s", "700ms", "3s", "10s", "30s", "60s"])
+        },
         pre_aggregate: r.pick(&[None, Some("auto"), Some("always"), Some("never")]),
         groups,
         values,

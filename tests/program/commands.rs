@@ -68,7 +68,7 @@ fn check_reports_every_mistake_with_its_line_and_help() {
     let scratch = Scratch::new();
     let text = "[sources.events]\ntype = \"generate\"\nevent = 10\nout_of_orderness = \"2 fortnights\"\n\n\
                 [streams.shop]\nfrom = \"events\"\nwhere = \"event_type = \"\n\n\
-                [windows.w]\nfrom = \"shop\"\nsize = \"10s\"\nslide = \"7s\"\nselect = { n = \"cuont(*)\" }\n\n\
+                [windows.w]\nfrom = \"shop\"\nsize = \"10s\"\nstep = \"7s\"\nselect = { n = \"cuont(*)\" }\n\n\
                 [sinks.s]\ntype = \"stdout\"\nfrom = [\"wmdows\"]\n";
     scratch.write("bad.toml", text);
     let ended = scratch.run(["check", "bad.toml"]);
@@ -82,8 +82,8 @@ fn check_reports_every_mistake_with_its_line_and_help() {
             "  --> bad.toml:4  ",
             "error[expr.syntax]",
             "  --> bad.toml:8  streams.shop.where",
-            "error[window.slide]",
-            "  --> bad.toml:13  windows.w.slide = \"7s\"",
+            "error[window.step]",
+            "  --> bad.toml:13  windows.w.step = \"7s\"",
             "such as 5s",
             "error[expr.function]",
             "  --> bad.toml:14  windows.w.select.n",

@@ -145,14 +145,21 @@ proptest! {
     }
 
     #[test]
-    fn sizes_and_slides_that_are_taken_hold_the_invariants(size in 1i64..200_000, slide in 1i64..200_000, unit in 0usize..4) {
+    fn sizes_and_slides_that_are_taken_hold_the_invariants(
+        size in 1i64..200_000, slide in 1i64..200_000, unit in 0usize..4, key in prop::sample::select(&["slide", "step"])
+    ) {
         let unit = ["us", "ms", "s", "m"][unit];
-        let text = GOOD.replace("size = \"60s\"", &format!("size = \"{size}{unit}\"\nslide = \"{slide}{unit}\""));
+        let text = GOOD.replace("size = \"60s\"", &format!("size = \"{size}{unit}\"\n{key} = \"{slide}{unit}\""));
         let (config, problems) = parse("x.toml", &text, &[], &env);
         if !problems.has_errors() {
             let window = &config.unwrap().windows[0];
-            let (size, slide) = (window.size.0, window.step().0);
-            prop_assert!(slide >= 1_000 && slide <= size && size % slide == 0 && size / slide <= 100_000);
+            let (size, apart) = match window.shape {
+                WindowShape::Sliding { size, slide, .. } => (size.0, slide.0),
+                WindowShape::Cumulating { size, step, .. } => (size.0, step.0),
+                WindowShape::Session { .. } => unreachable!("it has a size"),
+            };
+            prop_assert!(apart >= 1_000 && size / apart <= 100_000);
+            prop_assert!(key == "slide" || size % apart == 0);
         } else {
             prop_assert!(problems.list[0].help.is_some() || problems.list[0].code == "config.value");
         }

@@ -90,6 +90,13 @@ fn every_example_default_and_word_is_taken() {
                     continue;
                 }
                 let flag = format!("{part}.{}={value}", key.name);
+                // Keys that ask for another size.
+                let size = "size = \"10s\"\n";
+                let text = match key.name {
+                    "gap" => text.replacen(size, "", 1),
+                    "time_zone" => text.replacen(size, "size = \"7d\"\n", 1),
+                    _ => text.clone(),
+                };
                 let problems = parse("x.toml", &text, std::slice::from_ref(&flag), &no_env).1;
                 assert!(!problems.has_errors(), "{flag}\n{problems}");
             }

@@ -54,12 +54,12 @@ fn problems_read_as_written_down() {
 
 #[test]
 fn the_message_of_the_house_style_is_given_to_the_letter() {
-    let text = format!("\n\n\n\n{}", GOOD.replace("size = \"60s\"", "size = \"60s\"\nslide = \"7s\""));
+    let text = format!("\n\n\n\n{}", GOOD.replace("size = \"60s\"", "size = \"60s\"\nstep = \"7s\""));
     assert_eq!(
         parse("shop.toml", &text, &[], &no_env).1.to_string(),
-        "error[window.slide]: slide does not divide size\n  \
-           --> shop.toml:14  windows.per_user.slide = \"7s\"\n  \
-           help: size is 60s; use a slide that divides it, such as 5s or 10s"
+        "error[window.step]: step does not divide size\n  \
+           --> shop.toml:14  windows.per_user.step = \"7s\"\n  \
+           help: size is 60s; use a step that divides it, such as 5s or 10s"
     );
 }
 
@@ -79,7 +79,7 @@ where = 5
 [windows.w]
 from = "a"
 size = "10s"
-slide = "3s"
+step = "3s"
 select = { name = "count(*)", x = 1 }
 [sinks.s]
 type = "file"
@@ -98,7 +98,7 @@ path = "out.txt"
             (8, "config.type"),
             (10, "config.from"),
             (11, "config.type"),
-            (15, "window.slide"),
+            (15, "window.step"),
             (16, "config.type"),
             (16, "window.reserved"),
             (19, "config.from"),
@@ -117,5 +117,49 @@ fn a_window_takes_64_values_and_no_more() {
         let flags: Vec<String> = (1..count).map(|i| format!("windows.per_user.select.v{i}=max(a)")).collect();
         let problems = parse("shop.toml", GOOD, &flags, &no_env).1;
         assert_eq!(problems.list.first().map(|problem| problem.message.as_str()), said);
+    }
+}
+
+#[test]
+fn spans_of_a_window_that_do_not_fit_together_are_told_with_what_to_do() {
+    for (spans, said, help) in [
+        ("", "a window needs size or gap", "gap = \"30s\" for a session"),
+        ("gap = '5s'\nsize = '10s'", "size is not for a session", "remove one"),
+        ("gap = '5s'\noffset = '1s'", "offset is not for a session", "remove it"),
+        ("gap = '5s'\ntime_zone = 'UTC'", "time_zone is not for a session", "remove it"),
+        ("size = '10s'\nslide = '5s'\nstep = '1s'", "step is for windows without slide", "remove one"),
+        ("size = '10s'\nstep = '20s'", "step is longer than size", "size is 10s"),
+        ("size = '1d'\nstep = '1ms'", "every event would be in up to 86400000 windows, more than 100000", "at least"),
+        ("size = '1d'\nslide = '1ms'", "every event would be in 86400000 windows, more than 100000", "at least"),
+        ("size = '10s'\nslide = '5s'\noffset = '7s'", "offset is not less than slide (5s)", "offset = \"2s\""),
+        ("size = '10s'\nstep = '5s'\noffset = '10s'", "offset is not less than size (10s)", "offset = \"0s\""),
+        ("size = '1d'\ntime_zone = 'Europe/Berln'", "there is no such time zone", "did you mean Europe/Berlin?"),
+        ("size = '36h'\ntime_zone = 'UTC'", "size is not whole days, which time_zone counts", "size = \"1d\""),
+        (
+            "size = '2d'\nstep = '48h'\noffset = '3h'\ntime_zone = 'UTC'",
+            "offset is not whole days, which time_zone counts",
+            "whole days",
+        ),
+        (
+            "size = '3d'\nstep = '36h'\ntime_zone = 'UTC'",
+            "step is not whole days, which time_zone counts",
+            "whole days",
+        ),
+    ] {
+        let problems = parse("x.toml", &GOOD.replace("size = \"60s\"", spans), &[], &no_env).1;
+        let found: Vec<_> =
+            problems.list.iter().filter(|p| p.code.starts_with("window.") || p.code == "config.required").collect();
+        assert_eq!(found.len(), 1, "{spans}: {problems}");
+        assert_eq!(found[0].message, said);
+        assert!(found[0].help.as_ref().is_some_and(|h| h.contains(help)), "{spans}: {:?}", found[0].help);
+    }
+    for spans in [
+        "gap = '5s'",
+        "size = '10s'\nslide = '3s'",
+        "size = '3s'\nslide = '10s'\noffset = '9s'",
+        "size = '7d'\nstep = '1d'\noffset = '4d'\ntime_zone = 'America/New_York'",
+        "size = '1d'\nstep = '1h'\ntime_zone = 'UTC'",
+    ] {
+        assert_eq!(parse("x.toml", &GOOD.replace("size = \"60s\"", spans), &[], &no_env).1.to_string(), "");
     }
 }

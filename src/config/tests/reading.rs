@@ -22,7 +22,8 @@ fn a_small_file_becomes_its_settings_and_the_defaults() {
     let run = RunSettings { tick: None, max_inflight: ByteSize(64 << 20), max_drift: Span(60_000_000) };
     assert_eq!(config.run, run);
     let window = &config.windows[0];
-    assert_eq!((window.size, window.slide, window.step()), (Span(60_000_000), None, Span(60_000_000)));
+    let minute = Span(60_000_000);
+    assert_eq!(window.shape, WindowShape::Sliding { size: minute, slide: minute, offset: Span::ZERO });
     assert_eq!((window.allowed_lateness, window.pre_aggregate), (Span::ZERO, PreAggregate::Auto));
     let (name, group) = &window.group_by[0];
     assert_eq!((name.as_str(), group.value.as_str(), group.line), ("user_id", "user_id", 10));
@@ -134,7 +135,8 @@ fn flags_change_and_add_keys() {
             "name=x=y",
         ],
     );
-    assert_eq!(config.windows[0].slide, Some(Span(5_000_000)));
+    let shape = config.windows[0].shape;
+    assert!(matches!(shape, WindowShape::Sliding { slide: Span(5_000_000), .. }), "{shape:?}");
     let tick = config.run.tick.unwrap();
     assert_eq!((tick.value, tick.line, tick.text.as_str()), (Span(100_000), 0, "--set run.tick=100ms"));
     assert_eq!(config.sources[0].kind, SourceKind::File { paths: vec!["a".into(), "b".into()] });

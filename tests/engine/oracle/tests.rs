@@ -11,8 +11,7 @@ const S: i64 = 1_000_000;
 /// A window that counts its events and sums `v` by `k`, with a tick of a second; lengths in seconds.
 fn window(size: i64, slide: i64, lateness: i64) -> OracleWindow {
     OracleWindow {
-        size: size * S,
-        slide: slide * S,
+        shape: Shape::sliding(size * S, slide * S),
         lateness: lateness * S,
         tick: S,
         group: vec![Box::new(|e| e["k"].clone())],

@@ -95,6 +95,8 @@ pub(super) struct Shape {
     step: u64,
     disorder: u64,
     late: u64,
+    /// How many milliseconds late those are, at most.
+    reach: u64,
     gaps: bool,
     /// 0: small whole numbers, 1: floats, 2: awkward ones, 3: everything.
     values: u64,
@@ -104,13 +106,38 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn new(r: &mut Random) -> Self {
+    /// `days`: events that are up to hours apart, about a change of the clocks.
+    pub(super) fn new(r: &mut Random, days: bool) -> Self {
+        let shape = Self::seconds(r);
+        if !days {
+            return shape;
+        }
+        let hour = 3_600_000;
+        Self {
+            // Two days before the clocks change: in Europe, Egypt, North America, and the south.
+            start: r.pick(&[
+                1_774_569_600_000,
+                1_792_713_600_000,
+                1_776_988_800_000,
+                1_772_755_200_000,
+                1_775_174_400_000,
+            ]),
+            step: r.pick(&[600_000, hour, 2 * hour]) as u64,
+            disorder: r.pick(&[0, 600_000, 3 * hour]) as u64,
+            reach: 40 * hour as u64,
+            gaps: shape.gaps,
+            ..shape
+        }
+    }
+
+    fn seconds(r: &mut Random) -> Self {
         Self {
             start: r.pick(&[1_767_614_400_000, 1_767_614_400_000, 1_767_614_399_990, -20_000, 0]),
             grain: r.pick(&[1, 1, 50, 250, 1_000]),
             step: r.pick(&[0, 100, 300, 1_000, 2_000]),
             disorder: r.pick(&[0, 0, 700, 3_000, 8_000]),
             late: r.pick(&[0, 4, 10, 30]),
+            reach: 40_000,
             gaps: r.one_in(3),
             values: r.below(4),
             texts: r.pick(&[1, 4, WRITTEN.len() as u64]),
@@ -133,7 +160,7 @@ impl Shape {
                 }
                 let mut time = now - r.below(self.disorder + 1) as i64;
                 if self.late > 0 && r.one_in(self.late) {
-                    time -= r.below(40_000) as i64;
+                    time -= r.below(self.reach) as i64;
                 }
                 self.line(r, time.div_euclid(self.grain) * self.grain, unit, time_path)
             })

@@ -1,0 +1,129 @@
+//! The shapes of the windows of random cases, as the pipeline file and as the oracle have them.
+
+use super::super::oracle::Shape;
+use super::{Random, micros};
+
+/// A shape; spans as they are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Sliding(&'static str, Option<&'static str>, Option<&'static str>),
+    Cumulating(&'static str, &'static str, Option<&'static str>),
+    Session(&'static str),
+    /// Zone, size, slide, offset, all in days; step.
+    Days(&'static str, i64, Option<i64>, i64, Option<&'static str>),
+}
+
+const PLAIN: &[Kind] = &[
+    Kind::Sliding("1s", None, None),
+    Kind::Sliding("1s", Some("1s"), None),
+    Kind::Sliding("10s", None, None),
+    Kind::Sliding("10s", Some("5s"), None),
+    Kind::Sliding("3s", Some("1s"), None),
+    Kind::Sliding("500ms", Some("250ms"), None),
+    Kind::Sliding("4s", Some("500ms"), None),
+    Kind::Sliding("15s", Some("5s"), None),
+    Kind::Sliding("1500ms", None, None),
+];
+
+const OTHER: &[Kind] = &[
+    Kind::Sliding("10s", None, Some("3s")),
+    Kind::Sliding("10s", Some("5s"), Some("1500ms")),
+    Kind::Sliding("7s", Some("5s"), None),
+    Kind::Sliding("7s", Some("2s"), Some("500ms")),
+    Kind::Sliding("2s", Some("5s"), None),
+    Kind::Sliding("1s", Some("1500ms"), Some("250ms")),
+    Kind::Sliding("20s", Some("1s"), None),
+    Kind::Cumulating("6s", "2s", None),
+    Kind::Cumulating("10s", "500ms", None),
+    Kind::Cumulating("4s", "1s", Some("3500ms")),
+    Kind::Cumulating("5s", "5s", None),
+    Kind::Session("500ms"),
+    Kind::Session("1s"),
+    Kind::Session("1s"),
+    Kind::Session("1s"),
+    Kind::Session("3s"),
+    Kind::Session("3s"),
+    Kind::Session("10s"),
+    Kind::Session("30s"),
+];
+
+const DAYS: &[Kind] = &[
+    Kind::Days("Europe/Berlin", 1, None, 0, None),
+    Kind::Days("Europe/Berlin", 1, None, 0, Some("6h")),
+    Kind::Days("America/New_York", 1, None, 0, Some("1h")),
+    Kind::Days("America/New_York", 3, Some(2), 1, None),
+    Kind::Days("Australia/Lord_Howe", 1, None, 0, None),
+    // Here the clock goes forward at midnight: that day has no 00:00.
+    Kind::Days("Africa/Cairo", 1, None, 0, Some("12h")),
+    Kind::Days("America/Santiago", 2, Some(1), 0, None),
+    Kind::Days("Asia/Kathmandu", 7, None, 4, Some("1d")),
+    Kind::Days("Europe/Berlin", 1, Some(2), 1, None),
+    Kind::Session("2h"),
+    Kind::Sliding("12h", Some("5h"), Some("90m")),
+    Kind::Cumulating("1d", "6h", Some("3h")),
+];
+
+impl Kind {
+    pub(super) fn random(r: &mut Random, days: bool) -> Self {
+        let list = match days {
+            true => DAYS,
+            false if r.one_in(3) => PLAIN,
+            false => OTHER,
+        };
+        r.pick(list)
+    }
+
+    /// The keys of the window.
+    pub(super) fn toml(self) -> String {
+        let line = |name: &str, span: Option<&str>| span.map_or(String::new(), |s| format!("{name} = \"{s}\"\n"));
+        match self {
+            Self::Sliding(size, slide, offset) => {
+                line("size", Some(size)) + &line("slide", slide) + &line("offset", offset)
+            }
+            Self::Cumulating(size, step, offset) => {
+                line("size", Some(size)) + &line("step", Some(step)) + &line("offset", offset)
+            }
+            Self::Session(gap) => line("gap", Some(gap)),
+            Self::Days(zone, size, slide, offset, step) => {
+                let days = |n: i64| format!("{n}d");
+                line("time_zone", Some(zone))
+                    + &line("size", Some(&days(size)))
+                    + &line("slide", slide.map(days).as_deref())
+                    + &line("offset", Some(&days(offset)))
+                    + &line("step", step)
+            }
+        }
+    }
+
+    /// True where every end of a window is a multiple of the tick.
+    pub(super) fn takes_tick(self, tick: i64) -> bool {
+        let or_none = |span: Option<&str>| span.map_or(0, micros);
+        let spans = match self {
+            Self::Sliding(size, slide, offset) => [micros(slide.unwrap_or(size)), micros(size) + or_none(offset)],
+            Self::Cumulating(_, step, offset) => [micros(step), or_none(offset)],
+            Self::Session(gap) => [micros(gap), 0],
+            Self::Days(..) => [1_000_000, 0],
+        };
+        spans.iter().all(|span| span % tick == 0)
+    }
+
+    pub(super) fn oracle(self) -> Shape {
+        let or_none = |span: Option<&str>| span.map_or(0, micros);
+        match self {
+            Self::Sliding(size, slide, offset) => {
+                Shape::Sliding { size: micros(size), slide: micros(slide.unwrap_or(size)), offset: or_none(offset) }
+            }
+            Self::Cumulating(size, step, offset) => {
+                Shape::Cumulating { size: micros(size), step: micros(step), offset: or_none(offset) }
+            }
+            Self::Session(gap) => Shape::Session { gap: micros(gap) },
+            Self::Days(zone, size, slide, offset, step) => Shape::Days {
+                zone: zone.to_owned(),
+                size,
+                slide: slide.unwrap_or(size),
+                offset,
+                step: step.map(micros),
+            },
+        }
+    }
+}
