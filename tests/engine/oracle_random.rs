@@ -216,5 +216,5 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }
     }
-    assert!(seen.iter().all(|n| *n >= 10), "{seen:?}");
+    assert!(seen.iter().all(|n| *n >= 3), "{seen:?}");
 }
