@@ -9,7 +9,8 @@ const ROAD: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("event", &[]),
     ("config", &["error", "event", "time"]),
-    ("codec", &["event", "time"]),
+    // The settings of a format are what its decoder is made of.
+    ("codec", &["config", "event", "time"]),
     ("expr", &["error", "event", "time"]),
     ("generate", &["time"]),
     ("observe", &["error", "time"]),

@@ -16,7 +16,7 @@ use crate::event::EventBatch;
 use crate::plan::Plan;
 use crate::result::RowBatch;
 use crate::sink::{Format, Mode, Ordered, Sink, SinkKind, SinkSpec};
-use crate::source::{FilePartition, Next, Partition, Share};
+use crate::source::{FilePartition, Lines, Next, Partition, Share};
 use crate::stream::Steps;
 use crate::watermark::tick_at;
 use crate::window::{Answers, PreAggregate, SegmentKind, Slices, Tallies};
@@ -72,9 +72,9 @@ pub fn profile(plan: &Plan, output: &Path, repeat: usize) -> Result<Vec<Stage>, 
 fn travel(plan: &Plan, last: usize, output: &Path) -> Result<u64, Error> {
     let unfit = || Error::user("bench.profile", "a profile needs a pipeline of one file and one window");
     let (source, window) = (plan.sources.first().ok_or_else(unfit)?, plan.windows.first().ok_or_else(unfit)?);
-    let SourceKind::File { paths } = &source.config.kind else { return Err(unfit()) };
-    let path = paths.first().ok_or_else(unfit)?;
-    let file = FilePartition::open(path, source.config.max_line.0, Share { process: 0, processes: 1 })?;
+    let SourceKind::File(files) = &source.config.kind else { return Err(unfit()) };
+    let path = files.paths.first().ok_or_else(unfit)?;
+    let file = FilePartition::one(path, Lines::new(source.config.max_line.0), Share { process: 0, processes: 1 })?;
 
     let mut decoder = JsonDecoder::new(source.projection.clone());
     let mut steps = Steps::new(source.steps.clone());

@@ -84,7 +84,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let real_time = config.sources.iter().any(|s| match &s.kind {
         SourceKind::Stdin => true,
         SourceKind::Generate(g) => g.pace == Pace::RealTime,
-        SourceKind::File { .. } => false,
+        SourceKind::File(files) => files.follow,
     });
     let dead_letters = config.sources.iter().filter_map(|s| Some((s.name.clone(), s.dead_letters.clone()?)));
     let dead_letters: Vec<(String, String)> = dead_letters.collect();

@@ -226,8 +226,8 @@ fn outputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     let plain = |path: &str| path.trim_start_matches("./").to_owned();
     let mut taken: Vec<(String, String)> = Vec::new();
     for source in &config.sources {
-        if let SourceKind::File { paths } = &source.kind {
-            taken.extend(paths.iter().map(|path| (plain(path), format!("source {} reads it", source.name))));
+        if let SourceKind::File(files) = &source.kind {
+            taken.extend(files.paths.iter().map(|path| (plain(path), format!("source {} reads it", source.name))));
         }
     }
     let mut written: Vec<(Place, String, String)> = Vec::new();

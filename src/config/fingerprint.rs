@@ -5,8 +5,8 @@
 //! how fast a process may read (`max_inflight`, `max_drift`).
 
 use super::settings::{
-    Config, Expressions, GenerateConfig, RunSettings, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig,
-    WindowConfig, WindowShape,
+    Config, Expressions, FileConfig, GenerateConfig, RunSettings, SinkConfig, SinkKind, SourceConfig, SourceKind,
+    StreamConfig, WindowConfig, WindowShape,
 };
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -54,9 +54,12 @@ fn source(text: &mut Canon, part: &SourceConfig) {
     let SourceConfig { name, line: _, kind, format, time, out_of_orderness, on_bad, dead_letters, max_line } = part;
     text.put("source", name);
     match kind {
-        SourceKind::File { paths } => {
+        SourceKind::File(FileConfig { paths, as_one, compression, follow }) => {
             text.put("file", paths.len());
             paths.iter().for_each(|path| text.put("path", path));
+            text.put("as_one", as_one);
+            text.put("compression", format!("{compression:?}"));
+            text.put("follow", follow);
         }
         SourceKind::Stdin => text.put("stdin", ""),
         SourceKind::Generate(settings) => {

@@ -38,9 +38,9 @@ pub use fingerprint::fingerprint;
 pub use reference::{Key, KeyKind, Section};
 pub use sections::reference;
 pub use settings::{
-    Config, Expressions, FileFormat, GenerateConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SinkConfig,
-    SinkKind, SinkMode, SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times,
-    WindowConfig, WindowShape,
+    Config, CsvConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig, LinesConfig,
+    Located, OnBad, Pace, PreAggregate, RunSettings, SinkConfig, SinkKind, SinkMode, SourceConfig, SourceFormat,
+    SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
 };
 pub use size::{ByteSize, parse_size};
 

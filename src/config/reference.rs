@@ -12,8 +12,24 @@ pub enum KeyKind {
     Text,
     /// A path of a file.
     Path,
-    /// One path or a list of them.
+    /// One path, folder or pattern, or a list of them.
     Paths,
+    /// `true` or `false`.
+    Flag,
+    /// Text that may be empty.
+    AnyText,
+    /// One character of ASCII, or, where it says so, none.
+    Character {
+        /// It may be empty.
+        none: bool,
+    },
+    /// One name or a list of them.
+    Names,
+    /// A table of fields and words.
+    Types {
+        /// The words.
+        known: &'static [&'static str],
+    },
     /// A field of the event, dotted: `data.page`.
     Field,
     /// The name of another part.
@@ -74,6 +90,12 @@ impl fmt::Display for KeyKind {
             KeyKind::Text => f.write_str("text"),
             KeyKind::Path => f.write_str("a path as text"),
             KeyKind::Paths => f.write_str("a path as text, or a list of them"),
+            KeyKind::Flag => f.write_str("true or false"),
+            KeyKind::AnyText => f.write_str("text, also empty"),
+            KeyKind::Character { none: false } => f.write_str("one character as text"),
+            KeyKind::Character { none: true } => f.write_str("one character as text, or empty text"),
+            KeyKind::Names => f.write_str("a name as text, or a list of them"),
+            KeyKind::Types { known } => write!(f, "a table of fields, each with one of {}", known.join(", ")),
             KeyKind::Field => f.write_str("the name of a field as text"),
             KeyKind::Part => f.write_str("the name of a part as text"),
             KeyKind::Parts => f.write_str("the name of a part as text, or a list of them"),

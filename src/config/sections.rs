@@ -24,6 +24,9 @@ pub(super) const MOST_VALUES: usize = 64;
 pub(super) const RESERVED: [&str; 9] =
     ["name", "window_start", "window_end", "revision", "op", "approx", "key", "match_start", "match_end"];
 
+/// What the fields of a line can be.
+const TYPES: &[&str] = &["auto", "text", "int", "float", "bool", "time"];
+
 const ANY_SPAN: KeyKind = KeyKind::Span { least: Span::ZERO, most: LONGEST };
 const SHARE: KeyKind = KeyKind::Number { least: 0.0, most: 1.0 };
 const WINDOW_SPAN: KeyKind = KeyKind::Span { least: SHORTEST, most: LONGEST };
@@ -157,9 +160,10 @@ pub(super) static SOURCE: Section = Section {
         ),
         optional(
             "format",
-            word(&["json"], &["avro", "csv", "lines", "protobuf"]),
+            word(&["json", "csv", "lines"], &["avro", "protobuf"]),
             "\"json\"",
-            "How events are written: `json` is one JSON object a line.",
+            "How events are written: `json` is one JSON object a line; `csv` is fields between delimiters, with a line \
+             end inside quotes a line that is not an event; `lines` is any text, with `pattern` taken apart.",
             "\"json\"",
         ),
         optional(
@@ -190,8 +194,60 @@ pub(super) static SOURCE: Section = Section {
             "The longest line that is read; a longer one is a line that is not an event.",
             "\"1MiB\"",
         ),
+        optional(
+            "header",
+            KeyKind::Flag,
+            "true",
+            "Of `csv`: whether the first line of each file names the columns. Where it does not, `columns` must.",
+            "false",
+        ),
+        key(
+            "columns",
+            KeyKind::Names,
+            "Of `csv`: the names of the columns, in their order; they go before those of a header. Dots stand for \
+             nested fields: `data.page`.",
+            "[\"at\", \"user\", \"amount\"]",
+        ),
+        optional(
+            "delimiter",
+            KeyKind::Character { none: false },
+            "\",\"",
+            "Of `csv`: what stands between fields.",
+            "\";\"",
+        ),
+        optional(
+            "quote",
+            KeyKind::Character { none: true },
+            "'\"'",
+            "Of `csv`: what stands around a field that has delimiters in it; within, two stand for one. Empty: nothing \
+             does, and quotes are text.",
+            "\"'\"",
+        ),
+        optional(
+            "null",
+            KeyKind::AnyText,
+            "\"\"",
+            "Of `csv`: the text of a field that has no value; the same text in quotes is text.",
+            "\"NA\"",
+        ),
+        key(
+            "types",
+            KeyKind::Types { known: TYPES },
+            "Of `csv` and `lines`: what fields are; a line with another value is not an event. `auto`, which holds for \
+             fields of `csv` that are not named: a number of JSON's grammar is a number, `true` and `false` are truth \
+             values, all else is text, each value for itself. `text`, which holds for `lines`: text. `int`, `float`, \
+             `bool`; `time`: RFC 3339.",
+            "{ amount = \"float\", at = \"time\" }",
+        ),
+        key(
+            "pattern",
+            KeyKind::Text,
+            "Of `lines`: a regular expression that is looked for in the line; its named groups are fields beside \
+             `line`, and a line without it is not an event.",
+            "'^(?<timestamp>\\S+) (?<level>[A-Z]+) (?<message>.*)'",
+        ),
     ],
-    planned: &["align", "compression", "follow", "idle_after", "max_drift"],
+    planned: &["align", "idle_after", "max_drift"],
 };
 
 pub(super) static SOURCE_FILE: Section = Section {
@@ -199,12 +255,42 @@ pub(super) static SOURCE_FILE: Section = Section {
     of: Some("file"),
     noun: "a source of type file",
     doc: "Files of lines.",
-    keys: &[required(
-        "path",
-        KeyKind::Paths,
-        "The file, or a list of files, each of which is one partition; relative to the working directory.",
-        "\"examples/data/shop.ndjson\"",
-    )],
+    keys: &[
+        required(
+            "path",
+            KeyKind::Paths,
+            "Files, folders and patterns, one or a list; relative to the working directory. A folder stands for the files \
+             in it that are not hidden; in a pattern `*` and `?` stand for characters of a name, `[ab]` for one of them, \
+             `**` for any folders. Each file is one partition. Files of a folder or pattern come in the order of the \
+             bytes of their paths, those of several entries in the order of the list; a file is read once. What is \
+             there when the run begins is read.",
+            "\"logs/*.ndjson\"",
+        ),
+        optional(
+            "as_one",
+            KeyKind::Flag,
+            "false",
+            "All files are one partition, with one watermark: they are read one after the other, in their order.",
+            "true",
+        ),
+        optional(
+            "compression",
+            word(&["auto", "none", "gzip", "zstd"], &[]),
+            "\"auto\"",
+            "How files are compressed. `auto` goes by the name: `.gz` and `.gzip`, `.zst` and `.zstd`. A compressed file \
+             is unpacked by one thread of one process.",
+            "\"gzip\"",
+        ),
+        optional(
+            "follow",
+            KeyKind::Flag,
+            "false",
+            "Each file (with `as_one`: the last) is read on as it grows, until the run is stopped; a last line waits for \
+             its end. When the file is rotated its successor of the same name is read on, when it is truncated it is \
+             read from its beginning; both are counted. In a cluster each followed file is read by one process.",
+            "true",
+        ),
+    ],
     planned: &[],
 };
 

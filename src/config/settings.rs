@@ -97,15 +97,39 @@ pub struct SourceConfig {
 /// Where the events of a source come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceKind {
-    /// Files; each is one partition. At least one, none empty, relative to the working directory.
-    File {
-        /// The paths, in the order of the file.
-        paths: Vec<String>,
-    },
+    /// Files; each is one partition.
+    File(FileConfig),
     /// Standard input; one partition.
     Stdin,
     /// The built-in generator.
     Generate(GenerateConfig),
+}
+
+/// Which files a source reads, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileConfig {
+    /// Files, folders and patterns, in the order of the file. At least one, none empty, relative to the working
+    /// directory.
+    pub paths: Vec<String>,
+    /// All files are one partition.
+    pub as_one: bool,
+    /// How they are compressed.
+    pub compression: FileCompression,
+    /// They are read on as they grow.
+    pub follow: bool,
+}
+
+/// How files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileCompression {
+    /// As their names say.
+    Auto,
+    /// Not at all.
+    None,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
 }
 
 /// The settings of the built-in generator.
@@ -147,10 +171,69 @@ pub enum Pace {
 }
 
 /// How the bytes of a source become events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceFormat {
     /// One JSON object a line.
     Json,
+    /// Fields between delimiters.
+    Csv(CsvConfig),
+    /// Any text.
+    Lines(LinesConfig),
+}
+
+/// How lines of fields between delimiters are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvConfig {
+    /// The first line of each file names the columns.
+    pub header: bool,
+    /// The names of the columns; empty where only the header has them.
+    pub columns: Vec<String>,
+    /// What stands between fields.
+    pub delimiter: u8,
+    /// What stands around fields.
+    pub quote: Option<u8>,
+    /// The text of a field without a value.
+    pub null: String,
+    /// What fields are; [`FieldType::Auto`] where they are not named.
+    pub types: Vec<(String, FieldType)>,
+}
+
+/// How lines of any text are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinesConfig {
+    /// A regular expression that is right; its named groups are fields.
+    pub pattern: Option<String>,
+    /// What the groups are; [`FieldType::Text`] where they are not named.
+    pub types: Vec<(String, FieldType)>,
+}
+
+/// What a field of text becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    /// A number, a truth value or text, by what it looks like.
+    Auto,
+    /// Text.
+    Text,
+    /// A whole number.
+    Int,
+    /// A number.
+    Float,
+    /// A truth value.
+    Bool,
+    /// RFC 3339.
+    Time,
+}
+
+impl FieldType {
+    /// The words of the pipeline file.
+    pub const ALL: [(&'static str, FieldType); 6] = [
+        ("auto", FieldType::Auto),
+        ("text", FieldType::Text),
+        ("int", FieldType::Int),
+        ("float", FieldType::Float),
+        ("bool", FieldType::Bool),
+        ("time", FieldType::Time),
+    ];
 }
 
 /// Which field is the event time, and how it is written.

@@ -2,14 +2,15 @@
 
 use super::reader::{Context, Fields};
 use super::sections::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_STDIN, SOURCE_TIME};
-use super::settings::{GenerateConfig, OnBad, Pace, SourceConfig, SourceFormat, SourceKind, TimeField};
+use super::settings::{
+    CsvConfig, FieldType, FileCompression, FileConfig, GenerateConfig, LinesConfig, OnBad, Pace, SourceConfig,
+    SourceFormat, SourceKind, TimeField,
+};
 use super::tree::Node;
 use super::value;
+use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
 use crate::time::{EventTime, TimeUnit};
-
-/// Endings of files that are read as they are in a later version.
-const COMPRESSED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
 
 /// Reads one source; `None` where its kind or its input is not known.
 pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceConfig> {
@@ -27,14 +28,16 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         // Of a source whose type is not known any key may be right.
         None => all.iter().for_each(|section| fields.also(section)),
     }
-    fields.unknown_keys(&all, ctx);
-    // There is one format so far; asking reports every other.
-    fields.or_default("format", ctx, value::word);
+    // Where the type is misspelt, what the other keys should be is a guess.
+    if kind.is_some() {
+        fields.unknown_keys(&all, ctx);
+    }
+    let format = format(&fields, kind == Some("generate"), ctx);
     let common = SourceConfig {
         name: name.to_owned(),
         line: node.place.line,
         kind: SourceKind::Stdin,
-        format: SourceFormat::Json,
+        format,
         time: time(&fields, ctx),
         out_of_orderness: fields.or_default("out_of_orderness", ctx, value::span),
         on_bad: match fields.or_default("on_bad", ctx, value::word) {
@@ -45,7 +48,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         max_line: fields.or_default("max_line", ctx, value::size),
     };
     let kind = match kind? {
-        "file" => SourceKind::File { paths: paths(&fields, ctx)? },
+        "file" => SourceKind::File(files(&fields, ctx)?),
         "generate" => SourceKind::Generate(generate(&fields, ctx)),
         _ => SourceKind::Stdin,
     };
@@ -74,22 +77,106 @@ fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
     TimeField { field, unit }
 }
 
-fn paths(fields: &Fields<'_>, ctx: &mut Context) -> Option<Vec<String>> {
-    let mut paths = Vec::new();
-    for path in fields.list("path", ctx) {
-        let lower = path.value.to_ascii_lowercase();
-        if path.value.contains('*') {
-            let message = "a pattern for files is planned but not in this version";
-            let help = "write a list of paths, such as path = [\"a.ndjson\", \"b.ndjson\"]";
-            ctx.problems.push(path.problem("config.planned", message, Some(help.into())));
-        } else if COMPRESSED.iter().any(|ending| lower.ends_with(ending)) {
-            let message = "a compressed file is planned but not in this version";
-            let help = "decompress it, or pipe it into a source of type stdin";
-            ctx.problems.push(path.problem("config.planned", message, Some(help.into())));
-        }
-        paths.push(path.value);
+fn files(fields: &Fields<'_>, ctx: &mut Context) -> Option<FileConfig> {
+    let paths: Vec<String> = fields.list("path", ctx).into_iter().map(|path| path.value).collect();
+    let as_one = fields.or_default("as_one", ctx, value::flag);
+    let compression = fields.get("compression", ctx, value::word)?;
+    let follow = fields.get("follow", ctx, value::flag)?;
+    if follow.value && matches!(compression.value, "gzip" | "zstd") {
+        let message = "a compressed file cannot be followed";
+        let help =
+            "remove follow, or set compression = \"auto\": with as_one the files before the last may be compressed";
+        ctx.problems.push(follow.problem("source.follow", message, Some(help.into())));
     }
-    if paths.is_empty() { None } else { Some(paths) }
+    let compression = match compression.value {
+        "none" => FileCompression::None,
+        "gzip" => FileCompression::Gzip,
+        "zstd" => FileCompression::Zstd,
+        _ => FileCompression::Auto,
+    };
+    let config = FileConfig { paths, as_one, compression, follow: follow.value };
+    if config.paths.is_empty() { None } else { Some(config) }
+}
+
+/// The format, and the keys that belong to it.
+fn format(fields: &Fields<'_>, generated: bool, ctx: &mut Context) -> SourceFormat {
+    let format = fields.get("format", ctx, value::word).expect("the format has a default");
+    let json = format.value == "json" || generated;
+    if generated && format.value != "json" {
+        let help = "remove format".to_owned();
+        ctx.problems.push(format.problem("source.format", "the generator writes JSON", Some(help)));
+    }
+    let types = types(fields, ctx);
+    let csv = CsvConfig {
+        header: fields.or_default("header", ctx, value::flag),
+        columns: fields.list("columns", ctx).into_iter().map(|name| name.value).collect(),
+        delimiter: fields.or_default("delimiter", ctx, value::character).unwrap_or(b','),
+        quote: fields.or_default("quote", ctx, value::character),
+        null: fields.or_default("null", ctx, value::any_text),
+        types: types.clone(),
+    };
+    let pattern = fields.get("pattern", ctx, value::text);
+    for (key, of) in [
+        ("header", "csv"),
+        ("columns", "csv"),
+        ("delimiter", "csv"),
+        ("quote", "csv"),
+        ("null", "csv"),
+        ("types", "csv and lines"),
+        ("pattern", "lines"),
+    ] {
+        if let (_, Some(node)) = fields.entry(key, ctx)
+            && !of.split(" and ").any(|of| of == format.value)
+        {
+            let message = format!("{key} means something for the format {of} only");
+            let problem = node.place.problem("source.format", message, Some("remove it, or set format".into()));
+            ctx.problems.push(Problem { severity: Severity::Warning, ..problem });
+        }
+    }
+    match format.value {
+        _ if json => SourceFormat::Json,
+        "csv" => {
+            if !csv.header && csv.columns.is_empty() {
+                let help = "write columns = [\"at\", \"user\"], or header = true".to_owned();
+                ctx.problems.push(format.problem("source.columns", "the columns have no names", Some(help)));
+            }
+            if Some(csv.delimiter) == csv.quote {
+                let help = "let them differ".to_owned();
+                ctx.problems.push(format.problem("source.quote", "delimiter and quote are the same", Some(help)));
+            }
+            SourceFormat::Csv(csv)
+        }
+        _ => {
+            if let Some(pattern) = &pattern {
+                match regex::bytes::Regex::new(&pattern.value) {
+                    Err(e) => {
+                        let why = e.to_string();
+                        let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                        let message = format!("the pattern is not a regular expression: {why}");
+                        ctx.problems.push(pattern.problem("source.pattern", message, None));
+                    }
+                    Ok(regex) if regex.capture_names().flatten().next().is_none() => {
+                        let help = "name what is to be a field: (?<level>[A-Z]+)".to_owned();
+                        let message = "the pattern has no named groups, so it gives no fields";
+                        ctx.problems.push(pattern.problem("source.pattern", message, Some(help)));
+                    }
+                    Ok(_) => {}
+                }
+            }
+            SourceFormat::Lines(LinesConfig { pattern: pattern.map(|pattern| pattern.value), types })
+        }
+    }
+}
+
+fn types(fields: &Fields<'_>, ctx: &mut Context) -> Vec<(String, FieldType)> {
+    let (key, Some(node)) = fields.entry("types", ctx) else { return Vec::new() };
+    let mut types = Vec::new();
+    for (name, node, word) in ctx.keep(value::types(node, key), &node.place).unwrap_or_default() {
+        if let Some(word) = ctx.keep(word, &node.place) {
+            types.extend(FieldType::ALL.iter().filter(|(w, _)| *w == word).map(|(_, ty)| (name.to_owned(), *ty)));
+        }
+    }
+    types
 }
 
 /// A count whose bound in the reference is that of `u32` or less.

@@ -135,6 +135,53 @@ pub(super) fn count(node: &Node, key: &Key) -> Read<u64> {
     within(n, i128::from(least), i128::from(most), key).map(|n| n as u64)
 }
 
+/// True or false.
+pub(super) fn flag(node: &Node, key: &Key) -> Read<bool> {
+    let text = match &node.data {
+        Data::Bool => node.place.written.trim(),
+        Data::Text { text, from_env } if *from_env || node.place.set.is_some() => text.trim(),
+        Data::Broken => return Err(None),
+        _ => return mismatch(node, key),
+    };
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => mismatch(node, key),
+    }
+}
+
+/// Any text, also empty.
+pub(super) fn any_text(node: &Node, key: &Key) -> Read<String> {
+    match &node.data {
+        Data::Text { text, .. } => Ok(text.clone()),
+        _ => text(node, key),
+    }
+}
+
+/// One character of ASCII; `None` for empty text, where that is allowed.
+pub(super) fn character(node: &Node, key: &Key) -> Read<Option<u8>> {
+    let text = any_text(node, key)?;
+    match (text.as_bytes(), key.kind) {
+        ([], KeyKind::Character { none: true }) => Ok(None),
+        ([c], _) if c.is_ascii() && !matches!(c, b'\n' | b'\r' | 0) => Ok(Some(*c)),
+        _ => wrong(
+            "config.value",
+            format!("{} must be {}", key.name, key.kind),
+            format!("for example {} = {}", key.name, key.example),
+        ),
+    }
+}
+
+/// A table of fields and words.
+pub(super) fn types<'a>(node: &'a Node, key: &Key) -> Read<Vec<(&'a str, &'a Node, Read<&'static str>)>> {
+    let (Data::Table(entries), KeyKind::Types { known }) = (&node.data, key.kind) else { return mismatch(node, key) };
+    let of = |name: &'a str, node: &'a Node| {
+        let word = Key { name: "its type", kind: KeyKind::Word { known, planned: &[] }, ..*key };
+        (name, node, self::word(node, &word))
+    };
+    Ok(entries.iter().map(|(name, node)| of(name, node)).collect())
+}
+
 /// A finite number within the bounds of its key.
 pub(super) fn number(node: &Node, key: &Key) -> Read<f64> {
     let KeyKind::Number { least, most } = key.kind else { return mismatch(node, key) };

@@ -5,7 +5,8 @@
 //! blocks of the partition; the worker's tick never passes the base of a block it still holds.
 
 use super::shared::Shared;
-use crate::codec::json::{JsonDecoder, Reject, RejectReason, explain};
+use crate::codec::json::{Reject, RejectReason, explain};
+use crate::codec::{Decoder, Wanted};
 use crate::config::OnBad;
 use crate::error::Error;
 use crate::event::EventBatch;
@@ -66,6 +67,18 @@ fn bad_line(partition: &str, letter: &DeadLetter) -> Error {
         .help("mend the line, or set on_bad = \"skip\" to count and skip such lines")
 }
 
+/// The decoder of a source.
+fn decoder(plan: &SourcePlan) -> Decoder {
+    let slot = |path| plan.paths.iter().position(|p| p == path);
+    let wanted = Wanted {
+        paths: plan.paths.clone(),
+        time: plan.config.time.field.clone(),
+        unit: plan.config.time.unit,
+        prefilter: plan.prefilter.as_ref().and_then(|(path, allowed)| Some((slot(path)?, allowed.clone()))),
+    };
+    Decoder::new(&plan.config.format, plan.projection.clone(), wanted)
+}
+
 /// What came of asking for more.
 pub(super) enum Progress {
     /// A block was read.
@@ -90,7 +103,7 @@ pub(super) struct Reader {
     out_of_orderness: i64,
     stop_on_bad: bool,
     columns: usize,
-    decoder: JsonDecoder,
+    decoder: Decoder,
     steps: Steps,
     lanes: Vec<Lane>,
     spare: Vec<Decoded>,
@@ -103,7 +116,7 @@ impl Reader {
         let lanes = shared.sources[source].partitions.iter().map(|_| Lane { pending: VecDeque::new(), ended: false });
         Self {
             lanes: lanes.collect(),
-            decoder: JsonDecoder::new(p.projection.clone()),
+            decoder: decoder(p),
             steps: Steps::new(p.steps.clone()),
             columns: p.columns,
             out_of_orderness: p.out_of_orderness,
@@ -141,7 +154,7 @@ impl Reader {
                 continue;
             }
             let mut decoded = self.spare.pop().unwrap_or_else(|| Decoded {
-                block: Block { index: 0, range: 0..0, position: 0, oversized: Vec::new() },
+                block: Block { index: 0, range: 0..0, position: 0, oversized: Vec::new(), head: None },
                 batch: EventBatch::new(self.columns),
                 selections: Vec::new(),
                 rejects: Vec::new(),
@@ -178,14 +191,9 @@ impl Reader {
         Ok(Progress::Wait(wait))
     }
 
-    fn decode(&mut self, lane: usize, mut block: Block, mut decoded: Decoded) {
+    fn decode(&mut self, lane: usize, block: Block, mut decoded: Decoded) {
         decoded.bytes = block.range.len() as u64;
-        // The byte order mark that some editors put before a file's first line is no part of it.
-        if block.position == 0 && decoded.batch.bytes[block.range.clone()].starts_with(b"\xef\xbb\xbf") {
-            block.range.start += 3;
-            block.position += 3;
-        }
-        self.decoder.decode(&mut decoded.batch, block.range.clone(), &mut decoded.rejects);
+        self.decoder.decode(&mut decoded.batch, block.range.clone(), block.head.as_ref(), &mut decoded.rejects);
         decoded.block = block;
         self.steps.run(&mut decoded.batch, &mut decoded.selections);
         let (index, newest) = (decoded.block.index, decoded.batch.max_time);
@@ -264,6 +272,7 @@ impl Reader {
         counts.expression_failures.add(failures - self.failures);
         self.failures = failures;
         let partition = self.metrics.partition(self.metrics.partition_id(id, lane));
+        partition.restarts.set(source.partitions[lane].partition.restarts() as i64);
         partition.offset.raise((block.position + block.range.len() as u64) as i64);
         let clock = source.partitions[lane].prefix();
         if clock > i64::MIN {

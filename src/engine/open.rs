@@ -2,14 +2,18 @@
 
 use crate::cluster::Topology;
 use crate::codec::json::RejectReason;
-use crate::config::{FileFormat, GenerateConfig, Pace, SinkKind as Where, SinkMode, SourceKind, StdoutFormat, Times};
+use crate::config::{
+    FileCompression, FileConfig, FileFormat, GenerateConfig, Pace, SinkKind as Where, SinkMode, SourceFormat,
+    SourceKind, StdoutFormat, Times,
+};
 use crate::dataflow::Opened;
 use crate::error::Error;
 use crate::generate::Settings;
 use crate::plan::Plan;
 use crate::sink::{Format, Mode, Ordered, Sink, SinkKind, SinkSpec};
 use crate::source::{
-    BLOCK_BYTES, DeadLetters, FilePartition, GeneratePartition, LINE_TOO_LONG, Partition, Share, StdinPartition,
+    BLOCK_BYTES, Compression, DeadLetters, FilePartition, Found, GeneratePartition, InOrder, LINE_TOO_LONG, Lines,
+    Partition, Share, StreamPartition, find,
 };
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -32,20 +36,16 @@ pub(super) fn sources(
     let share = Share { process: topology.process as u64, processes: topology.processes as u64 };
     let mut opened = Vec::new();
     for p in &plan.sources {
-        let max_line = p.config.max_line.0;
+        let header = matches!(&p.config.format, SourceFormat::Csv(csv) if csv.header);
+        let lines = Lines { max_line: p.config.max_line.0, block: block.unwrap_or(BLOCK_BYTES), header };
         let partitions: Vec<Box<dyn Partition>> = match &p.config.kind {
-            SourceKind::File { paths } => paths
-                .iter()
-                .map(|path| {
-                    let file = FilePartition::with_block(path, max_line, share, block.unwrap_or(BLOCK_BYTES))
-                        .map_err(|e| e.at(format!("sources.{}.path", p.name)))?;
-                    Ok(Box::new(file) as Box<dyn Partition>)
-                })
-                .collect::<Result<_, Error>>()?,
+            SourceKind::File(config) => {
+                files(config, lines, share).map_err(|e| e.at(format!("sources.{}.path", p.name)))?
+            }
             SourceKind::Stdin => {
                 // Standard input belongs to process 0; the others have a partition that is empty.
                 let reader = stdin.take().filter(|_| share.process == 0).unwrap_or_else(|| Box::new(std::io::empty()));
-                vec![Box::new(StdinPartition::start("stdin", reader, max_line))]
+                vec![Box::new(StreamPartition::start("stdin", reader, Lines { block: BLOCK_BYTES, ..lines }))]
             }
             SourceKind::Generate(config) => (0..config.partitions)
                 .map(|i| {
@@ -61,20 +61,68 @@ pub(super) fn sources(
         if let Some(path) = &p.config.dead_letters {
             // Each process has a file of its own; the first has the name that was given.
             let path = if share.process == 0 { path.clone() } else { format!("{path}.{}", share.process) };
-            let names: Vec<String> = partitions.iter().map(|p| p.name().to_owned()).collect();
-            let own = matches!(p.config.kind, SourceKind::Stdin);
-            let (first, step) = if own { (0, 1) } else { (share.process, share.processes) };
-            *dead = Some(DeadLetters::create(&PathBuf::from(path), &p.name, &names, first, step)?);
+            let numbers = |p: &dyn Partition| if p.is_shared() { (share.process, share.processes) } else { (0, 1) };
+            let numbered = partitions.iter().map(|p| (p, numbers(&**p)));
+            let numbered: Vec<_> = numbered.map(|(p, (first, step))| (p.name().to_owned(), first, step)).collect();
+            *dead = Some(DeadLetters::create(&PathBuf::from(path), &p.name, &numbered)?);
         }
     }
     Ok(opened)
 }
 
-/// What processes compare before they start: the pipeline, and the lengths of the files they read together.
+/// The partitions of a source of files.
+fn files(config: &FileConfig, lines: Lines, share: Share) -> Result<Vec<Box<dyn Partition>>, Error> {
+    let compression = |found: Found| {
+        let compression = match config.compression {
+            FileCompression::Auto => Compression::of_name(&found.path),
+            FileCompression::None => Compression::None,
+            FileCompression::Gzip => Compression::Gzip,
+            FileCompression::Zstd => Compression::Zstd,
+        };
+        (found, compression)
+    };
+    let found: Vec<(Found, Compression)> = find(&config.paths)?.into_iter().map(compression).collect();
+    let groups: Vec<(String, Vec<(Found, Compression)>)> = if config.as_one {
+        vec![(config.paths.join(", "), found)]
+    } else {
+        found.into_iter().map(|one| (one.0.path.clone(), vec![one])).collect()
+    };
+    let mut partitions: Vec<Box<dyn Partition>> = Vec::new();
+    for (i, (name, files)) in groups.into_iter().enumerate() {
+        let packed = |files: &[(Found, Compression)]| files.iter().any(|(_, kind)| *kind != Compression::None);
+        if config.follow
+            && let Some((last, _)) = files.last().filter(|last| packed(std::slice::from_ref(last)))
+        {
+            return Err(Error::user("source.follow", format!("{} is compressed and cannot be followed", last.path))
+                .help("leave it out of path, or remove follow"));
+        }
+        let in_order = config.follow || packed(&files);
+        partitions.push(if !in_order {
+            let files: Vec<Found> = files.into_iter().map(|(found, _)| found).collect();
+            Box::new(FilePartition::open(&name, &files, lines, share)?)
+        } else if i as u64 % share.processes == share.process {
+            Box::new(StreamPartition::files(&name, InOrder { files, follow: config.follow }, lines))
+        } else {
+            Box::new(StreamPartition::elsewhere(&name, &InOrder { files, follow: config.follow }))
+        });
+    }
+    Ok(partitions)
+}
+
+/// What processes compare before they start: the pipeline, and the files they have found, with their lengths.
 pub(super) fn fingerprint(plan: &Plan, sources: &[Opened]) -> [u8; 32] {
     let mut hash = Sha256::new_with_prefix(plan.fingerprint);
-    for partition in sources.iter().flat_map(|(partitions, _)| partitions).filter(|p| p.is_shared()) {
-        hash.update(partition.length().unwrap_or(0).to_le_bytes());
+    for (partitions, _) in sources {
+        hash.update((partitions.len() as u64).to_le_bytes());
+        for partition in partitions {
+            hash.update((partition.name().len() as u64).to_le_bytes());
+            hash.update(partition.name());
+            for Found { path, length } in partition.inputs() {
+                hash.update((path.len() as u64).to_le_bytes());
+                hash.update(path);
+                hash.update(length.to_le_bytes());
+            }
+        }
     }
     hash.finalize().into()
 }

@@ -105,6 +105,12 @@ impl Cell {
         self.bits
     }
 
+    /// Bytes of the text of a `Str` or `Json` cell; 0 for any other.
+    #[inline]
+    pub const fn text_len(self) -> usize {
+        self.len as usize
+    }
+
     /// The text of a `Str` or `Json` cell; empty for any other.
     #[inline]
     pub fn text(self, arena: &[u8]) -> &[u8] {

@@ -224,6 +224,7 @@ scope! { "partition", "one partition of a source", PartitionMetrics, PartitionCo
     offset: Mark => Option<i64>, "bytes", "How far it is read.";
     length: Mark => Option<i64>, "bytes", "Where it ends, for bounded input.";
     ended: Gauge => i64, "1", "1 when it is read to its end.";
+    restarts: Gauge => i64, "1", "How often the file that is followed was rotated or truncated.";
 }
 
 scope! { "part", "one part of the pipeline, such as a window", PartMetrics, PartCounts, PART,

@@ -84,8 +84,15 @@ fn step_name(source: &SourcePlan, selection: usize) -> &str {
 
 fn kind(source: &SourcePlan) -> String {
     match &source.config.kind {
-        SourceKind::File { paths } => {
-            format!("file, {} partition{}", paths.len(), if paths.len() == 1 { "" } else { "s" })
+        SourceKind::File(files) => {
+            // How many files a folder or pattern has is known when the run begins.
+            let partitions = match files.paths.len() {
+                _ if files.as_one => "1 partition".to_owned(),
+                1 if files.paths[0].contains(['*', '?', '[']) => "a partition for each match".to_owned(),
+                1 => "1 partition".to_owned(),
+                n => format!("{n} paths, a partition for each file"),
+            };
+            format!("file, {partitions}{}", if files.follow { ", followed" } else { "" })
         }
         SourceKind::Stdin => "standard input, 1 partition".into(),
         SourceKind::Generate(g) => {

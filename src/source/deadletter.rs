@@ -31,8 +31,8 @@ pub struct DeadLetters {
     path: PathBuf,
     source: String,
     partitions: Vec<String>,
-    /// Blocks are numbered `first, first + step, ...` in this process.
-    step: u64,
+    /// Blocks of a partition are numbered `first, first + step, ...` in this process.
+    steps: Vec<u64>,
     state: Mutex<State>,
 }
 
@@ -44,11 +44,12 @@ struct State {
 }
 
 impl DeadLetters {
-    /// Makes the file, and its folder. `first` and `step`: which blocks this process has, for each partition alike.
+    /// Makes the file, and its folder. `partitions`: the name of each, and the number of its first block in this process
+    /// and the step to the next.
     ///
     /// # Errors
     /// `source.dead_letters` where it cannot be made.
-    pub fn create(path: &Path, source: &str, partitions: &[String], first: u64, step: u64) -> Result<Self, Error> {
+    pub fn create(path: &Path, source: &str, partitions: &[(String, u64, u64)]) -> Result<Self, Error> {
         let failed = |e: std::io::Error| {
             Error::outside("source.dead_letters", format!("cannot make the dead-letter file: {e}"))
                 .at(path.display().to_string())
@@ -61,11 +62,11 @@ impl DeadLetters {
         Ok(Self {
             path: path.to_owned(),
             source: source.to_owned(),
-            partitions: partitions.to_vec(),
-            step,
+            partitions: partitions.iter().map(|(name, _, _)| name.clone()).collect(),
+            steps: partitions.iter().map(|(_, _, step)| *step).collect(),
             state: Mutex::new(State {
                 out,
-                next: vec![first; partitions.len()],
+                next: partitions.iter().map(|(_, first, _)| *first).collect(),
                 waiting: partitions.iter().map(|_| BTreeMap::new()).collect(),
                 failed: false,
             }),
@@ -83,7 +84,7 @@ impl DeadLetters {
             let next = state.next[partition];
             state.waiting[partition].remove(&next)
         } {
-            state.next[partition] += self.step;
+            state.next[partition] += self.steps[partition];
             for letter in &letters {
                 let text = self.text(partition, letter);
                 if !state.failed
@@ -181,7 +182,7 @@ mod tests {
     fn letters_are_written_in_the_order_of_the_blocks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sub/dead.ndjson");
-        let dead = DeadLetters::create(&path, "events", &["a".into()], 0, 1).unwrap();
+        let dead = DeadLetters::create(&path, "events", &[("a".into(), 0, 1)]).unwrap();
         let letter = |position, line: &[u8]| DeadLetter {
             position,
             length: line.len() as u64,

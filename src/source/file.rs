@@ -1,23 +1,25 @@
-//! A file, turned into numbered blocks of whole lines that any worker can read in any order.
+//! Files, turned into numbered blocks of whole lines that any worker can read in any order.
 //!
-//! Block `k` holds the lines that *begin* in bytes `k * B .. (k + 1) * B`. A worker finds the first line by looking at
-//! the byte before the block, and reads past the end of the block until the last line is whole.
+//! Block `k` of a file holds the lines that *begin* in bytes `k * B .. (k + 1) * B`. A worker finds the first line by
+//! looking at the byte before the block, and reads past the end of the block until the last line is whole. The blocks
+//! of a second file are numbered on from those of the first, and its bytes are counted on.
 //!
-//! Errors: `source.open`, `source.read`, `source.truncated`, each with the path.
+//! Errors: `source.open`, `source.read`, `source.truncated`, `source.header`, each with the path.
 
-use super::{BLOCK_BYTES, Block, Claims, Next, Partition, Share};
+use super::{Block, Claims, Found, Lines, Next, Partition, Share, head_too_long};
 use crate::error::Error;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
-/// A file that is read once, from its beginning to the end it had when it was opened.
+/// Files that are read once, one after the other, each from its beginning to the end it had when it was opened.
 #[derive(Debug)]
 pub struct FilePartition {
-    path: String,
-    file: File,
+    name: String,
+    files: Vec<OneFile>,
+    blocks: u64,
     length: u64,
-    block: u64,
-    max_line: u64,
+    lines: Lines,
     share: Share,
     claims: Claims,
 }
@@ -37,35 +39,75 @@ fn pad(buffer: &mut Vec<u8>, length: usize, from: u64) -> usize {
 /// Room for the rest of the last line of a block, so that the buffer seldom moves.
 const REST: usize = 16 * 1024;
 
-impl FilePartition {
-    /// Opens `path`. `max_line`: bytes of the longest line that is kept.
-    ///
-    /// # Errors
-    /// `source.open` where the file cannot be opened or is a folder.
-    pub fn open(path: &str, max_line: u64, share: Share) -> Result<Self, Error> {
-        Self::with_block(path, max_line, share, BLOCK_BYTES)
-    }
+#[derive(Debug)]
+struct OneFile {
+    path: String,
+    file: File,
+    length: u64,
+    /// The number of its first block.
+    first: u64,
+    /// Bytes of the files before it.
+    base: u64,
+    /// Bytes before its first line of data: a byte order mark and the header.
+    skip: u64,
+    head: Option<Arc<[u8]>>,
+}
 
-    /// [`FilePartition::open`] with blocks of another size, for tests.
+impl FilePartition {
+    /// Opens one file as a partition of its name.
     ///
     /// # Errors
     /// As [`FilePartition::open`].
-    pub fn with_block(path: &str, max_line: u64, share: Share, block: u64) -> Result<Self, Error> {
-        let failed = |e: std::io::Error| {
-            Error::outside("source.open", format!("cannot open {path}: {e}"))
-                .help("check the path, relative to the folder the program runs in, and the permission to read it")
-        };
-        let file = File::open(path).map_err(failed)?;
-        let meta = file.metadata().map_err(failed)?;
-        if meta.is_dir() {
-            return Err(Error::user("source.open", format!("{path} is a folder"))
-                .help("name a file; folders are planned but not in this version"));
+    pub fn one(path: &str, lines: Lines, share: Share) -> Result<Self, Error> {
+        Self::open(path, &[Found { path: path.to_owned(), length: 0 }], lines, share)
+    }
+
+    /// Opens files as one partition.
+    ///
+    /// # Errors
+    /// `source.open` where a file cannot be opened or is a folder, `source.header` where its header is too long.
+    pub fn open(name: &str, found: &[Found], lines: Lines, share: Share) -> Result<Self, Error> {
+        let (mut files, mut first, mut base) = (Vec::new(), 0, 0);
+        for Found { path, .. } in found {
+            let failed = |e: std::io::Error| super::find::cannot_open(path, &e);
+            let file = File::open(path).map_err(failed)?;
+            let meta = file.metadata().map_err(failed)?;
+            if !meta.is_file() {
+                return Err(Error::user("source.open", format!("{path} is not a regular file"))
+                    .help("pipes and devices are read with type = \"stdin\": highwater run FILE < PIPE"));
+            }
+            let length = meta.len();
+            let mut one = OneFile { path: path.clone(), file, length, first, base, skip: 0, head: None };
+            one.begin(lines)?;
+            files.push(one);
+            first += length.div_ceil(lines.block);
+            base += length;
         }
-        if !meta.is_file() {
-            return Err(Error::user("source.open", format!("{path} is not a regular file"))
-                .help("pipes and devices are read with type = \"stdin\": highwater run FILE < PIPE"));
+        let name = name.to_owned();
+        Ok(Self { name, files, blocks: first, length: base, lines, share, claims: Claims::new(share) })
+    }
+}
+
+impl OneFile {
+    /// Reads what stands before the first line.
+    fn begin(&mut self, lines: Lines) -> Result<(), Error> {
+        let mut mark = [0; 3];
+        if self.length >= 3 {
+            self.read_at(&mut mark, 0)?;
         }
-        Ok(Self { path: path.to_owned(), file, length: meta.len(), block, max_line, share, claims: Claims::new(share) })
+        let mark = if mark == super::MARK { 3 } else { 0 };
+        self.skip = mark;
+        if lines.header {
+            let end = self.line_end(mark)?;
+            if end - mark > lines.max_line {
+                return Err(head_too_long(&self.path));
+            }
+            let mut head = vec![0; (end - mark) as usize];
+            self.read_at(&mut head, mark)?;
+            self.head = Some(head.into());
+            self.skip = (end + 1).min(self.length);
+        }
+        Ok(())
     }
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> Result<(), Error> {
@@ -97,28 +139,36 @@ impl FilePartition {
         Ok(self.length)
     }
 
-    fn read_block(&self, index: u64, buffer: &mut Vec<u8>) -> Result<Block, Error> {
-        let start = index * self.block;
-        let end = (start + self.block).min(self.length);
+    fn read_block(&self, index: u64, buffer: &mut Vec<u8>, lines: Lines) -> Result<Block, Error> {
+        let Lines { block, max_line, .. } = lines;
+        let start = (index - self.first) * block;
+        let end = (start + block).min(self.length);
+        let empty = |position| Block { index, range: 0..0, position, oversized: Vec::new(), head: self.head.clone() };
+        if end <= self.skip {
+            return Ok(empty(self.base + end));
+        }
+        // The block in which the first line of data begins has nothing before it.
+        let start = start.max(self.skip);
+        let whole = start == self.skip;
         // One byte before the block tells whether a line begins at its first byte.
-        let from = start.saturating_sub(1);
+        let from = start.saturating_sub(u64::from(!whole));
         let mut oversized = Vec::new();
         let pad = pad(buffer, (end - from) as usize, from);
         buffer.resize(pad + (end - from) as usize, 0);
         self.read_at(&mut buffer[pad..], from)?;
-        // The position of the buffer's first byte, if there were one for it.
-        let origin = from.wrapping_sub(pad as u64);
+        // The place in the partition of the buffer's first byte, if there were one for it.
+        let origin = (self.base + from).wrapping_sub(pad as u64);
         let mut first = pad;
-        if start > 0 {
+        if !whole {
             first = memchr::memchr(b'\n', &buffer[pad..]).map_or(buffer.len(), |i| pad + i + 1);
         }
         if first == buffer.len() {
-            return Ok(Block { index, range: 0..0, position: end, oversized });
+            return Ok(empty(self.base + end));
         }
         // The last line may go on behind the block.
         if buffer.last() != Some(&b'\n') && end < self.length {
             let line = memchr::memrchr(b'\n', buffer).map_or(first, |i| (i + 1).max(first));
-            let allowed = self.max_line.saturating_sub((buffer.len() - line) as u64);
+            let allowed = max_line.saturating_sub((buffer.len() - line) as u64);
             let mut position = end;
             let mut piece = 8 * 1024;
             loop {
@@ -135,7 +185,8 @@ impl FilePartition {
                     break;
                 }
                 if position - end > allowed {
-                    let (line_start, line_end) = (origin.wrapping_add(line as u64), self.line_end(position)?);
+                    let (line_start, line_end) =
+                        (origin.wrapping_add(line as u64), self.base + self.line_end(position)?);
                     oversized.push((line_start, line_end - line_start));
                     buffer.truncate(line);
                     break;
@@ -144,13 +195,13 @@ impl FilePartition {
             }
         }
         // Lines that lie within the block can be too long as well.
-        if self.max_line < self.block {
+        if max_line < block {
             let mut kept = first;
             let mut at = first;
             while at < buffer.len() {
                 let stop = memchr::memchr(b'\n', &buffer[at..]).map_or(buffer.len(), |i| at + i + 1);
                 let length = stop - at - usize::from(buffer[stop - 1] == b'\n');
-                if length as u64 > self.max_line {
+                if length as u64 > max_line {
                     oversized.push((origin.wrapping_add(at as u64), length as u64));
                     // Blank it out: positions of the other lines stay true.
                     buffer[at..stop].fill(b' ');
@@ -163,14 +214,17 @@ impl FilePartition {
             oversized.sort_unstable();
         }
         let range = first..buffer.len().max(first);
-        Ok(Block { index, position: origin.wrapping_add(range.start as u64), range, oversized })
+        let position = origin.wrapping_add(range.start as u64);
+        Ok(Block { index, position, range, oversized, head: self.head.clone() })
     }
 }
 
 impl Partition for FilePartition {
     fn next(&self, buffer: &mut Vec<u8>) -> Result<Next, Error> {
-        let Some(index) = self.claims.next(|index| index * self.block < self.length) else { return Ok(Next::End) };
-        Ok(Next::Block(self.read_block(index, buffer)?))
+        let Some(index) = self.claims.next(|index| index < self.blocks) else { return Ok(Next::End) };
+        // Of files without a byte, which begin where the next one does, the last holds: it has the block.
+        let file = &self.files[self.files.partition_point(|f| f.first <= index) - 1];
+        Ok(Next::Block(file.read_block(index, buffer, self.lines)?))
     }
 
     fn stop(&self) -> u64 {
@@ -178,11 +232,15 @@ impl Partition for FilePartition {
     }
 
     fn name(&self) -> &str {
-        &self.path
+        &self.name
     }
 
     fn length(&self) -> Option<u64> {
         Some(self.length)
+    }
+
+    fn inputs(&self) -> Vec<Found> {
+        self.files.iter().map(|f| Found { path: f.path.clone(), length: f.length }).collect()
     }
 
     fn is_shared(&self) -> bool {
@@ -203,13 +261,17 @@ mod tests {
         f
     }
 
-    /// Lines with their positions, and (position, length) of those that are too long.
-    type Lines = (Vec<(u64, Vec<u8>)>, Vec<(u64, u64)>);
+    fn open(path: &str, max_line: u64, share: Share, block: u64) -> FilePartition {
+        FilePartition::one(path, Lines { max_line, block, header: false }, share).unwrap()
+    }
 
-    fn lines(path: &str, block: u64, max_line: u64, shares: u64) -> Lines {
+    /// Lines with their positions, and (position, length) of those that are too long.
+    type Told = (Vec<(u64, Vec<u8>)>, Vec<(u64, u64)>);
+
+    fn lines(path: &str, block: u64, max_line: u64, shares: u64) -> Told {
         let (mut found, mut long) = (Vec::new(), Vec::new());
         for process in 0..shares {
-            let p = FilePartition::with_block(path, max_line, Share { process, processes: shares }, block).unwrap();
+            let p = open(path, max_line, Share { process, processes: shares }, block);
             let mut buffer = Vec::new();
             while let Next::Block(b) = p.next(&mut buffer).unwrap() {
                 assert_eq!(b.index % shares, process);
@@ -266,7 +328,7 @@ mod tests {
     #[test]
     fn stop_gives_the_first_block_that_is_not_read() {
         let f = file(&b"0123456\n".repeat(10));
-        let p = FilePartition::with_block(f.path().to_str().unwrap(), 100, ONE, 8).unwrap();
+        let p = open(f.path().to_str().unwrap(), 100, ONE, 8);
         let mut buffer = Vec::new();
         assert!(matches!(p.next(&mut buffer).unwrap(), Next::Block(b) if b.index == 0));
         assert_eq!(p.stop(), 1);
@@ -276,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_says_what_to_do() {
-        let e = FilePartition::open("/nowhere/at/all", 1, ONE).unwrap_err();
+        let e = FilePartition::one("/nowhere/at/all", Lines::new(1), ONE).unwrap_err();
         assert_eq!(e.code, "source.open");
         assert!(e.help.is_some());
     }
@@ -284,7 +346,46 @@ mod tests {
     #[test]
     fn an_empty_file_ends_at_once() {
         let f = file(b"");
-        let p = FilePartition::open(f.path().to_str().unwrap(), 10, ONE).unwrap();
+        let p = FilePartition::one(f.path().to_str().unwrap(), Lines::new(10), ONE).unwrap();
         assert_eq!(p.next(&mut Vec::new()).unwrap(), Next::End);
+    }
+
+    #[test]
+    fn files_read_as_one_have_each_line_once_with_its_place_and_header() {
+        let texts: [&[u8]; 5] =
+            [b"h1\none\ntwo", b"", b"h2", b"\xef\xbb\xbfh3\nthree\n", b"h4\n\nfour, a long one\nfive\n"];
+        let files: Vec<_> = texts.iter().map(|t| file(t)).collect();
+        let found: Vec<Found> =
+            files.iter().map(|f| Found { path: f.path().to_str().unwrap().to_owned(), length: 0 }).collect();
+        for block in 1..40 {
+            for processes in 1..3 {
+                let mut seen = Vec::new();
+                for process in 0..processes {
+                    let lines = Lines { max_line: 100, block, header: true };
+                    let p = FilePartition::open("all", &found, lines, Share { process, processes }).unwrap();
+                    let mut buffer = Vec::new();
+                    while let Next::Block(b) = p.next(&mut buffer).unwrap() {
+                        let mut at = b.position;
+                        for line in buffer[b.range].split_inclusive(|c| *c == b'\n') {
+                            let head = String::from_utf8(b.head.as_ref().unwrap().to_vec()).unwrap();
+                            let text = String::from_utf8_lossy(line).trim().to_owned();
+                            seen.push((at, head, text));
+                            at += line.len() as u64;
+                        }
+                    }
+                }
+                seen.sort();
+                let seen: Vec<_> =
+                    seen.iter().map(|(at, h, t)| (*at, h.as_str(), t.as_str())).filter(|s| !s.2.is_empty()).collect();
+                let expected = [
+                    (3, "h1", "one"),
+                    (7, "h1", "two"),
+                    (18, "h3", "three"),
+                    (28, "h4", "four, a long one"),
+                    (45, "h4", "five"),
+                ];
+                assert_eq!(seen, expected, "block {block}, {processes} processes");
+            }
+        }
     }
 }

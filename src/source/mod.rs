@@ -2,26 +2,35 @@
 //!
 //! A [`Partition`] is shared by all workers of a process: each asks for the [`Partition::next`] block when it is ready
 //! for more. Blocks are numbered in the order of the input, each holds whole lines, and the blocks of one partition
-//! together hold every line once. Several processes divide a file's or the generator's blocks among them
-//! (block modulo processes); standard input belongs to process 0.
+//! together hold every line once. Several processes divide a plain file's or the generator's blocks among them
+//! (block modulo processes); compressed and followed files belong to one process each (partition modulo processes),
+//! standard input to process 0.
 //!
 //! Reading a file's block happens on the worker that decodes it: a copy out of the page cache into the worker's own
-//! cache, which is where the decoder wants it. Standard input, which can block, has a thread of its own.
+//! cache, which is where the decoder wants it. What can block or must be read in order (standard input, compressed and
+//! followed files) has a thread of its own.
 
 mod claims;
 mod deadletter;
 mod file;
+mod find;
 mod generate;
-mod stdin;
+mod stream;
+mod tail;
+mod unpack;
 
 use claims::Claims;
 pub use deadletter::{DeadLetter, DeadLetters};
 pub use file::FilePartition;
+pub use find::{Found, find};
 pub use generate::GeneratePartition;
-pub use stdin::StdinPartition;
+pub use stream::StreamPartition;
+pub use tail::InOrder;
+pub use unpack::Compression;
 
 use crate::error::Error;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of one block of a file: large enough that switching costs nothing, small enough to stay in the L2 cache.
@@ -29,6 +38,32 @@ pub const BLOCK_BYTES: u64 = 256 * 1024;
 
 /// The reason of lines that are longer than `max_line`; counted behind the decoder's reasons.
 pub const LINE_TOO_LONG: &str = "line_too_long";
+
+/// The byte order mark that some editors put before a file's first line; it is no part of it.
+const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+/// How bytes are cut into blocks of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lines {
+    /// Bytes of the longest line that is kept.
+    pub max_line: u64,
+    /// Bytes of a block.
+    pub block: u64,
+    /// The first line of each file is a header: no data, and told with every block of the file.
+    pub header: bool,
+}
+
+impl Lines {
+    /// Blocks of the usual size, no header.
+    pub fn new(max_line: u64) -> Self {
+        Self { max_line, block: BLOCK_BYTES, header: false }
+    }
+}
+
+fn head_too_long(path: &str) -> Error {
+    Error::user("source.header", format!("the first line of {path} is too long to be a header"))
+        .help("set header = false and name the columns, or raise max_line")
+}
 
 /// Which share of the blocks a process reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +86,8 @@ pub struct Block {
     /// Lines of the block that are longer than the limit: (position in the partition, length seen). They are not in
     /// the buffer.
     pub oversized: Vec<(u64, u64)>,
+    /// The header of the file that the block is of, without its line end; the same one for all its blocks.
+    pub head: Option<Arc<[u8]>>,
 }
 
 /// What a partition answers when asked for more.
@@ -83,8 +120,18 @@ pub trait Partition: Send + Sync {
         None
     }
 
+    /// The files it reads; 0 is the length of one that may grow.
+    fn inputs(&self) -> Vec<Found> {
+        Vec::new()
+    }
+
     /// True where all processes read blocks of it, so that they must tell each other its clock.
     fn is_shared(&self) -> bool;
+
+    /// How often the file that is followed was rotated or truncated.
+    fn restarts(&self) -> u64 {
+        0
+    }
 
     /// Asks to be woken when a [`Next::Wait`] without a time may be over.
     fn on_ready(&self, _wake: Box<dyn Fn() + Send + Sync>) {}

@@ -7,6 +7,7 @@
 //! - `conformance`: windows from the test suites of other engines.
 //! - `demo`: the smallest story, with its expected rows in `tests/cases`.
 //! - `ends`: what happens at the ends of input: of none, of bad lines, of a drain; counts and dead letters.
+//! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
 //! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
 //!   that the oracle states wrongly, nor what only large inputs do.
 
@@ -18,3 +19,4 @@ mod harness;
 mod oracle;
 mod oracle_random;
 mod random;
+mod sources;

@@ -126,6 +126,16 @@ fn rows(scratch: &Scratch) -> (String, String) {
     (scratch.read("out/activity.ndjson"), scratch.read("out/health.ndjson"))
 }
 
+/// The second file beside itself, packed.
+fn pack(scratch: &Scratch) {
+    let text = scratch.read("b.ndjson");
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(text.as_bytes()).unwrap();
+    std::fs::write(scratch.path("b.gz"), gz.finish().unwrap()).unwrap();
+    let zst = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    std::fs::write(scratch.path("c.zst"), zst).unwrap();
+}
+
 fn the_same_answer_at_every_width(source: &str) {
     let scratch = Scratch::new();
     for (name, seed) in [("a.ndjson", "1"), ("b.ndjson", "2")] {
@@ -133,6 +143,7 @@ fn the_same_answer_at_every_width(source: &str) {
         let args = ["generate", "-e", "60000", "--rate", "1000", "--seed", seed, "-o", name];
         scratch.run(args.iter().chain(&late)).expect(0, &[]);
     }
+    pack(&scratch);
     scratch.write("p.toml", &JOB.replace("SOURCE", source));
     scratch.run(["run", "p.toml"]).expect(0, &["corrections", "too late", "rejected"]);
     let expected = rows(&scratch);
@@ -152,6 +163,13 @@ fn the_same_answer_at_every_width(source: &str) {
 #[test]
 fn files_read_by_several_processes_give_the_answer_of_one() {
     the_same_answer_at_every_width(FILE);
+}
+
+#[test]
+fn packed_files_each_read_by_one_process_give_the_answer_of_one() {
+    the_same_answer_at_every_width(
+        "type = \"file\"\npath = [\"a.ndjson\", \"?.gz\", \"c.zst\"]\ndead_letters = \"bad\"",
+    );
 }
 
 #[test]

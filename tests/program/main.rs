@@ -5,6 +5,7 @@
 //! - `signals`: a drain and a stop by signals.
 //! - `cluster`: several processes on this machine: the same answer, and how they end when one of them fails.
 //! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
+//! - `sources`: files that are followed, patterns, other formats than JSON.
 //!
 //! No test sleeps to be in step: it waits for what the program writes, or for its end. The short looks at a process
 //! that should stand still can make a fault go unseen, never make a sound program fail.
@@ -19,3 +20,5 @@ mod harness;
 mod pressure;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod sources;

@@ -30,7 +30,7 @@ mod decoder;
 mod escape;
 mod follow;
 mod index;
-mod number;
+pub(super) mod number;
 mod projection;
 mod reject;
 mod rows;

@@ -129,7 +129,7 @@ fn in_range(us: i64) -> Option<i64> {
 }
 
 /// Reads any JSON number. `None` where `text` is none, or is out of the range of a float.
-pub(super) fn read(text: &[u8]) -> Option<Cell> {
+pub(in crate::codec) fn read(text: &[u8]) -> Option<Cell> {
     let parts = Parts::split(text)?;
     let text = std::str::from_utf8(text).ok()?;
     if parts.fraction.is_none()
@@ -143,7 +143,7 @@ pub(super) fn read(text: &[u8]) -> Option<Cell> {
 }
 
 /// Reads a JSON number as event time, exactly, whatever its form.
-pub(super) fn read_micros(text: &[u8], unit: TimeUnit) -> Result<i64, RejectReason> {
+pub(in crate::codec) fn read_micros(text: &[u8], unit: TimeUnit) -> Result<i64, RejectReason> {
     let (Some(parts), Some(scale)) = (Parts::split(text), scale(unit)) else { return Err(RejectReason::TimeType) };
     let fraction = parts.fraction.unwrap_or_default();
     let mut digits = parts.whole.iter().chain(fraction).skip_while(|d| **d == b'0').peekable();

@@ -24,11 +24,19 @@ pub enum RejectReason {
     TimeRange = 7,
     /// The line lies beyond the first 4 GiB of its block.
     TooLong = 8,
+    /// A line of fields has more or fewer of them than there are columns.
+    FieldCount = 9,
+    /// The quotes of a line of fields are wrong.
+    Quotes = 10,
+    /// A field is not of the type that the source states.
+    ValueType = 11,
+    /// The pattern is not found in the line.
+    NoMatch = 12,
 }
 
 impl RejectReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [RejectReason; 9] = [
+    pub const ALL: [RejectReason; 13] = [
         RejectReason::Syntax,
         RejectReason::NotAnObject,
         RejectReason::Encoding,
@@ -38,6 +46,10 @@ impl RejectReason {
         RejectReason::TimeType,
         RejectReason::TimeRange,
         RejectReason::TooLong,
+        RejectReason::FieldCount,
+        RejectReason::Quotes,
+        RejectReason::ValueType,
+        RejectReason::NoMatch,
     ];
 
     /// The stable code, as counters and dead letters show it.
@@ -52,6 +64,10 @@ impl RejectReason {
             RejectReason::TimeType => "time_type",
             RejectReason::TimeRange => "time_range",
             RejectReason::TooLong => "too_long",
+            RejectReason::FieldCount => "field_count",
+            RejectReason::Quotes => "quotes",
+            RejectReason::ValueType => "value_type",
+            RejectReason::NoMatch => "no_match",
         }
     }
 
@@ -67,6 +83,10 @@ impl RejectReason {
             RejectReason::TimeType => "the time field is not a time in the unit that the source states",
             RejectReason::TimeRange => "the time is outside the years 1 to 9999",
             RejectReason::TooLong => "the line lies beyond the first 4 GiB of its block",
+            RejectReason::FieldCount => "the line has more or fewer fields than there are columns",
+            RejectReason::Quotes => "a quote is not closed on its line, or stands inside a field",
+            RejectReason::ValueType => "a field is not of the type that the source states",
+            RejectReason::NoMatch => "the pattern is not found in the line",
         }
     }
 }

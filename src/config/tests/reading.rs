@@ -4,13 +4,18 @@ use super::*;
 use crate::event::FieldPath;
 use crate::time::{EventTime, Span, TimeUnit};
 
+fn files(paths: &[&str]) -> SourceKind {
+    let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+    SourceKind::File(FileConfig { paths, as_one: false, compression: FileCompression::Auto, follow: false })
+}
+
 #[test]
 fn a_small_file_becomes_its_settings_and_the_defaults() {
     let config = settings(GOOD, &[]);
     let source = SourceConfig {
         name: "events".into(),
         line: 2,
-        kind: SourceKind::File { paths: vec!["shop.ndjson".into()] },
+        kind: files(&["shop.ndjson"]),
         format: SourceFormat::Json,
         time: TimeField { field: FieldPath::dotted("timestamp"), unit: TimeUnit::Seconds },
         out_of_orderness: Span::ZERO,
@@ -139,7 +144,7 @@ fn flags_change_and_add_keys() {
     assert!(matches!(shape, WindowShape::Sliding { slide: Span(5_000_000), .. }), "{shape:?}");
     let tick = config.run.tick.unwrap();
     assert_eq!((tick.value, tick.line, tick.text.as_str()), (Span(100_000), 0, "--set run.tick=100ms"));
-    assert_eq!(config.sources[0].kind, SourceKind::File { paths: vec!["a".into(), "b".into()] });
+    assert_eq!(config.sources[0].kind, files(&["a", "b"]));
     assert_eq!(config.sources[0].dead_letters.as_deref(), Some("2026"));
     let (name, longest) = &config.windows[0].select[1];
     assert_eq!((name.as_str(), longest.value.as_str()), ("longest", "max(data.duration)"));
