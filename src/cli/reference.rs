@@ -18,7 +18,46 @@ pub fn reference() -> String {
     expressions(&mut out);
     counters(&mut out);
     commands(&mut out);
+    differences(&mut out);
     out
+}
+
+/// Where other engines answer differently on purpose: subject, what holds here, why.
+const DIFFERENCES: [[&str; 3]; 7] = [
+    [
+        "what is said before the last row of a window",
+        "one correction a tick, each with the row it takes back",
+        "a correction for each event would depend on how events are batched",
+    ],
+    [
+        "a late event next to a session that is stated (Flink without lateness states a session beside it)",
+        "it is too late where its own `gap` and `allowed_lateness` have passed its own tick; else it joins the session",
+        "the answer must not depend on what other partitions or workers have stated so far",
+    ],
+    ["windows of a number of events", "not offered", "which events share one would depend on the order of arrival"],
+    [
+        "a window for each event, by difference (Kafka Streams)",
+        "not offered",
+        "use a sliding window with a small slide",
+    ],
+    [
+        "panes that say only what is new (discarding)",
+        "not offered: a correction replaces its row",
+        "a reader that misses one pane could never be right again",
+    ],
+    ["input that takes rows back", "not offered", "sources give events, which have happened"],
+    ["the end of bounded input", "every open window is stated", "Spark and others leave the last windows unsaid"],
+];
+
+fn differences(out: &mut String) {
+    out.push_str(
+        "\n## Where other engines answer differently\n\nThe window cases of the test suites of Flink, Beam and Kafka \
+         Streams run as a test (`tests/cases/windows.jsonl`); these are the differences that are meant.\n\n",
+    );
+    head(out, &["subject", "here", "why"]);
+    for difference in &DIFFERENCES {
+        row(out, difference);
+    }
 }
 
 fn cell(text: &str) -> String {

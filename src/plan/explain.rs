@@ -88,8 +88,7 @@ fn kind(source: &SourcePlan) -> String {
             // How many files a folder or pattern has is known when the run begins.
             let partitions = match files.paths.len() {
                 _ if files.as_one => "1 partition".to_owned(),
-                1 if files.paths[0].contains(['*', '?', '[']) => "a partition for each match".to_owned(),
-                1 => "1 partition".to_owned(),
+                1 => "a partition for each file of the path".to_owned(),
                 n => format!("{n} paths, a partition for each file"),
             };
             format!("file, {partitions}{}", if files.follow { ", followed" } else { "" })

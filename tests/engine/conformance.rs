@@ -8,7 +8,8 @@
 //! before the last row differs by design: here one correction a tick. Other engines' habits are put into ours where
 //! that says the same: a negative offset is a positive one; a session that does not take its exact gap has a gap that
 //! is a millisecond shorter; an end that is a millisecond later is that; windows that begin before 1970 are left out
-//! where the source leaves them out, and so are those that its last watermark does not reach; a truncated average is the average, truncated; a list is as long as its count.
+//! where the source leaves them out, and so are those that its last watermark does not reach; a truncated average is
+//! the average, truncated; a list is as long as its count.
 //!
 //! Left out, each by [`left_out`]: windows of counts and by difference, processing time, inputs that retract, and
 //! panes that discard what was said before. [`differs`] has the cases whose answer is another one here, with the

@@ -1,8 +1,8 @@
 //! The lines of known shapes, read straight through: text that must stand there, a value, text, a value, to the end.
 //!
 //! A *track* is a shape (keys in their order, white space, nesting) as the bytes between its values. Tracks that begin
-//! alike share their first nodes; where they part, a *fork* finds the branch by comparing one word of the text with a
-//! word of every branch at once. A line that fits a track to its line end has the grammar of the line the track was
+//! alike share their first nodes; where they part, a *fork* finds the branch by one byte of the text, or by comparing a
+//! word of it with a word of every branch at once. A line that fits a track to its line end has the grammar of the line the track was
 //! made of, so that each number is all that is left to check. Any other line is work for the index.
 //!
 //! In: a line without backslashes and control characters, and the marks of its quotes. Out: a staged row, or "no".
@@ -64,8 +64,10 @@ pub(super) struct Node {
 struct Fork {
     nodes: [u16; GROUP],
     count: usize,
-    /// Where the word is that tells them apart.
+    /// Where the byte or the word is that tells them apart.
     at: usize,
+    /// The node by that byte, where one byte is enough: sooner found than by a word.
+    table: Option<Box<[u16; 256]>>,
     probe: Box<Probe>,
 }
 
@@ -99,6 +101,9 @@ impl Tracks {
         let fork = node.map_or(&self.root, |n| &n.next);
         let branch = if fork.count == 1 {
             0
+        } else if let Some(table) = &fork.table {
+            let byte = *text.get(at + fork.at)?;
+            return self.nodes.get(usize::from(table[usize::from(byte)]));
         } else {
             let word = text.get(at + fork.at..)?.first_chunk()?;
             let found = kernel.candidates(&fork.probe, u64::from_le_bytes(*word), 0) & ((1 << fork.count) - 1);
@@ -210,13 +215,32 @@ impl Tracks {
             words.dedup();
             words.len()
         };
+        // One byte that all have and in which all differ; the text behind a shorter one is a value, and can be anything.
+        let shortest = branches.last().map_or(0, |(text, _)| text.len());
+        let apart = (0..shortest).find(|at| {
+            let mut bytes: Vec<u8> = branches.iter().map(|(text, _)| text[*at]).collect();
+            bytes.sort_unstable();
+            bytes.dedup();
+            bytes.len() == branches.len()
+        });
+        fork.table = None;
+        for (place, (_, node)) in fork.nodes.iter_mut().zip(&branches) {
+            *place = *node;
+        }
+        if let Some(at) = apart {
+            let mut table = Box::new([NOWHERE; 256]);
+            for (text, node) in &branches {
+                table[usize::from(text[at])] = *node;
+            }
+            (fork.at, fork.table) = (at, Some(table));
+            return;
+        }
         let longest = branches.first().map_or(0, |(text, _)| text.len());
         // The first place that is best.
         fork.at = (0..longest).rev().max_by_key(distinct).unwrap_or(0);
         *fork.probe = Probe::default();
-        for (i, (text, node)) in branches.iter().enumerate() {
+        for (i, (text, _)) in branches.iter().enumerate() {
             (fork.probe.words[i], fork.probe.masks[i]) = word(text, fork.at);
-            fork.nodes[i] = *node;
         }
     }
 }
