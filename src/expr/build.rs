@@ -71,7 +71,11 @@ impl<'a> Builder<'a> {
         }
         match expr {
             Expr::Nested(inner) => self.node(inner, depth + 1),
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. } => self.path(expr, at),
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => self.path(expr, at),
+            Expr::CompoundFieldAccess { root, access_chain } => match steps(expr) {
+                Some(_) => self.path(expr, at),
+                None => self.access(root, access_chain, depth, at),
+            },
             Expr::Value(value) => self.literal(&value.value, at),
             Expr::TypedString(typed) => {
                 let text = typed.value.value.clone().into_string().unwrap_or_default();
@@ -146,6 +150,21 @@ impl<'a> Builder<'a> {
             Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
                 self.like([expr, pattern], escape_char.as_deref(), (*negated, true), depth)
             }
+            Expr::Cast { expr: inner, data_type: DataType::JSON | DataType::JSONB, format: None, .. } => {
+                self.named("parse_json", [inner.as_ref()], depth, at)
+            }
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                self.named("to_local", [timestamp.as_ref(), time_zone], depth, at)
+            }
+            Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. }
+                if !matches!(**right, Expr::Subquery(_)) =>
+            {
+                self.named("array_contains", [right.as_ref(), left], depth, at)
+            }
+            Expr::Overlay { expr: inner, overlay_what, overlay_from, overlay_for } => {
+                let args = [inner.as_ref(), overlay_what, overlay_from].into_iter().chain(overlay_for.as_deref());
+                self.named("overlay", args, depth, at)
+            }
             Expr::Cast { expr: inner, data_type, format: None, .. } => {
                 let (arg, target) = (self.node(inner, depth + 1), self.target(data_type, at));
                 let (arg, target) = (arg?, target?);
@@ -211,6 +230,9 @@ impl<'a> Builder<'a> {
                 | Expr::ILike { expr: e, .. }
                 | Expr::Cast { expr: e, .. }
                 | Expr::Extract { expr: e, .. }
+                | Expr::AtTimeZone { timestamp: e, .. }
+                | Expr::AnyOp { left: e, .. }
+                | Expr::Overlay { expr: e, .. }
                 | Expr::Ceil { expr: e, .. }
                 | Expr::Floor { expr: e, .. }
                 | Expr::Substring { expr: e, .. }
@@ -233,10 +255,56 @@ impl<'a> Builder<'a> {
                 "expr.syntax",
                 at,
                 format!("'{expr}' is not a path into the event"),
-                "write names with dots between them, such as data.page; elements of arrays cannot be reached",
+                "write names with dots between them, such as data.page, and array[1] for an element",
             );
         };
         self.field(FieldPath::new(steps), at)
+    }
+
+    /// Steps into the value of an expression, or into an array of the event.
+    fn access(&mut self, root: &Expr, chain: &[AccessExpr], depth: usize, at: Option<usize>) -> Option<Node> {
+        // names up to the first place in an array are a path into the event
+        let named = |access: &&AccessExpr| match access {
+            AccessExpr::Dot(Expr::Identifier(_)) => true,
+            AccessExpr::Subscript(Subscript::Index { index: Expr::Value(v) }) => {
+                matches!(v.value, Value::SingleQuotedString(_))
+            }
+            _ => false,
+        };
+        let plain = chain.iter().take_while(named).count();
+        let (path, rest) = chain.split_at(if steps(root).is_some() { plain } else { 0 });
+        let mut node = if path.is_empty() {
+            self.node(root, depth + 1)?
+        } else {
+            self.path(&Expr::CompoundFieldAccess { root: root.clone().into(), access_chain: path.to_vec() }, at)?
+        };
+        if rest.len() + depth >= MAX_DEPTH {
+            return self.wrong(
+                "expr.depth",
+                at,
+                format!("more than {MAX_DEPTH} steps into a value"),
+                "use fewer steps",
+            );
+        }
+        for (i, access) in rest.iter().enumerate() {
+            let (name, step) = match access {
+                AccessExpr::Dot(Expr::Identifier(ident)) => ("json_extract_path", Node::str(&ident.value)),
+                AccessExpr::Subscript(Subscript::Index { index }) => {
+                    let step = self.node(index, depth + 1 + i)?;
+                    if step.ty() == Type::Str { ("json_extract_path", step) } else { ("array_get", step) }
+                }
+                other => {
+                    return self.wrong(
+                        "expr.syntax",
+                        at,
+                        format!("'{other}' is not a step into a value"),
+                        "write array[1], array_slice(array, 1, 3), object.name or json_extract_path(json, 'name', 0)",
+                    );
+                }
+            };
+            node = self.checked(name, vec![node, step], at)?;
+        }
+        Some(node)
     }
 
     fn field(&mut self, path: FieldPath, at: Option<usize>) -> Option<Node> {
@@ -357,20 +425,59 @@ impl<'a> Builder<'a> {
                 let (a, b) = self.two(left, right, depth)?;
                 return Some(Node::Join(a.into(), b.into()));
             }
-            other => {
-                let help = match other {
-                    BinaryOperator::Arrow
-                    | BinaryOperator::LongArrow
-                    | BinaryOperator::HashArrow
-                    | BinaryOperator::HashLongArrow => "write a dotted path into the event, such as data.page",
-                    BinaryOperator::PGRegexMatch
-                    | BinaryOperator::PGRegexIMatch
-                    | BinaryOperator::PGRegexNotMatch
-                    | BinaryOperator::PGRegexNotIMatch => "use LIKE or ILIKE, with % and _",
-                    BinaryOperator::PGExp | BinaryOperator::BitwiseXor => "write power(x, y)",
-                    _ => "operators are = <> < <= > >= + - * / % || AND OR NOT IN BETWEEN LIKE IS",
+            BinaryOperator::PGRegexMatch
+            | BinaryOperator::PGRegexIMatch
+            | BinaryOperator::PGRegexNotMatch
+            | BinaryOperator::PGRegexNotIMatch => {
+                let (a, b) = self.two(left, right, depth)?;
+                let mut args = vec![a, b];
+                if matches!(op, BinaryOperator::PGRegexIMatch | BinaryOperator::PGRegexNotIMatch) {
+                    args.push(Node::str("i"));
+                }
+                let found = self.checked("regexp_like", args, at)?;
+                let negated = matches!(op, BinaryOperator::PGRegexNotMatch | BinaryOperator::PGRegexNotIMatch);
+                return Some(if negated { Node::Not(found.into()) } else { found });
+            }
+            BinaryOperator::HashArrow | BinaryOperator::HashLongArrow => {
+                let name =
+                    if *op == BinaryOperator::HashArrow { "json_extract_path" } else { "json_extract_path_text" };
+                let (a, path) = self.two(left, right, depth)?;
+                let steps = match &path {
+                    Node::Const(Literal::Str(text)) => text.strip_prefix('{').and_then(|t| t.strip_suffix('}')),
+                    _ => None,
                 };
-                return self.wrong("expr.unsupported", at, format!("the operator {other} is not known here"), help);
+                let Some(steps) = steps else {
+                    return self.wrong(
+                        "expr.syntax",
+                        at,
+                        format!("{op} takes a path such as '{{a,0}}', a literal"),
+                        "write json_extract_path(json, step, ...) where a step is computed",
+                    );
+                };
+                let args = std::iter::once(a).chain(steps.split(',').map(|s| Node::str(s.trim()))).collect();
+                return self.checked(name, args, at);
+            }
+            other => {
+                let name = match other {
+                    BinaryOperator::Arrow => "json_extract_path",
+                    BinaryOperator::LongArrow => "json_extract_path_text",
+                    BinaryOperator::BitwiseAnd => "bitand",
+                    BinaryOperator::BitwiseOr => "bitor",
+                    BinaryOperator::PGBitwiseXor => "bitxor",
+                    BinaryOperator::PGBitwiseShiftLeft => "shift_left",
+                    BinaryOperator::PGBitwiseShiftRight => "shift_right",
+                    BinaryOperator::PGExp => "power",
+                    BinaryOperator::PGStartsWith => "starts_with",
+                    _ => {
+                        return self.wrong(
+                            "expr.unsupported",
+                            at,
+                            format!("the operator {other} is not known here"),
+                            "operators are = <> < <= > >= + - * / % ^ & | # << >> ~ || -> ->> AND OR NOT IN BETWEEN LIKE IS",
+                        );
+                    }
+                };
+                return self.named(name, [left, right], depth, at);
             }
         };
         let (a, b) = self.two(left, right, depth)?;
@@ -384,6 +491,9 @@ impl<'a> Builder<'a> {
         {
             // with its sign, so that the least integer can be written
             return self.number(&format!("-{digits}"), at);
+        }
+        if *op == UnaryOperator::BitwiseNot || op.to_string() == "~" {
+            return self.named("bitnot", [inner], depth, at);
         }
         if !matches!(op, UnaryOperator::Not | UnaryOperator::Minus | UnaryOperator::Plus) {
             return self.wrong(
@@ -585,6 +695,21 @@ impl<'a> Builder<'a> {
         if matches!(name, "now" | "current_timestamp" | "clock_timestamp" | "localtimestamp" | "current_date") {
             return self.no_clock(name, at);
         }
+        let instead = match name {
+            "random" | "rand" | "gen_random_uuid" | "uuid" | "uuid_generate_v4" => Some(
+                "a result never depends on chance: to keep a share of the rows, write bitand(hash(user_id), 1023) < 10 in a `where`",
+            ),
+            "to_char" | "format_datetime" | "date_format" => Some("write strftime(time, '%Y-%m-%d %H:%M')"),
+            "to_date" | "str_to_date" => Some("write strptime(text, '%Y-%m-%d')"),
+            "age" => Some("write a - b for seconds, or date_diff('day', from, to)"),
+            "json_extract" | "json_value" | "json_query" => Some("write json_extract_path(json, 'name', 0)"),
+            "if" | "iff" => Some("write CASE WHEN condition THEN a ELSE b END"),
+            "ifnull" | "nvl" => Some("write coalesce(a, b)"),
+            _ => None,
+        };
+        if let Some(help) = instead {
+            return self.wrong("expr.function", at, format!("there is no function '{name}'"), help);
+        }
         let names = function::functions().iter().flat_map(|f| std::iter::once(f.name).chain(f.aliases.iter().copied()));
         let names = names.chain(if self.select.is_some() { super::select::COMMON } else { &[] }.iter().copied());
         let help = match crate::error::nearest(name, names) {
@@ -607,8 +732,9 @@ impl<'a> Builder<'a> {
     fn unsupported(&mut self, expr: &Expr, at: Option<usize>) -> Option<Node> {
         let what = match expr {
             Expr::Subquery(_) | Expr::Exists { .. } | Expr::In { .. } => "a subquery",
-            Expr::SimilarTo { .. } | Expr::RLike { .. } => "a regular expression",
-            Expr::AtTimeZone { .. } => "AT TIME ZONE (everything is UTC)",
+            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
+                "this way to write a regular expression (write text ~ 'pattern')"
+            }
             Expr::Array(_) | Expr::AnyOp { .. } | Expr::AllOp { .. } => "an array",
             Expr::Tuple(_) => "a list of values",
             Expr::Collate { .. } => "COLLATE (text is compared by bytes)",

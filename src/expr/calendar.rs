@@ -36,7 +36,7 @@ pub(super) const FIELDS: [&str; 13] = [
     "doy",
 ];
 
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 pub(super) fn date_trunc(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
     let Value::Time(us) = args[1].value(heap.arena) else { return heap.fail() };

@@ -57,7 +57,7 @@ pub(super) fn cast(cell: Cell, target: Type, heap: &mut Heap<'_>) -> Cell {
             }
             _ => heap.fail(),
         },
-        Type::Str | Type::Any => to_text(cell, heap),
+        Type::Str | Type::Json | Type::Any => to_text(cell, heap),
     }
 }
 

@@ -11,10 +11,12 @@ impl Builder<'_> {
     /// Requires that a value may be of type `wanted`.
     pub(super) fn expect(&mut self, node: &Node, wanted: Type, at: Option<usize>, taker: &str) -> Option<()> {
         let found = node.ty();
-        if !found.clashes(wanted) {
+        // text is read as JSON where JSON is wanted
+        if !found.clashes(wanted) || (wanted == Type::Json && found == Type::Str) {
             return Some(());
         }
         let help = match (wanted, found) {
+            (Type::Json, _) => "give an object or an array of the event, or text that is JSON".to_owned(),
             (Type::Bool, _) => "write a condition, such as x = 5 or x IS NOT NULL".to_owned(),
             (Type::Str, _) => format!("write CAST({} AS text)", Show(node)),
             (Type::Time, Type::Int | Type::Float | Type::Number) => {
@@ -145,11 +147,13 @@ impl Builder<'_> {
             }
             _ => {}
         }
-        if matches!(function.name, "date_trunc" | "date_part") {
+        if matches!(function.name, "date_trunc" | "date_part" | "date_add" | "date_diff") {
             if let Node::Const(Literal::Str(unit)) = &args[0] {
                 args[0] = Node::str(self.unit(function, unit, at)?);
             }
-            if let Node::Const(Literal::Str(text)) = &args[1] {
+            if function.name == "date_part"
+                && let Node::Const(Literal::Str(text)) = &args[1]
+            {
                 let text = text.clone();
                 args[1] = self.time_literal(&text, at)?;
             }
@@ -166,12 +170,13 @@ impl Builder<'_> {
             }
             self.expect(arg, *wanted, at, function.name)?;
         }
+        self.literals(function, &args, at)?;
         Some(args)
     }
 
     /// The listed spelling of a unit or field of time.
     fn unit(&mut self, function: &Function, unit: &str, at: Option<usize>) -> Option<&'static str> {
-        let known: Vec<&'static str> = if function.name == "date_trunc" {
+        let known: Vec<&'static str> = if function.name != "date_part" {
             calendar::UNITS.iter().map(|(name, _)| *name).collect()
         } else {
             calendar::FIELDS.to_vec()
@@ -222,7 +227,7 @@ impl Builder<'_> {
                     DataType::Date => "write date_trunc('day', CAST(x AS timestamp))",
                     DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => "write round(x, places)",
                     DataType::Varchar(_) | DataType::Char(_) | DataType::CharVarying(_) => "write left(x, n)",
-                    _ => "types are bigint, double precision, boolean, timestamp and text",
+                    _ => "types are bigint, double precision, boolean, timestamp, json and text",
                 };
                 return self.wrong("expr.type", at, format!("the type {other} is not known here"), help);
             }

@@ -8,7 +8,10 @@ use super::function;
 use super::heap::Heap;
 use super::like::Pattern;
 use super::tree::{Arithmetic, Comparison, Literal, Node, Test, Tree, Type};
+use super::{pattern, zones};
 use crate::event::{Cell, FieldPath, Value};
+use jiff::tz::TimeZone;
+use regex::Regex;
 
 /// A value known before any row.
 #[derive(Debug, Clone)]
@@ -67,7 +70,11 @@ pub(super) enum Code {
         list: Vec<Code>,
         strict: bool,
     },
+    /// The values as text with the first between them.
+    ConcatWs(Vec<Code>),
     Call(fn(&[Cell], &mut Heap<'_>) -> Cell, Vec<Code>),
+    Regex(Regex, fn(&Regex, &[Cell], &mut Heap<'_>) -> Cell, Vec<Code>),
+    Zoned(Option<TimeZone>, fn(Option<&TimeZone>, &[Cell], &mut Heap<'_>) -> Cell, Vec<Code>),
 }
 
 /// Turns a tree into a program; `resolve` gives the column of each path.
@@ -182,6 +189,18 @@ impl Compiler<'_> {
             Node::Cast(arg, target) => Code::Cast(self.boxed(arg), *target),
             Node::Call(function, args) => match function.code {
                 function::Code::Scalar(run) => Code::Call(run, self.list(args)),
+                function::Code::Regex(flags, run) => {
+                    let flags = args.get(flags).and_then(text).unwrap_or("");
+                    let regex = args.get(1).and_then(text).and_then(|p| pattern::regex(p, flags).ok());
+                    Code::Regex(regex.expect("the checker has compiled it"), run, self.list(args))
+                }
+                function::Code::Zoned(run) => {
+                    let name = function.zone(args.len()).and_then(|at| args.get(at));
+                    let zone =
+                        name.map(|n| text(n).and_then(|n| zones::find(n).ok()).expect("the checker has found it"));
+                    Code::Zoned(zone, run, self.list(args))
+                }
+                function::Code::ConcatWs => Code::ConcatWs(self.list(args)),
                 function::Code::EventTime => Code::EventTime,
                 function::Code::Coalesce => Code::Coalesce(self.list(args)),
                 function::Code::NullIf => Code::NullIf(self.boxed(&args[0]), self.boxed(&args[1])),
@@ -190,6 +209,14 @@ impl Compiler<'_> {
                 function::Code::Concat => Code::Concat { list: self.list(args), strict: false },
             },
         }
+    }
+}
+
+/// The text of a literal.
+fn text(node: &Node) -> Option<&str> {
+    match node {
+        Node::Const(Literal::Str(text)) => Some(text),
+        _ => None,
     }
 }
 

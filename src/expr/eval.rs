@@ -18,6 +18,9 @@ use super::tree::Comparison;
 use super::{like, number};
 use crate::event::{Cell, Column, Tag};
 
+/// The most arguments of a function that runs row by row; a test of the list keeps to it.
+pub(super) const MAX_ARGUMENTS: usize = 8;
+
 /// An expression, ready to run. It has no state: one program may run on many threads.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -277,7 +280,10 @@ impl<'r> Run<'r, '_> {
             }),
             Code::Extreme { list, greatest } => self.extreme(list, *greatest, sel, out),
             Code::Concat { list, strict } => self.concat(list, *strict, sel, out),
-            Code::Call(run, list) => self.call(*run, list, sel, out),
+            Code::ConcatWs(list) => self.concat_ws(list, sel, out),
+            Code::Call(run, list) => self.call(run, list, sel, out),
+            Code::Regex(regex, run, list) => self.call(|args, heap| run(regex, args, heap), list, sel, out),
+            Code::Zoned(zone, run, list) => self.call(|args, heap| run(zone.as_ref(), args, heap), list, sel, out),
         }
     }
 
@@ -453,7 +459,29 @@ impl<'r> Run<'r, '_> {
         parts.into_iter().for_each(|part| self.release(part));
     }
 
-    fn call(&mut self, run: fn(&[Cell], &mut Heap<'_>) -> Cell, list: &[Code], sel: &[u32], out: &mut [Cell]) {
+    fn concat_ws(&mut self, list: &[Code], sel: &[u32], out: &mut [Cell]) {
+        let parts: Vec<Operand<'r>> = list.iter().map(|code| self.operand(code, sel)).collect();
+        let mut heap = self.heap();
+        for &row in sel {
+            let by = parts[0].at(row);
+            out[row as usize] = match by.tag() {
+                Tag::Null => Cell::NULL,
+                Tag::Str => heap.build(|arena| {
+                    let found = parts[1..].iter().map(|part| part.at(row)).filter(|cell| !cell.is_null());
+                    for (i, cell) in found.enumerate() {
+                        if i > 0 {
+                            write(by, arena);
+                        }
+                        write(cell, arena);
+                    }
+                }),
+                _ => heap.fail(),
+            };
+        }
+        parts.into_iter().for_each(|part| self.release(part));
+    }
+
+    fn call(&mut self, run: impl Fn(&[Cell], &mut Heap<'_>) -> Cell, list: &[Code], sel: &[u32], out: &mut [Cell]) {
         match list {
             [a] => self.single(a, sel, out, |a, heap| if a.is_null() { Cell::NULL } else { run(&[a], heap) }),
             [a, b] => {
@@ -478,8 +506,18 @@ impl<'r> Run<'r, '_> {
                 self.release(b);
                 self.release(c);
             }
-            // a test of function.rs keeps every scalar function within one to three arguments
-            _ => unreachable!("a scalar function takes one to three arguments"),
+            _ => {
+                let parts: Vec<Operand<'r>> = list.iter().map(|code| self.operand(code, sel)).collect();
+                let mut args = [Cell::NULL; MAX_ARGUMENTS];
+                let args = &mut args[..parts.len()];
+                let mut heap = self.heap();
+                for &row in sel {
+                    args.iter_mut().zip(&parts).for_each(|(arg, part)| *arg = part.at(row));
+                    out[row as usize] =
+                        if args.iter().any(|c| c.is_null()) { Cell::NULL } else { run(args, &mut heap) };
+                }
+                parts.into_iter().for_each(|part| self.release(part));
+            }
         }
     }
 

@@ -2,11 +2,20 @@
 
 use super::heap::Heap;
 use super::tree::Type;
-use super::{calendar, number, text};
 use crate::event::Cell;
+use jiff::tz::TimeZone;
+use regex::Regex;
+use std::sync::LazyLock;
+
+mod any;
+mod codes;
+mod json;
+mod number;
+mod text;
+mod time;
 
 /// A function of the language.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Function {
     /// Its name, lower case.
     pub name: &'static str,
@@ -28,6 +37,13 @@ pub struct Function {
     pub(super) code: Code,
 }
 
+impl Function {
+    /// Which of `count` arguments is a zone.
+    pub(super) fn zone(&self, count: usize) -> Option<usize> {
+        (matches!(self.code, Code::Zoned(_)) && count == self.most).then(|| count - 1)
+    }
+}
+
 impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -44,17 +60,25 @@ pub(super) enum Returns {
     Remainder,
 }
 
+/// What runs a call with a pattern.
+type Matcher = fn(&Regex, &[Cell], &mut Heap<'_>) -> Cell;
+
 /// What runs a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Code {
     /// NULL where an argument is NULL; otherwise this, row by row.
     Scalar(fn(&[Cell], &mut Heap<'_>) -> Cell),
+    /// The same with the pattern that is the second argument, a literal; the flags are the argument of that number.
+    Regex(usize, Matcher),
+    /// The same with the zone that is the last argument, a literal, where it is there.
+    Zoned(fn(Option<&TimeZone>, &[Cell], &mut Heap<'_>) -> Cell),
     EventTime,
     Coalesce,
     NullIf,
     Greatest,
     Least,
     Concat,
+    ConcatWs,
 }
 
 /// An operator of the language.
@@ -68,7 +92,9 @@ pub struct Operator {
 
 /// All functions, in the order of the reference.
 pub fn functions() -> &'static [Function] {
-    FUNCTIONS
+    static ALL: LazyLock<Vec<Function>> =
+        LazyLock::new(|| [any::LIST, text::LIST, codes::LIST, number::LIST, time::LIST, json::LIST].concat());
+    &ALL
 }
 
 /// All operators and forms, in the order of the reference.
@@ -78,7 +104,7 @@ pub fn operators() -> &'static [Operator] {
 
 /// The function of that name or alias, in any case.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS
+    functions()
         .iter()
         .find(|f| f.name.eq_ignore_ascii_case(name) || f.aliases.iter().any(|a| a.eq_ignore_ascii_case(name)))
 }
@@ -109,49 +135,27 @@ const fn special(
     Function { name: first[0], aliases, signature, doc, example, result, args, least, most, returns, code }
 }
 
-use Returns::{Always, Common, First, FirstNumber, Remainder};
-use Type::{Any, Bool, Float, Int, Number, Str, Time};
+const fn regex(
+    names: &'static [&'static str],
+    texts: [&'static str; 4],
+    args: &'static [Type],
+    counts: (usize, usize),
+    returns: Returns,
+    (flags, run): (usize, Matcher),
+) -> Function {
+    special(names, texts, args, counts, returns, Code::Regex(flags, run))
+}
 
-#[rustfmt::skip]
-const FUNCTIONS: &[Function] = &[
-    special(&["coalesce"], ["coalesce(a, b, ...)", "the first value that is not NULL; later ones are not computed", "coalesce(NULL, 'x', 'y')", "x"], &[Any], (1, MANY), Common, Code::Coalesce),
-    special(&["nullif"], ["nullif(a, b)", "NULL where a = b, else a", "nullif('n/a', 'n/a')", "NULL"], &[Any, Any], (2, 2), First, Code::NullIf),
-    special(&["greatest"], ["greatest(a, b, ...)", "the greatest value; NULLs are skipped", "greatest(1, NULL, 2.5)", "2.5"], &[Any], (1, MANY), Common, Code::Greatest),
-    special(&["least"], ["least(a, b, ...)", "the least value; NULLs are skipped", "least('b', 'a', NULL)", "a"], &[Any], (1, MANY), Common, Code::Least),
-    scalar(&["lower"], ["lower(text)", "the text in lower case", "lower('Ärger')", "ärger"], &[Str], (1, 1), Always(Str), text::lower),
-    scalar(&["upper"], ["upper(text)", "the text in upper case", "upper('get')", "GET"], &[Str], (1, 1), Always(Str), text::upper),
-    scalar(&["length", "char_length", "character_length"], ["length(text)", "the number of characters", "length('näh')", "3"], &[Str], (1, 1), Always(Int), text::length),
-    scalar(&["substr", "substring"], ["substr(text, start[, count])", "count characters from start (the first is 1), or all from there", "substr('alphabet', 3, 2)", "ph"], &[Str, Int, Int], (2, 3), Always(Str), text::substr),
-    scalar(&["left"], ["left(text, n)", "the first n characters; all but the last |n| where n is negative", "left('alphabet', 5)", "alpha"], &[Str, Int], (2, 2), Always(Str), text::left),
-    scalar(&["right"], ["right(text, n)", "the last n characters; all but the first |n| where n is negative", "right('alphabet', -5)", "bet"], &[Str, Int], (2, 2), Always(Str), text::right),
-    scalar(&["trim", "btrim"], ["trim(text[, characters])", "without spaces (or any of the characters) at both ends", "trim('  a b ')", "a b"], &[Str, Str], (1, 2), Always(Str), text::trim),
-    scalar(&["ltrim"], ["ltrim(text[, characters])", "without spaces (or any of the characters) at the start", "ltrim('007', '0')", "7"], &[Str, Str], (1, 2), Always(Str), text::ltrim),
-    scalar(&["rtrim"], ["rtrim(text[, characters])", "without spaces (or any of the characters) at the end", "rtrim('/a/b//', '/')", "/a/b"], &[Str, Str], (1, 2), Always(Str), text::rtrim),
-    scalar(&["replace"], ["replace(text, from, to)", "every from in the text becomes to", "replace('a-b-c', '-', '+')", "a+b+c"], &[Str, Str, Str], (3, 3), Always(Str), text::replace),
-    special(&["concat"], ["concat(a, b, ...)", "the values as text, one after the other; NULLs are skipped", "concat('n=', 3, NULL)", "n=3"], &[Any], (1, MANY), Always(Str), Code::Concat),
-    scalar(&["starts_with"], ["starts_with(text, part)", "TRUE where the text begins with part", "starts_with('/api/x', '/api')", "true"], &[Str, Str], (2, 2), Always(Bool), text::starts_with),
-    scalar(&["ends_with"], ["ends_with(text, part)", "TRUE where the text ends with part", "ends_with('a.png', '.jpg')", "false"], &[Str, Str], (2, 2), Always(Bool), text::ends_with),
-    scalar(&["contains"], ["contains(text, part)", "TRUE where part is somewhere in the text", "contains('timed out', 'out')", "true"], &[Str, Str], (2, 2), Always(Bool), text::contains),
-    scalar(&["strpos"], ["strpos(text, part)", "where part first is in the text, from 1; 0 where it is not; also position(part IN text)", "strpos('häuser', 'user')", "3"], &[Str, Str], (2, 2), Always(Int), text::strpos),
-    scalar(&["split_part"], ["split_part(text, by, n)", "the nth part of the text cut at each by; negative n counts from the end", "split_part('a/b/c', '/', -1)", "c"], &[Str, Str, Int], (3, 3), Always(Str), text::split_part),
-    scalar(&["abs"], ["abs(x)", "without its sign", "abs(-3)", "3"], &[Number], (1, 1), FirstNumber, number::abs),
-    scalar(&["floor"], ["floor(x)", "the greatest whole number that is not above x", "floor(-1.5)", "-2"], &[Number], (1, 1), FirstNumber, number::floor),
-    scalar(&["ceil", "ceiling"], ["ceil(x)", "the least whole number that is not below x", "ceil(1.2)", "2"], &[Number], (1, 1), FirstNumber, number::ceil),
-    scalar(&["trunc"], ["trunc(x)", "without its fraction", "trunc(-1.9)", "-1"], &[Number], (1, 1), FirstNumber, number::trunc),
-    scalar(&["round"], ["round(x[, places])", "the nearest number with that many decimal places (0), ties away from zero", "round(3.14159, 2)", "3.14"], &[Number, Int], (1, 2), FirstNumber, number::round),
-    scalar(&["sign"], ["sign(x)", "-1, 0 or 1", "sign(-0.5)", "-1"], &[Number], (1, 1), FirstNumber, number::sign),
-    scalar(&["sqrt"], ["sqrt(x)", "the square root; NULL below 0", "sqrt(2.25)", "1.5"], &[Number], (1, 1), Always(Float), number::sqrt),
-    scalar(&["power", "pow"], ["power(x, y)", "x to the power of y, as a float", "power(2, 10)", "1024"], &[Number, Number], (2, 2), Always(Float), number::power),
-    scalar(&["exp"], ["exp(x)", "e to the power of x", "exp(0)", "1"], &[Number], (1, 1), Always(Float), number::exp),
-    scalar(&["ln"], ["ln(x)", "the natural logarithm; NULL at 0 and below", "ln(1)", "0"], &[Number], (1, 1), Always(Float), number::ln),
-    scalar(&["log", "log10"], ["log(x)", "the logarithm to base 10; NULL at 0 and below", "log(1000)", "3"], &[Number], (1, 1), Always(Float), number::log10),
-    scalar(&["mod"], ["mod(a, b)", "the remainder of a / b, with the sign of a; the same as a % b", "mod(-7, 3)", "-1"], &[Number, Number], (2, 2), Remainder, number::remainder),
-    special(&["event_time"], ["event_time()", "the event time of the row", "event_time()", "2026-01-05T12:34:56.789Z"], &[], (0, 0), Always(Time), Code::EventTime),
-    scalar(&["date_trunc"], ["date_trunc(unit, time)", "the start of the time's microseconds, milliseconds, second, minute, hour, day, week, month, quarter or year, UTC", "date_trunc('minute', event_time())", "2026-01-05T12:34:00Z"], &[Str, Time], (2, 2), Always(Time), calendar::date_trunc),
-    scalar(&["date_part"], ["date_part(field, time)", "the epoch (seconds since 1970), year, quarter, month, day, hour, minute, second, milliseconds, microseconds, dow (0 is Sunday), isodow (1 is Monday) or doy, UTC; also extract(field FROM time)", "extract(hour FROM event_time())", "12"], &[Str, Any], (2, 2), Always(Number), calendar::date_part),
-    scalar(&["to_timestamp"], ["to_timestamp(seconds)", "the time that many seconds after 1970-01-01T00:00:00Z", "to_timestamp(1.5)", "1970-01-01T00:00:01.500Z"], &[Number], (1, 1), Always(Time), calendar::to_timestamp),
-    scalar(&["epoch_ms"], ["epoch_ms(time)", "whole milliseconds since 1970-01-01T00:00:00Z", "epoch_ms(event_time())", "1767616496789"], &[Time], (1, 1), Always(Int), calendar::epoch_ms),
-];
+const fn zoned(
+    names: &'static [&'static str],
+    texts: [&'static str; 4],
+    args: &'static [Type],
+    counts: (usize, usize),
+    returns: Returns,
+    run: fn(Option<&TimeZone>, &[Cell], &mut Heap<'_>) -> Cell,
+) -> Function {
+    special(names, texts, args, counts, returns, Code::Zoned(run))
+}
 
 #[rustfmt::skip]
 const OPERATORS: &[Operator] = &[
@@ -166,6 +170,14 @@ const OPERATORS: &[Operator] = &[
     Operator { name: "a [NOT] BETWEEN low AND high", doc: "low <= a AND a <= high" },
     Operator { name: "a [NOT] LIKE 'pattern' [ESCAPE 'c']", doc: "% stands for any text, _ for one character, \\ takes the next one as it is" },
     Operator { name: "a [NOT] ILIKE 'pattern' [ESCAPE 'c']", doc: "LIKE without regard to case" },
+    Operator { name: "a ~ 'pattern', a ~* 'pattern', a !~ ..., a !~* ...", doc: "whether a regular expression matches (~), in any case (~*), or not (!~, !~*)" },
+    Operator { name: "json -> step, json ->> step", doc: "the value of a name in an object or at a place (from 0) in an array; ->> as text" },
+    Operator { name: "json #> '{a,0}', json #>> '{a,0}'", doc: "the same by several steps" },
+    Operator { name: "array[n]", doc: "the nth element, from 1" },
+    Operator { name: "a = ANY(array)", doc: "whether an element equals a" },
+    Operator { name: "a & b, a | b, a # b, ~a, a << n, a >> n", doc: "and, or, exclusive or, not, shifts of the bits of whole numbers" },
+    Operator { name: "a ^ b", doc: "a to the power of b, as a float" },
+    Operator { name: "time AT TIME ZONE 'Europe/Berlin'", doc: "what the clocks there show, as if it were UTC" },
     Operator { name: "a || b", doc: "the values as text, one after the other; NULL where one is NULL" },
     Operator { name: "a + b, a - b, a * b", doc: "arithmetic; NULL on overflow; a time + or - seconds is a time, a time - a time is seconds" },
     Operator { name: "a / b", doc: "division; of two integers the whole part (1.0 * a / b has a fraction); NULL by zero" },
@@ -173,7 +185,7 @@ const OPERATORS: &[Operator] = &[
     Operator { name: "-a, +a", doc: "sign" },
     Operator { name: "CASE WHEN condition THEN a ... [ELSE b] END", doc: "the first value whose condition is TRUE; NULL without ELSE" },
     Operator { name: "CASE x WHEN value THEN a ... [ELSE b] END", doc: "the first value for which x = value" },
-    Operator { name: "CAST(a AS type), a::type", doc: "a as bigint, double precision, boolean, timestamp or text; NULL where it cannot be" },
+    Operator { name: "CAST(a AS type), TRY_CAST(a AS type), a::type", doc: "a as bigint, double precision, boolean, timestamp, json or text; NULL where it cannot be" },
     Operator { name: "TIMESTAMP '2026-01-05T12:00:00Z'", doc: "a moment; UTC where no offset is written" },
     Operator { name: "INTERVAL '5 minutes'", doc: "a length of time: a number of seconds" },
 ];

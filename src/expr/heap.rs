@@ -4,6 +4,20 @@
 
 use crate::event::{Cell, Tag};
 
+/// The most bytes of a text that a count or a replacement makes longer than its argument: a longer one is NULL, counted.
+pub(super) const LONGEST: usize = 65_536;
+
+/// Gives NULL (already counted) from the function where an argument is of the wrong class.
+macro_rules! get {
+    ($value:expr) => {
+        match $value {
+            Some(v) => v,
+            None => return Cell::NULL,
+        }
+    };
+}
+pub(super) use get;
+
 /// The arena while an expression runs.
 pub(super) struct Heap<'a> {
     pub(super) arena: &'a mut Vec<u8>,
@@ -88,6 +102,15 @@ impl Heap<'_> {
     pub(super) fn build(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Cell {
         let start = self.arena.len();
         write(self.arena);
+        self.finish(start)
+    }
+
+    /// The text from `start` to the end of the arena; a counted NULL where it has more than `most` bytes.
+    pub(super) fn grown(&mut self, start: usize, most: usize) -> Cell {
+        if self.arena.len() - start > most {
+            self.arena.truncate(start);
+            return self.fail();
+        }
         self.finish(start)
     }
 

@@ -25,6 +25,9 @@
 //! | time + or - number; time - time | the number is seconds; the length is seconds, a float |
 //! | `INTERVAL '5 minutes'` | the float 300.0 |
 //! | text functions | count characters, not bytes |
+//! | transcendental functions | the `libm` crate, compiled in: the same bits on every machine |
+//! | zones | the zone database is compiled in; a zone and a pattern are literals, and wrong ones are errors at `parse` |
+//! | a text that a count or a replacement makes longer | at most 65536 bytes (or as long as it was), else NULL, counted |
 //! | AND, OR, CASE, COALESCE, IN | a later part is computed only for the rows it can still decide |
 //!
 //! *Counted* means [`Scratch::failures`] goes up by one for the row.
@@ -36,21 +39,32 @@ mod build;
 mod calendar;
 mod cast;
 mod check;
+mod codes;
 mod compare;
 mod compile;
 mod eval;
 mod function;
 mod heap;
+mod json;
 mod like;
+mod literal;
+mod maths;
 mod number;
 mod parse;
+mod pattern;
 mod select;
 mod show;
 mod text;
 mod tree;
+mod words;
+mod zones;
 
 #[cfg(test)]
 mod agree;
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod library;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]

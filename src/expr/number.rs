@@ -1,19 +1,13 @@
 //! Arithmetic and the functions over numbers.
 //!
+//! Results are the same bits on every machine: beyond the operations that IEEE 754 rounds exactly, the functions are those
+//! of the `libm` crate, which is compiled in, never of the platform.
+//!
 //! Errors: none stop a row: overflow, division by zero, NaN and wrong classes are counted and give NULL.
 
-use super::heap::Heap;
+use super::heap::{Heap, get};
 use super::tree::Arithmetic;
 use crate::event::{Cell, Tag, Value};
-
-macro_rules! get {
-    ($value:expr) => {
-        match $value {
-            Some(v) => v,
-            None => return Cell::NULL,
-        }
-    };
-}
 
 const MICROS: f64 = 1_000_000.0;
 
@@ -126,11 +120,15 @@ pub(super) fn round(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
         },
         |v| {
             if places >= 0 {
-                let scaled = v * 10_f64.powi(places);
+                let scaled = v * libm::pow(10.0, f64::from(places));
                 // from 2^53 on a float has no fraction left to round
-                if scaled.abs() < 9_007_199_254_740_992.0 { scaled.round() / 10_f64.powi(places) } else { v }
+                if scaled.abs() < 9_007_199_254_740_992.0 {
+                    scaled.round() / libm::pow(10.0, f64::from(places))
+                } else {
+                    v
+                }
             } else {
-                let unit = 10_f64.powi(-places);
+                let unit = libm::pow(10.0, f64::from(-places));
                 if unit.is_finite() { (v / unit).round() * unit } else { 0.0 }
             }
         },
@@ -144,22 +142,29 @@ pub(super) fn sqrt(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
 
 pub(super) fn exp(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
     let v = get!(heap.number(args[0]));
-    heap.float(v.exp())
+    heap.float(libm::exp(v))
 }
 
 pub(super) fn ln(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
     let v = get!(heap.number(args[0]));
-    heap.float(v.ln())
+    heap.float(libm::log(v))
 }
 
-pub(super) fn log10(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
+pub(super) fn log(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
     let v = get!(heap.number(args[0]));
-    heap.float(v.log10())
+    match args.get(1) {
+        None => heap.float(libm::log10(v)),
+        // the base is written first, as in PostgreSQL
+        Some(x) => {
+            let x = get!(heap.number(*x));
+            heap.float(libm::log(x) / libm::log(v))
+        }
+    }
 }
 
 pub(super) fn power(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
     let (a, b) = (get!(heap.number(args[0])), get!(heap.number(args[1])));
-    heap.float(a.powf(b))
+    heap.float(libm::pow(a, b))
 }
 
 pub(super) fn remainder(args: &[Cell], heap: &mut Heap<'_>) -> Cell {

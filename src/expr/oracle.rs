@@ -4,10 +4,57 @@
 //! every row (no part has a side effect but the count of failures, which this does not judge).
 
 use super::Type;
+use super::library;
 use super::tree::{Arithmetic, Comparison, Literal, Node, Test};
 use crate::event::FieldPath;
 use crate::time::{EventTime, format_rfc3339, parse_rfc3339};
 use std::cmp::Ordering;
+
+/// The functions that it computes itself; [`library`] has more.
+const OWN: &[&str] = &[
+    "coalesce",
+    "nullif",
+    "greatest",
+    "least",
+    "lower",
+    "upper",
+    "length",
+    "substr",
+    "left",
+    "right",
+    "trim",
+    "ltrim",
+    "rtrim",
+    "replace",
+    "concat",
+    "starts_with",
+    "ends_with",
+    "contains",
+    "strpos",
+    "split_part",
+    "abs",
+    "floor",
+    "ceil",
+    "trunc",
+    "round",
+    "sign",
+    "sqrt",
+    "power",
+    "exp",
+    "ln",
+    "log",
+    "mod",
+    "event_time",
+    "date_trunc",
+    "date_part",
+    "to_timestamp",
+    "epoch_ms",
+];
+
+/// All functions that it knows.
+pub(super) fn known() -> Vec<&'static str> {
+    [OWN, library::KNOWN].concat()
+}
 
 /// A value that owns its text.
 #[derive(Debug, Clone, PartialEq)]
@@ -420,10 +467,10 @@ fn scalar(name: &str, args: &[V]) -> Option<V> {
             _ => return None,
         },
         "sqrt" => float(number(&args[0])?.sqrt()),
-        "exp" => float(number(&args[0])?.exp()),
-        "ln" => float(number(&args[0])?.ln()),
-        "log" => float(number(&args[0])?.log10()),
-        "power" => float(number(&args[0])?.powf(number(&args[1])?)),
+        "exp" => float(libm::exp(number(&args[0])?)),
+        "ln" => float(libm::log(number(&args[0])?)),
+        "log" => float(libm::log10(number(&args[0])?)),
+        "power" => float(libm::pow(number(&args[0])?, number(&args[1])?)),
         "mod" => {
             number(&args[0])?;
             number(&args[1])?;
@@ -474,6 +521,6 @@ fn scalar(name: &str, args: &[V]) -> Option<V> {
                 _ => return None,
             }
         }
-        other => panic!("the oracle does not know {other}"),
+        other => return library::naive(other, args),
     })
 }

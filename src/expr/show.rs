@@ -151,7 +151,7 @@ fn body(node: &Node, own: Level, f: &mut Formatter<'_>) -> fmt::Result {
                 Type::Float | Type::Number => "double precision",
                 Type::Bool => "boolean",
                 Type::Time => "timestamp",
-                Type::Str | Type::Any => "text",
+                Type::Str | Type::Json | Type::Any => "text",
             };
             write!(f, " AS {word})")
         }

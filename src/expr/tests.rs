@@ -18,7 +18,7 @@ fn show(cell: Cell, arena: &[u8]) -> String {
 }
 
 /// The value of an expression over one row of named cells, and the failures.
-fn run(text: &str, row: &[(&str, Cell)], arena: &[u8]) -> (String, u64) {
+pub(super) fn run(text: &str, row: &[(&str, Cell)], arena: &[u8]) -> (String, u64) {
     let tree = parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
     let columns: Vec<Column> = row.iter().map(|(_, c)| vec![*c]).collect();
     let program = compile(&tree, &mut |path| {
@@ -29,21 +29,26 @@ fn run(text: &str, row: &[(&str, Cell)], arena: &[u8]) -> (String, u64) {
     (show(out[0], &arena), scratch.failures())
 }
 
-fn value(text: &str) -> String {
+pub(super) fn value(text: &str) -> String {
     run(text, &[], &[]).0
 }
 
-fn error(text: &str) -> ExprError {
+pub(super) fn error(text: &str) -> ExprError {
     parse(text).expect_err(text).remove(0)
 }
 
 #[test]
 fn functions_when_their_examples_run_give_what_is_documented() {
+    let mut wrong = Vec::new();
     for f in functions() {
-        assert_eq!(value(f.example), f.result, "{}", f.example);
+        let found = value(f.example);
+        if found != f.result {
+            wrong.push(format!("{} gave {found}, not {}", f.example, f.result));
+        }
         assert!(f.example.contains(f.name) || f.name == "date_part", "{}", f.name);
         assert!(f.signature.starts_with(f.name), "{}", f.name);
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -263,8 +268,7 @@ fn mistakes_when_parsed_are_named_with_place_and_help() {
         ("a = (SELECT 1)", "expr.unsupported", None, "subquery", "IN"),
         ("a IN (SELECT 1)", "expr.unsupported", Some(1), "subquery", ""),
         ("lower(a) OVER ()", "expr.unsupported", Some(1), "window function", "[windows.name]"),
-        ("a ~ 'x'", "expr.unsupported", Some(1), "operator ~", "LIKE"),
-        ("a ->> 'x'", "expr.unsupported", Some(1), "->>", "data.page"),
+        ("a @> 'x'", "expr.unsupported", Some(1), "operator @>", "->>"),
         ("now()", "expr.function", Some(1), "now", "event_time()"),
         ("current_timestamp", "expr.function", Some(1), "current_timestamp", "event_time()"),
         ("date_trunc('minit', event_time())", "expr.function", Some(1), "'minit'", "'minute'"),
@@ -273,7 +277,7 @@ fn mistakes_when_parsed_are_named_with_place_and_help() {
         ("INTERVAL '1 month'", "expr.syntax", None, "length of time", "days"),
         ("1e999", "expr.syntax", Some(1), "64-bit float", ""),
         ("lower(DISTINCT a)", "expr.function", Some(1), "not an aggregate", ""),
-        ("items[1]", "expr.syntax", Some(1), "not a path", "arrays"),
+        ("items[1:2]", "expr.syntax", Some(1), "not a step", "array_slice"),
     ] {
         let e = error(text);
         if (e.code, e.column) != (code, column)

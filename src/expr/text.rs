@@ -2,19 +2,9 @@
 //!
 //! Cost: `substr`, `trim`, `left`, `right`, `split_part` copy nothing: their result is a part of the argument.
 
-use super::heap::{Heap, char_count, char_offset, first_char, range};
+use super::heap::{Heap, LONGEST, char_count, char_offset, first_char, get, range};
 use crate::event::Cell;
 use memchr::memmem;
-
-/// Gives NULL (already counted) from the function where an argument is of the wrong class.
-macro_rules! get {
-    ($value:expr) => {
-        match $value {
-            Some(v) => v,
-            None => return Cell::NULL,
-        }
-    };
-}
 
 pub(super) fn lower(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
     change(
@@ -184,17 +174,17 @@ pub(super) fn replace(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
         return args[0];
     }
     let (mut text, from, to) = (range(args[0], heap.arena), range(args[1], heap.arena), range(args[2], heap.arena));
-    let start = heap.arena.len();
+    let (start, most) = (heap.arena.len(), LONGEST.max(text.len()));
     while let Some(at) = memmem::find(&heap.arena[text.clone()], &heap.arena[from.clone()]) {
         heap.arena.extend_from_within(text.start..text.start + at);
         heap.arena.extend_from_within(to.clone());
         text.start += at + from.len();
-        if heap.arena.len() > u32::MAX as usize {
+        if heap.arena.len() - start > most {
             break;
         }
     }
     heap.arena.extend_from_within(text);
-    heap.finish(start)
+    heap.grown(start, most)
 }
 
 pub(super) fn starts_with(args: &[Cell], heap: &mut Heap<'_>) -> Cell {

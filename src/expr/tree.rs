@@ -26,6 +26,8 @@ pub enum Type {
     Time,
     /// Text.
     Str,
+    /// An object or an array.
+    Json,
     /// Any value: a field of an event, or NULL.
     Any,
 }
@@ -40,6 +42,7 @@ impl Type {
             Type::Number => "number",
             Type::Time => "timestamp",
             Type::Str => "text",
+            Type::Json => "JSON",
             Type::Any => "any",
         }
     }
