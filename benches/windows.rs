@@ -74,7 +74,7 @@ fn exchange(input: &Path, mode: Mode) {
         pre.flush(None, &mut |segment| sent.push(segment.kind));
         encode.push(if mode == Mode::Never { added } else { began.elapsed().as_secs_f64() - added });
 
-        let mut raw = RawRows::new(window.layout.inputs());
+        let mut raw = RawRows::new(&window.layout);
         let mut tally = Tally::new(&window.layout);
         (bytes, count) = (0, 0);
         let began = Instant::now();

@@ -17,7 +17,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ("source", &["error", "generate"]),
     ("watermark", &[]),
     ("stream", &["event", "expr"]),
-    ("aggregate", &["event"]),
+    ("aggregate", &["event", "time"]),
     ("result", &["event"]),
     ("window", &["aggregate", "event", "expr", "result", "watermark"]),
     ("sink", &["error", "event", "observe", "result", "time"]),

@@ -6,12 +6,15 @@
 //! Cost: a column is read once for each kernel that needs it, and one row of words is touched for each value; the
 //! kernel is chosen outside of the loop over rows. Nothing is allocated but where a buffer grows.
 
+use super::bools;
 use super::extreme::{self, Texts};
+use super::kept::Input;
 use super::layout::{Kernel, Kind, Layout};
 use super::quantile;
+use super::squares;
 use super::sum;
 use super::table::{GroupTable, state};
-use crate::event::{Cell, Column, Tag, key};
+use crate::event::{Cell, Column, Origins, Tag, key};
 use std::sync::Arc;
 
 /// Values that numeric aggregates could not use.
@@ -29,8 +32,23 @@ impl Tally {
 }
 
 impl GroupTable {
-    /// Adds rows: `rows[i]` is a row of `columns`, `groups[i]` its group. Text lies in `arena`.
+    /// Adds rows: `rows[i]` is a row of `columns`, `groups[i]` its group. Text lies in `arena`. Not for layouts that
+    /// need the rows' origins.
     pub fn add(&mut self, groups: &[u32], rows: &[u32], columns: &[Column], arena: &[u8], tally: &mut Tally) {
+        debug_assert!(!self.layout.needs_origins(), "rows of this layout come with their origins");
+        self.add_from(groups, rows, columns, arena, Origins::None, tally);
+    }
+
+    /// The same with the rows' origins, which are read where the layout needs them.
+    pub fn add_from(
+        &mut self,
+        groups: &[u32],
+        rows: &[u32],
+        columns: &[Column],
+        arena: &[u8],
+        origins: Origins<'_>,
+        tally: &mut Tally,
+    ) {
         let layout = Arc::clone(&self.layout);
         let (mut picked_groups, mut picked_rows) = std::mem::take(&mut self.picked);
         let mut picked = None;
@@ -40,9 +58,9 @@ impl GroupTable {
                     picked = Some(filter);
                     pick(groups, rows, &columns[filter], &mut picked_groups, &mut picked_rows);
                 }
-                self.add_kernel(kernel, &picked_groups, &picked_rows, columns, arena)
+                self.add_kernel(kernel, &picked_groups, &picked_rows, columns, arena, origins)
             } else {
-                self.add_kernel(kernel, groups, rows, columns, arena)
+                self.add_kernel(kernel, groups, rows, columns, arena, origins)
             };
             if strange > 0 {
                 for call in &kernel.calls {
@@ -55,7 +73,15 @@ impl GroupTable {
     }
 
     /// Adds rows to one kernel; gives the number of values that are neither NULL nor of a type it takes.
-    fn add_kernel(&mut self, kernel: &Kernel, groups: &[u32], rows: &[u32], columns: &[Column], arena: &[u8]) -> u64 {
+    fn add_kernel(
+        &mut self,
+        kernel: &Kernel,
+        groups: &[u32],
+        rows: &[u32],
+        columns: &[Column],
+        arena: &[u8],
+        origins: Origins<'_>,
+    ) -> u64 {
         let (width, offset) = (self.layout.width(), kernel.offset);
         let words = &mut self.words[..];
         if kernel.kind == Kind::Rows {
@@ -125,6 +151,27 @@ impl GroupTable {
                     cell.as_f64().map(quantile::form)
                 });
                 (groups.len() - added - nulls) as u64
+            }
+            Kind::Bools => {
+                let pairs = groups.iter().zip(rows);
+                let strange = pairs.filter(|(group, row)| {
+                    let state = state(words, **group as usize * width + offset);
+                    !bools::add(state, column[**row as usize])
+                });
+                strange.count() as u64
+            }
+            Kind::Squares => {
+                let spills = &mut self.squares[kernel.side];
+                let pairs = groups.iter().zip(rows);
+                let strange = pairs.filter(|(group, row)| {
+                    let state = state(words, **group as usize * width + offset);
+                    !squares::add(state, spills, **group, column[**row as usize])
+                });
+                strange.count() as u64
+            }
+            Kind::Kept => {
+                let input = Input { groups, rows, columns, input: kernel.input, arena, origins };
+                self.kept[kernel.side].add(&input)
             }
             Kind::Distinct => {
                 self.sets[kernel.side].extend(groups, |i| {

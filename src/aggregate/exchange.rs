@@ -10,8 +10,10 @@
 //! | .. | the key, padded with zeros |
 //! | width | the row |
 //! | 35 each | the wide total of each total that has the flag |
+//! | 68 each | the wide total of each total of squares that has the flag |
 //! | 1 + .. each | length and bytes, padded, of each least or greatest value that is text |
 //! | 1 + .. each | for each list, numbers first: twice the number of words (plus one if a sketch), and those |
+//! | 1 + .. each | for each store of kept states, length and bytes, padded |
 //!
 //! All words are little-endian. Every length is checked before it is used; damaged bytes give a [`DecodeError`], or
 //! groups that hold the wrong numbers, and never a panic. Keys are checked against their hashes, text to be UTF-8.
@@ -20,6 +22,7 @@ use super::extreme;
 use super::keys::BLOCK;
 use super::layout::{Kernel, Kind, Layout};
 use super::list::{List, Sketch};
+use super::squares;
 use super::sum::{self, WIDE_WORDS, Wide};
 use super::table::{Aside, GroupTable};
 use crate::event::key;
@@ -148,6 +151,9 @@ impl GroupTable {
                     put(text.len() as u64, out);
                     put_padded(text, out);
                 }
+                Kind::Squares if row[kernel.offset + 6] & squares::SPILLED != 0 => {
+                    put_all(self.squares[kernel.side].get(group).unwrap_or(&[0; squares::WIDE_WORDS]), out);
+                }
                 _ => {}
             }
         }
@@ -156,6 +162,14 @@ impl GroupTable {
         }
         for list in &self.sets {
             put_list(list, group, out);
+        }
+        for store in &self.kept {
+            let start = out.len();
+            put(0, out);
+            store.encode(group, out);
+            let bytes = out.len() - start - 8;
+            out[start..start + 8].copy_from_slice(&(bytes as u64).to_le_bytes());
+            out.resize(out.len() + bytes.next_multiple_of(8) - bytes, 0);
         }
         let words = (out.len() - start) as u64 / 8;
         out[start..start + 8].copy_from_slice(&(words | (key.len() as u64) << 32).to_le_bytes());
@@ -210,6 +224,10 @@ impl GroupTable {
             for list in &mut self.sets {
                 take_list(list, groups[i], &mut lists)?;
             }
+            for store in &mut self.kept {
+                let len = usize::try_from(lists.next()?).ok()?;
+                store.take(groups[i], lists.take_bytes(len)?)?;
+            }
             if !lists.0.is_empty() {
                 return None;
             }
@@ -239,6 +257,7 @@ struct Record {
     row: Vec<u64>,
     wide: Vec<Wide>,
     texts: Vec<Vec<u8>>,
+    squares: Vec<squares::Wide>,
 }
 
 impl Record {
@@ -248,6 +267,7 @@ impl Record {
             row: vec![0; layout.width()],
             wide: vec![Wide::ZERO; layout.sides[0]],
             texts: vec![Vec::new(); layout.sides[1]],
+            squares: vec![[0; squares::WIDE_WORDS]; layout.sides[4]],
         }
     }
 
@@ -262,6 +282,12 @@ impl Record {
                 Kind::Sum if self.row[kernel.offset + 3] & sum::SPILLED != 0 => {
                     let content = words.take_words(WIDE_WORDS)?;
                     for (to, word) in self.wide[kernel.side].0.iter_mut().zip(content) {
+                        *to = word;
+                    }
+                }
+                Kind::Squares if self.row[kernel.offset + 6] & squares::SPILLED != 0 => {
+                    let content = words.take_words(squares::WIDE_WORDS)?;
+                    for (to, word) in self.squares[kernel.side].iter_mut().zip(content) {
                         *to = word;
                     }
                 }
@@ -294,5 +320,9 @@ impl Aside for Record {
 
     fn text(&self, side: usize) -> &[u8] {
         &self.texts[side]
+    }
+
+    fn squares(&self, side: usize) -> Option<&squares::Wide> {
+        self.squares.get(side)
     }
 }

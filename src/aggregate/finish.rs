@@ -4,11 +4,14 @@
 //! a sketch depends on the number of values in all slices together, so that another cut of the same events into
 //! slices, workers or batches gives the same bits.
 
+use super::bools;
 use super::distinct::{Registers, Slots};
 use super::extreme::{self, Texts};
+use super::kept::Store;
 use super::layout::{Function, Kernel, Kind, Layout};
 use super::list::{List, Sketch};
 use super::quantile::{self, Histogram};
+use super::squares::{self, Squares};
 use super::sum::Total;
 use super::table::GroupTable;
 use crate::event::Cell;
@@ -50,37 +53,48 @@ impl Finisher {
         let cells = &mut out[start..];
         let mut approximate = 0;
         for kernel in &layout.kernels {
-            let from_sketch = match kernel.kind {
+            approximate |= match kernel.kind {
                 Kind::Rows | Kind::Count => {
                     let count = |p: &Part| p.0.row(p.1)[kernel.offset];
                     let n = parts.iter().map(count).fold(0u64, u64::saturating_add);
-                    answer(cells, kernel, Cell::int(n.min(i64::MAX as u64) as i64));
-                    false
+                    for call in &kernel.calls {
+                        cells[*call] = match layout.calls()[*call].function {
+                            Function::RateRows(us) => Cell::float(n as f64 / seconds(us)),
+                            _ => Cell::int(n.min(i64::MAX as u64) as i64),
+                        };
+                    }
+                    0
                 }
                 Kind::Sum => {
                     totals(&layout, kernel, parts, cells);
-                    false
+                    0
                 }
                 Kind::Min => {
                     answer(cells, kernel, best::<false>(kernel, parts, arena));
-                    false
+                    0
                 }
                 Kind::Max => {
                     answer(cells, kernel, best::<true>(kernel, parts, arena));
-                    false
+                    0
                 }
                 Kind::Values => self.percentiles(&layout, kernel, parts, cells),
-                Kind::Distinct => {
-                    let (n, from_sketch) = self.distinct(kernel, parts);
-                    answer(cells, kernel, Cell::int(n));
-                    from_sketch
+                Kind::Distinct => self.distinct(&layout, kernel, parts, cells),
+                Kind::Bools => {
+                    let mut state = bools::EMPTY;
+                    for (table, group) in parts {
+                        bools::merge(&mut state, words(table, *group, kernel));
+                    }
+                    for call in &kernel.calls {
+                        cells[*call] = bools::answer(state, &layout.calls()[*call].function);
+                    }
+                    0
                 }
+                Kind::Squares => {
+                    variances(&layout, kernel, parts, cells);
+                    0
+                }
+                Kind::Kept => kept(&layout, kernel, parts, cells, arena),
             };
-            if from_sketch {
-                // Calls past the 64th cannot be marked; a row has at most 64 values.
-                approximate |=
-                    kernel.calls.iter().fold(0, |mask, call| mask | 1u64.checked_shl(*call as u32).unwrap_or(0));
-            }
         }
         approximate
     }
@@ -95,12 +109,15 @@ impl Finisher {
         }
     }
 
-    fn percentiles(&mut self, layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell]) -> bool {
+    /// Gives the calls that a sketch answered.
+    fn percentiles(&mut self, layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell]) -> u64 {
         let any_sketch = gather(parts, |table| &table.values[kernel.side], &mut self.scratch);
         if self.scratch.is_empty() && !any_sketch {
-            return false;
+            return 0;
         }
-        if !any_sketch && self.scratch.len() <= quantile::EXACT_VALUES {
+        let exact = !any_sketch && self.scratch.len() <= quantile::EXACT_VALUES;
+        let wants_sketch = |call: &usize| matches!(layout.calls()[*call].function, Function::ApproxPercentile(_));
+        if exact {
             let mut calls = kernel.calls.iter();
             let fractions = kernel.calls.iter().map(|call| layout.fraction(*call));
             quantile::exact(&mut self.scratch, fractions, |v| {
@@ -108,7 +125,9 @@ impl Finisher {
                     cells[*call] = Cell::float(v);
                 }
             });
-            return false;
+            if !kernel.calls.iter().any(wants_sketch) {
+                return 0;
+            }
         }
         self.histogram.clear();
         for (table, group) in parts {
@@ -117,19 +136,28 @@ impl Finisher {
             }
         }
         self.histogram.add(&mut self.scratch, &mut self.histogram_spare);
-        for call in &kernel.calls {
+        let mut from_sketch = 0;
+        for call in kernel.calls.iter().filter(|call| !exact || wants_sketch(call)) {
             let (low, part) = quantile::rank(layout.fraction(*call), self.histogram.count().max(1));
             let low_value = self.histogram.at(low);
             let high_value = if part > 0.0 { self.histogram.at(low + 1) } else { low_value };
             cells[*call] = Cell::float(quantile::between(low_value, high_value, part));
+            from_sketch |= bit(*call);
         }
-        true
+        from_sketch
     }
 
-    fn distinct(&mut self, kernel: &Kernel, parts: &[Part]) -> (i64, bool) {
+    /// Gives the calls that a sketch answered.
+    fn distinct(&mut self, layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell]) -> u64 {
         let any_sketch = gather(parts, |table| &table.sets[kernel.side], &mut self.scratch);
-        if !any_sketch && let Some(n) = self.slots.unique(&mut self.scratch) {
-            return (n as i64, false);
+        let wants_sketch = |call: &usize| layout.calls()[*call].function == Function::ApproxCountDistinct;
+        let exact = if any_sketch { None } else { self.slots.unique(&mut self.scratch) };
+        if let Some(n) = exact {
+            answer(cells, kernel, Cell::int(n as i64));
+            if !kernel.calls.iter().any(wants_sketch) {
+                return 0;
+            }
+            self.scratch.truncate(n);
         }
         self.registers.clear();
         for (table, group) in parts {
@@ -138,8 +166,58 @@ impl Finisher {
             }
         }
         self.registers.add(&mut self.scratch, &mut self.slots);
-        (self.registers.estimate(), true)
+        let estimate = self.registers.estimate();
+        let mut from_sketch = 0;
+        for call in kernel.calls.iter().filter(|call| exact.is_none() || wants_sketch(call)) {
+            // Where a count is not exact there are more values than are counted exactly.
+            let least = if wants_sketch(call) { 0 } else { super::EXACT_DISTINCT as i64 + 1 };
+            cells[*call] = Cell::int(estimate.max(least));
+            from_sketch |= bit(*call);
+        }
+        from_sketch
     }
+}
+
+/// Calls past the 64th cannot be marked; a row has at most 64 values.
+fn bit(call: usize) -> u64 {
+    1u64.checked_shl(call as u32).unwrap_or(0)
+}
+
+fn seconds(us: i64) -> f64 {
+    us as f64 / 1e6
+}
+
+/// The words of a kernel in the row of a group.
+fn words<'a, const N: usize>(table: &'a GroupTable, group: u32, kernel: &Kernel) -> &'a [u64; N] {
+    table.row(group)[kernel.offset..].first_chunk().expect("a row holds the words of its kernels")
+}
+
+fn variances(layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell]) {
+    let Some(sum) = kernel.twin.map(|twin| &layout.kernels[twin]) else {
+        return;
+    };
+    let (mut total, mut squares) = (Total::new(), Squares::new());
+    for (table, group) in parts {
+        total.add(words(table, *group, sum), &table.spills[sum.side], *group);
+        squares.add(words::<{ squares::WORDS }>(table, *group, kernel), table.squares[kernel.side].get(*group));
+    }
+    for call in &kernel.calls {
+        cells[*call] = squares::answer(&mut total, &squares, &layout.calls()[*call].function);
+    }
+}
+
+fn kept(layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell], arena: &mut Vec<u8>) -> u64 {
+    let stores: Vec<(&dyn Store, u32)> =
+        parts.iter().map(|(table, group)| (&*table.kept[kernel.side], *group)).collect();
+    let mut functions = kernel.calls.iter().map(|call| &layout.calls()[*call].function);
+    let (mut calls, mut approximate) = (kernel.calls.iter(), 0);
+    stores[0].0.answers(&stores, &mut functions, arena, &mut |cell, from_sample| {
+        if let Some(call) = calls.next() {
+            cells[*call] = cell;
+            approximate |= if from_sample { bit(*call) } else { 0 };
+        }
+    });
+    approximate
 }
 
 fn answer(cells: &mut [Cell], kernel: &Kernel, cell: Cell) {
@@ -149,6 +227,10 @@ fn answer(cells: &mut [Cell], kernel: &Kernel, cell: Cell) {
 }
 
 fn totals(layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell]) {
+    if kernel.calls.is_empty() {
+        // It is there for a total of squares alone.
+        return;
+    }
     let mut total = Total::new();
     for (table, group) in parts {
         let state = table.row(*group)[kernel.offset..].first_chunk().expect("a row holds the words of its kernels");
@@ -160,6 +242,7 @@ fn totals(layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell]) 
     for call in &kernel.calls {
         cells[*call] = match layout.calls()[*call].function {
             Function::Avg => total.average().map_or(Cell::NULL, Cell::float),
+            Function::Rate(us) => Cell::float(sum / seconds(us)),
             _ => total.whole().map_or_else(|| Cell::float(sum), Cell::int),
         };
     }

@@ -4,11 +4,13 @@
 //! values, equal calls everything. The fixed-width state of a group is a row of `width` words; lists, sketches, text
 //! and the rare wide totals lie beside the rows.
 
-use super::{extreme, sum};
+use super::kept::How;
+use super::{bools, extreme, squares, sum};
+use crate::event::Value;
 use std::sync::Arc;
 
 /// An aggregate function as the plan asks for it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Function {
     /// `count(*)`.
     CountRows,
@@ -26,14 +28,62 @@ pub enum Function {
     Max,
     /// `percentile(x, p)` with p from 0 to 1; `median(x)` is 0.5.
     Percentile(f64),
+    /// `bool_and(x)`.
+    BoolAnd,
+    /// `bool_or(x)`.
+    BoolOr,
+    /// `var_pop(x)`.
+    VarPop,
+    /// `var_samp(x)`.
+    VarSamp,
+    /// `stddev_pop(x)`.
+    StddevPop,
+    /// `stddev_samp(x)`.
+    StddevSamp,
+    /// `rate(*)` over windows of so many microseconds.
+    RateRows(i64),
+    /// `rate(x)` over windows of so many microseconds.
+    Rate(i64),
+    /// `first(x)`.
+    First,
+    /// `last(x)`.
+    Last,
+    /// `arg_min(x, y)`; the column of y.
+    ArgMin(usize),
+    /// `arg_max(x, y)`; the column of y.
+    ArgMax(usize),
+    /// `sum(DISTINCT x)`.
+    SumDistinct,
+    /// `avg(DISTINCT x)`.
+    AvgDistinct,
+    /// `mode(x)`.
+    Mode,
+    /// `top_k(x, k)`.
+    TopK(u32),
+    /// `approx_top_k(x, k)`.
+    ApproxTopK(u32),
+    /// `histogram(x, bounds...)`, ascending.
+    Histogram(Arc<[Value<'static>]>),
+    /// `collect(x)`.
+    Collect,
+    /// `collect(DISTINCT x)`.
+    CollectDistinct,
+    /// `string_agg(x, separator)`.
+    StringAgg(Arc<str>),
+    /// `string_agg(DISTINCT x, separator)`.
+    StringAggDistinct(Arc<str>),
+    /// `approx_count_distinct(x)`.
+    ApproxCountDistinct,
+    /// `approx_percentile(x, p)`.
+    ApproxPercentile(f64),
 }
 
 /// One call of an aggregate; columns are indices into the columns given to [`GroupTable::add`](super::GroupTable::add).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// What is computed.
     pub function: Function,
-    /// The column of values; only `CountRows` has none.
+    /// The column of values; only `CountRows` and `RateRows` have none.
     pub input: Option<usize>,
     /// A column of booleans: only rows where it is TRUE take part.
     pub filter: Option<usize>,
@@ -56,6 +106,13 @@ pub(super) enum Kind {
     Values,
     /// No words; `side` is the index of its list of hashes.
     Distinct,
+    /// Two words: how many are true, how many are false.
+    Bools,
+    /// Seven words: the exact total of squares; `side` is the index of its store of wide totals, `twin` the exact total
+    /// of the same values.
+    Squares,
+    /// No words; `side` is the index of its store of kept states.
+    Kept,
 }
 
 /// One physical state, shared by one or more calls.
@@ -70,7 +127,10 @@ pub(super) struct Kernel {
     /// Index among the side stores of its kind.
     pub(super) side: usize,
     /// Of a least and a greatest value over the same rows: the index of the other, as `add` does both in one pass.
+    /// Of a total of squares: the total of the values.
     pub(super) twin: Option<usize>,
+    /// What a store of kept states keeps.
+    pub(super) how: Option<How>,
     /// The calls it answers, percentiles in ascending order of p.
     pub(super) calls: Vec<usize>,
 }
@@ -84,8 +144,9 @@ pub struct Layout {
     pub(super) kernels: Vec<Kernel>,
     /// The row of a group without values.
     pub(super) empty: Vec<u64>,
-    /// Side stores needed: wide totals, text, lists of values, lists of hashes.
-    pub(super) sides: [usize; 4],
+    /// Side stores needed: wide totals, text, lists of values, lists of hashes, wide totals of squares,
+    /// kept states.
+    pub(super) sides: [usize; 6],
     /// Tells layouts apart in encoded bytes.
     pub(super) fingerprint: u64,
 }
@@ -95,17 +156,9 @@ impl Layout {
     pub fn new(calls: &[Call]) -> Arc<Layout> {
         let mut wanted: Vec<(Kind, Call, usize)> = Vec::new();
         for (i, call) in calls.iter().enumerate() {
-            let kind = match call.function {
-                Function::CountRows => Kind::Rows,
-                Function::Count => Kind::Count,
-                Function::CountDistinct => Kind::Distinct,
-                Function::Sum | Function::Avg => Kind::Sum,
-                Function::Min => Kind::Min,
-                Function::Max => Kind::Max,
-                Function::Percentile(_) => Kind::Values,
-            };
+            let kind = kind(&call.function);
             assert!(kind == Kind::Rows || call.input.is_some(), "an aggregate other than count(*) has an input");
-            wanted.push((kind, *call, i));
+            wanted.push((kind, call.clone(), i));
         }
         // One run for each filter, so that rows are picked once a filter; a stable sort keeps the order of the calls.
         wanted.sort_by_key(|(_, call, _)| call.filter);
@@ -114,17 +167,21 @@ impl Layout {
             inputs: Vec::new(),
             kernels: Vec::new(),
             empty: Vec::new(),
-            sides: [0; 4],
+            sides: [0; 6],
             fingerprint: 0,
         };
         for (kind, call, i) in wanted {
-            layout.place(kind, call, i);
+            if kind == Kind::Squares {
+                layout.place(Kind::Sum, &call, None);
+            }
+            layout.place(kind, &call, Some(i));
         }
         for i in 0..layout.kernels.len() {
             let (kind, input, filter) = (layout.kernels[i].kind, layout.kernels[i].input, layout.kernels[i].filter);
             let other = match kind {
                 Kind::Min => Kind::Max,
                 Kind::Max => Kind::Min,
+                Kind::Squares => Kind::Sum,
                 _ => continue,
             };
             let twin = |k: &Kernel| k.kind == other && k.input == input && k.filter == filter;
@@ -133,7 +190,8 @@ impl Layout {
         for kernel in &mut layout.kernels {
             kernel.calls.sort_by(|a, b| fraction(&calls[*a]).total_cmp(&fraction(&calls[*b])));
         }
-        let columns = calls.iter().flat_map(|c| [c.input.filter(|_| c.function != Function::CountRows), c.filter]);
+        let input = |c: &Call| c.input.filter(|_| kind(&c.function) != Kind::Rows);
+        let columns = calls.iter().flat_map(|c| [input(c), c.filter, by(&c.function)]);
         layout.inputs = columns.flatten().collect();
         layout.inputs.sort_unstable();
         layout.inputs.dedup();
@@ -141,11 +199,12 @@ impl Layout {
         Arc::new(layout)
     }
 
-    fn place(&mut self, kind: Kind, call: Call, i: usize) {
+    fn place(&mut self, kind: Kind, call: &Call, i: Option<usize>) {
         let input = if kind == Kind::Rows { 0 } else { call.input.unwrap_or(0) };
-        let same = |k: &&mut Kernel| k.kind == kind && k.input == input && k.filter == call.filter;
+        let how = if kind == Kind::Kept { How::of(&call.function) } else { None };
+        let same = |k: &&mut Kernel| k.kind == kind && k.input == input && k.filter == call.filter && k.how == how;
         if let Some(kernel) = self.kernels.iter_mut().find(same) {
-            kernel.calls.push(i);
+            kernel.calls.extend(i);
             return;
         }
         let offset = self.empty.len();
@@ -160,9 +219,21 @@ impl Layout {
             Kind::Max => (&extreme::EMPTY_MAX, next(1)),
             Kind::Values => (&[], next(2)),
             Kind::Distinct => (&[], next(3)),
+            Kind::Bools => (&bools::EMPTY, 0),
+            Kind::Squares => (&squares::EMPTY, next(4)),
+            Kind::Kept => (&[], next(5)),
         };
         self.empty.extend_from_slice(row);
-        self.kernels.push(Kernel { kind, input, filter: call.filter, offset, side, twin: None, calls: vec![i] });
+        self.kernels.push(Kernel {
+            kind,
+            input,
+            filter: call.filter,
+            offset,
+            side,
+            twin: None,
+            how,
+            calls: i.into_iter().collect(),
+        });
     }
 
     /// The calls, as they were given.
@@ -173,6 +244,12 @@ impl Layout {
     /// The distinct columns that are read, filters among them, in ascending order.
     pub fn inputs(&self) -> &[usize] {
         &self.inputs
+    }
+
+    /// True where a state depends on the origins of rows: they are to be given to
+    /// [`GroupTable::add_from`](super::GroupTable::add_from).
+    pub fn needs_origins(&self) -> bool {
+        self.kernels.iter().any(|k| k.how.as_ref().is_some_and(How::needs_origins))
     }
 
     /// Words in the row of one group.
@@ -204,6 +281,9 @@ impl Layout {
                     kernel.input,
                     super::EXACT_DISTINCT
                 ),
+                Kind::Bools => format!("true and false in column {}, 16 bytes", kernel.input),
+                Kind::Squares => format!("exact total of squares of column {}, 56 bytes", kernel.input),
+                Kind::Kept => kernel.how.as_ref().map_or_else(String::new, |how| how.describe(kernel.input)),
             };
             let filter = kernel.filter.map(|f| format!(", where column {f}")).unwrap_or_default();
             let calls: Vec<String> = kernel.calls.iter().map(usize::to_string).collect();
@@ -213,9 +293,32 @@ impl Layout {
     }
 }
 
+fn kind(function: &Function) -> Kind {
+    match function {
+        Function::CountRows | Function::RateRows(_) => Kind::Rows,
+        Function::Count => Kind::Count,
+        Function::CountDistinct | Function::ApproxCountDistinct => Kind::Distinct,
+        Function::Sum | Function::Avg | Function::Rate(_) => Kind::Sum,
+        Function::Min => Kind::Min,
+        Function::Max => Kind::Max,
+        Function::Percentile(_) | Function::ApproxPercentile(_) => Kind::Values,
+        Function::BoolAnd | Function::BoolOr => Kind::Bools,
+        Function::VarPop | Function::VarSamp | Function::StddevPop | Function::StddevSamp => Kind::Squares,
+        _ => Kind::Kept,
+    }
+}
+
+/// The second column that a function reads.
+fn by(function: &Function) -> Option<usize> {
+    match function {
+        Function::ArgMin(by) | Function::ArgMax(by) => Some(*by),
+        _ => None,
+    }
+}
+
 fn fraction(call: &Call) -> f64 {
     match call.function {
-        Function::Percentile(p) if p > 0.0 => p.min(1.0),
+        Function::Percentile(p) | Function::ApproxPercentile(p) if p > 0.0 => p.min(1.0),
         _ => 0.0,
     }
 }

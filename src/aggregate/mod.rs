@@ -16,19 +16,28 @@
 //! [`Tally`] and skip them: text that holds digits is not a number, cast it first.
 
 mod add;
+mod bools;
+mod buckets;
 mod catalogue;
 mod distinct;
 mod exchange;
 mod extreme;
 mod finish;
+mod json;
+mod kept;
 mod keys;
 mod layout;
 mod list;
+mod pick;
+mod prefix;
 mod quantile;
+mod squares;
 mod sum;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tops;
+mod uniques;
 
 pub use add::Tally;
 pub use catalogue::{AggregateDoc, aggregates, is_aggregate};
@@ -36,8 +45,10 @@ pub use distinct::EXACT_DISTINCT;
 pub use exchange::DecodeError;
 pub use finish::Finisher;
 pub use layout::{Call, Function, Layout};
+pub use prefix::{COLLECTED_BYTES, COLLECTED_VALUES};
 pub use quantile::EXACT_VALUES;
 pub use table::GroupTable;
+pub use tops::{COUNTED_BYTES, COUNTED_VALUES};
 
 /// Empties a buffer that will be filled again, and gives memory back where it is far larger than lately used.
 ///

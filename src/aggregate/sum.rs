@@ -10,6 +10,8 @@
 //!
 //! Units: narrow 2^-96, wide 2^-1120; the narrow words are words 16 to 18 of a wide total.
 
+use crate::event::Value;
+
 /// Words of a total in a row.
 pub(super) const WORDS: usize = 4;
 /// The row words of a total of no values.
@@ -201,6 +203,22 @@ impl Spills {
     }
 }
 
+/// Adds a number of any kind; other values are passed over.
+pub(super) fn add_value(state: &mut State, spills: &mut Spills, group: u32, value: Value<'_>) {
+    match value {
+        Value::Int(v) => add_int(state, v),
+        Value::Float(v) => {
+            if !add_float(state, v) {
+                spills.make(group, state).add_float(v);
+            }
+        }
+        _ => return,
+    }
+    if is_full(state) {
+        spills.make(group, state).take(state);
+    }
+}
+
 /// The sum over several states of one group; needs no store.
 #[derive(Debug)]
 pub(super) struct Total {
@@ -264,8 +282,13 @@ impl Total {
         Some(round(words, unit - 64) / count * 18_446_744_073_709_551_616.0)
     }
 
-    /// All words from the unit on, and the unit's exponent.
-    fn words(&mut self) -> (&[u64], i32) {
+    /// The number of values.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// All words from the unit on, in two's complement, and the unit's exponent.
+    pub(super) fn words(&mut self) -> (&[u64], i32) {
         match &mut self.wide {
             None => (&self.narrow, NARROW_UNIT),
             Some(wide) => {
@@ -297,6 +320,11 @@ fn round(words: &[u64], unit: i32) -> f64 {
     for (m, w) in magnitude.iter_mut().zip(words) {
         (*m, carry) = (w ^ turn).overflowing_add(u64::from(carry));
     }
+    round_magnitude(magnitude, negative, unit)
+}
+
+/// A magnitude in words of the given unit, rounded to the nearest double, ties to even.
+pub(super) fn round_magnitude(magnitude: &[u64], negative: bool, unit: i32) -> f64 {
     let Some(top) = magnitude.iter().rposition(|w| *w != 0) else {
         return 0.0;
     };

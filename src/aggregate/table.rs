@@ -4,17 +4,20 @@
 //! group: numbers follow arrival and must not reach an output.
 //!
 //! Cost: memory is bounded by the number of groups: 8 bytes for each word of a row, at most 8 KiB of
-//! values and 32 KiB of hashes before sketches take over (16 KiB of registers; a histogram's buckets in use), and a
-//! log as large as the values held.
+//! values and 32 KiB of hashes before sketches take over (16 KiB of registers; a histogram's buckets in use), a
+//! log as large as the values held, and what the states of [`kept`](super::kept) document.
 
 use super::add::offer;
+use super::bools;
 use super::distinct::Registers;
 use super::extreme::{self, Texts};
+use super::kept::{How, Store};
 use super::keys::{BLOCK, Keys};
 use super::layout::{Kind, Layout};
 use super::list::List;
 use super::quantile::Histogram;
 use super::recycle;
+use super::squares;
 use super::sum::{self, Spills, Wide};
 use std::sync::Arc;
 
@@ -32,6 +35,8 @@ pub struct GroupTable {
     pub(super) texts: Vec<Texts>,
     pub(super) values: Vec<List<Histogram>>,
     pub(super) sets: Vec<List<Registers>>,
+    pub(super) squares: Vec<squares::Spills>,
+    pub(super) kept: Vec<Box<dyn Store>>,
     /// Rows that pass a filter, and their groups.
     pub(super) picked: (Vec<u32>, Vec<u32>),
     recent_words: usize,
@@ -41,6 +46,7 @@ pub struct GroupTable {
 pub(super) trait Aside {
     fn wide(&self, side: usize) -> Option<&Wide>;
     fn text(&self, side: usize) -> &[u8];
+    fn squares(&self, side: usize) -> Option<&squares::Wide>;
 }
 
 struct OfTable<'a>(&'a GroupTable, u32);
@@ -53,6 +59,10 @@ impl Aside for OfTable<'_> {
     fn text(&self, side: usize) -> &[u8] {
         self.0.texts[side].get(self.1)
     }
+
+    fn squares(&self, side: usize) -> Option<&squares::Wide> {
+        self.0.squares[side].get(self.1)
+    }
 }
 
 /// The words of one kernel, from word `at` on.
@@ -64,7 +74,7 @@ pub(super) fn state<const N: usize>(words: &mut [u64], at: usize) -> &mut [u64; 
 impl GroupTable {
     /// An empty table.
     pub fn new(layout: Arc<Layout>) -> Self {
-        let [spills, texts, values, sets] = layout.sides;
+        let [spills, texts, values, sets, squares, _] = layout.sides;
         Self {
             keys: Keys::new(),
             words: Vec::new(),
@@ -72,6 +82,8 @@ impl GroupTable {
             texts: (0..texts).map(|_| Texts::default()).collect(),
             values: (0..values).map(|_| List::default()).collect(),
             sets: (0..sets).map(|_| List::default()).collect(),
+            squares: (0..squares).map(|_| squares::Spills::default()).collect(),
+            kept: layout.kernels.iter().filter_map(|k| k.how.as_ref()).map(How::store).collect(),
             picked: Default::default(),
             recent_words: 0,
             layout,
@@ -86,6 +98,8 @@ impl GroupTable {
         self.texts.iter_mut().for_each(Texts::clear);
         self.values.iter_mut().for_each(List::clear);
         self.sets.iter_mut().for_each(List::clear);
+        self.squares.iter_mut().for_each(squares::Spills::clear);
+        self.kept.iter_mut().for_each(|store| store.clear());
     }
 
     /// The number of groups.
@@ -103,7 +117,9 @@ impl GroupTable {
         let rows = self.words.capacity() * 8 + (self.picked.0.capacity() + self.picked.1.capacity()) * 4;
         let rare: usize = self.spills.iter().map(Spills::bytes).chain(self.texts.iter().map(Texts::bytes)).sum();
         let lists: usize = self.values.iter().map(List::bytes).chain(self.sets.iter().map(List::bytes)).sum();
-        self.keys.bytes() + rows + rare + lists
+        let squares: usize = self.squares.iter().map(squares::Spills::bytes).sum();
+        let kept: usize = self.kept.iter().map(|store| store.bytes()).sum();
+        self.keys.bytes() + rows + rare + lists + squares + kept
     }
 
     /// The layout that the table was made with.
@@ -206,6 +222,7 @@ impl GroupTable {
         for group in 0..other.len() as u32 {
             let mine = self.group(other.hash(group), other.key(group));
             self.merge_row(mine, other.row(group), &OfTable(other, group));
+            self.merge_kept(mine, other, group);
             map.push(mine);
         }
         for (list, from) in self.values.iter_mut().zip(&other.values) {
@@ -220,6 +237,7 @@ impl GroupTable {
     /// Adds one group of `other`, a table of an equal layout, to `group`. `other` should be sealed.
     pub fn merge_group(&mut self, group: u32, other: &GroupTable, other_group: u32) {
         self.merge_row(group, other.row(other_group), &OfTable(other, other_group));
+        self.merge_kept(group, other, other_group);
         for (list, from) in self.values.iter_mut().zip(&other.values) {
             list.merge_one(group, from, other_group);
         }
@@ -227,6 +245,12 @@ impl GroupTable {
             list.merge_one(group, from, other_group);
         }
         self.settle();
+    }
+
+    fn merge_kept(&mut self, group: u32, other: &GroupTable, other_group: u32) {
+        for (store, from) in self.kept.iter_mut().zip(&other.kept) {
+            store.merge(group, &**from, other_group);
+        }
     }
 
     /// Adds the row of a state, and what lies beside it, but no lists.
@@ -261,7 +285,16 @@ impl GroupTable {
                         offer::<true>(mine, texts, group, key, text);
                     }
                 }
-                Kind::Values | Kind::Distinct => {}
+                Kind::Bools => {
+                    let from = from.first_chunk().expect("rows have equal widths");
+                    bools::merge(state(&mut self.words, at), from);
+                }
+                Kind::Squares => {
+                    let wide = aside.squares(kernel.side).filter(|_| from[6] & squares::SPILLED != 0);
+                    let mine = state(&mut self.words, at);
+                    squares::merge(mine, &mut self.squares[kernel.side], group, from, wide);
+                }
+                Kind::Values | Kind::Distinct | Kind::Kept => {}
             }
         }
     }

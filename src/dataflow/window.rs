@@ -33,7 +33,7 @@ pub(super) fn window<'scope>(
     let p = &plan.windows[window];
     let answers = Answers::new(Arc::clone(&p.layout), p.answers.clone());
     let mut state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends);
-    let mut raw = RawRows::new(p.layout.inputs());
+    let mut raw = RawRows::new(&p.layout);
     let mut tally = Tally::new(&p.layout);
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
     let name = format!("{}:window", p.name);

@@ -1,6 +1,6 @@
 //! A block of input, decoded: one column of cells for each slot, and the clock of its events.
 
-use super::Cell;
+use super::{Cell, Origins};
 
 /// The cells of one slot, one for each row of the batch.
 pub type Column = Vec<Cell>;
@@ -25,6 +25,10 @@ pub struct EventBatch {
     pub clock: Vec<i64>,
     /// Where each row begins, in bytes from the start of the block.
     pub offset: Vec<u32>,
+    /// The number of the partition in its source; the reader sets it.
+    pub partition: u32,
+    /// Where the block begins in the partition, in bytes; the reader sets it.
+    pub position: u64,
     /// Events decoded, those that a prefilter dropped among them; rejects are not.
     pub events: u64,
     /// The least event time of the rows kept; [`i64::MAX`] without rows.
@@ -44,6 +48,12 @@ impl EventBatch {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.time.len()
+    }
+
+    /// Where the rows stand among all events of the source.
+    pub fn origins(&self) -> Origins<'_> {
+        let (partition, position) = (self.partition, self.position);
+        Origins::Block { time: &self.time, offset: &self.offset, partition, position }
     }
 
     /// Empties the batch for the next block; allocations stay.

@@ -6,8 +6,10 @@
 mod batch;
 mod cell;
 pub mod key;
+mod origin;
 mod path;
 
 pub use batch::{Column, EventBatch};
 pub use cell::{Cell, Tag, Value};
+pub use origin::{Origin, Origins};
 pub use path::FieldPath;

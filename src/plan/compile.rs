@@ -1,6 +1,6 @@
 //! Settings, turned into a plan, with every problem of every expression.
 
-use super::select::{function, problem, same, show};
+use super::select::{function, problem, show};
 use super::{Plan, SinkPlan, SourcePlan, WindowPlan};
 use crate::aggregate::{Call, Function, Layout, is_aggregate};
 use crate::codec::json::{Prefilter, Projection};
@@ -96,7 +96,9 @@ fn unreached(config: &Config, windows: &[Option<WindowPlan>], problems: &mut Vec
             for (_, text) in &window.select {
                 match expr::parse_select(&text.value, &|name| is_aggregate(name)) {
                     Err(errors) => look(text, Some(errors)),
-                    Ok(select) => wrong.extend(select.aggregates.iter().filter_map(|call| function(call, text).err())),
+                    Ok(select) => {
+                        wrong.extend(select.aggregates.iter().filter_map(|c| function(c, text, length(window)).err()))
+                    }
                 }
             }
         }
@@ -109,6 +111,14 @@ fn schema(window: &WindowConfig) -> RowSchema {
         name: window.name.clone(),
         dimensions: window.group_by.iter().map(|(name, _)| name.clone()).collect(),
         values: window.select.iter().map(|(name, _)| name.clone()).collect(),
+    }
+}
+
+/// How long the window is, microseconds, where all of its windows are equally long.
+fn length(window: &WindowConfig) -> Option<i64> {
+    match window.shape {
+        WindowShape::Sliding { size, .. } if window.time_zone.is_none() => Some(size.0),
+        _ => None,
     }
 }
 
@@ -311,7 +321,7 @@ impl Building<'_> {
         let input = Some(self.column(&tree, names, "time", tree.to_string(), local));
         let mut place = |function, text: &str| {
             let call = Call { function, input, filter: None };
-            calls.iter().position(|c| same(c, &call)).unwrap_or_else(|| {
+            calls.iter().position(|c| *c == call).unwrap_or_else(|| {
                 calls.push(call);
                 texts.push(text.to_owned());
                 calls.len() - 1
@@ -351,7 +361,7 @@ impl Building<'_> {
             }
             let mut of = Vec::new();
             for aggregate in &select.aggregates {
-                let function = match function(aggregate, text) {
+                let mut function = match function(aggregate, text, length(window)) {
                     Ok(function) => function,
                     Err(problem) => {
                         self.problems.push(problem);
@@ -364,12 +374,17 @@ impl Building<'_> {
                     .first()
                     .filter(|_| !aggregate.star)
                     .map(|tree| self.column(tree, names, "input", tree.to_string(), &mut local));
+                if let Function::ArgMin(by) | Function::ArgMax(by) = &mut function
+                    && let Some(tree) = aggregate.args.get(1)
+                {
+                    *by = self.column(tree, names, "input", tree.to_string(), &mut local);
+                }
                 let filter = aggregate
                     .filter
                     .as_ref()
                     .map(|tree| self.column(tree, names, "filter", tree.to_string(), &mut local));
                 let call = Call { function, input, filter };
-                of.push(calls.iter().position(|c| same(c, &call)).unwrap_or_else(|| {
+                of.push(calls.iter().position(|c| *c == call).unwrap_or_else(|| {
                     calls.push(call);
                     texts.push(shown);
                     calls.len() - 1

@@ -1,103 +1,227 @@
 //! A `select` entry, turned into aggregate calls and an answer.
 
-use crate::aggregate::{Call, Function};
+use crate::aggregate::{Function, aggregates};
 use crate::config::Located;
 use crate::error::{Problem, nearest};
-use crate::event::{Column, Value};
+use crate::event::{Column, Value, key};
 use crate::expr::{AggregateCall, ExprError, Program, Rows, Scratch, Tree, Type};
+use std::cmp::Ordering;
+use std::sync::Arc;
 
-/// The aggregate function of a call, checked. The input, if any, is the call's first argument.
-pub(super) fn function(call: &AggregateCall, place: &Located<String>) -> Result<Function, Problem> {
+/// The most values that `top_k` gives.
+const MOST_TOP: u32 = 1000;
+/// The most bounds of a histogram.
+const MOST_BOUNDS: usize = 256;
+
+/// The aggregate function of a call over windows of `length` microseconds (none where they differ), checked. The input, if any, is the call's
+/// first argument; the column of a second one that is not constant is left to the caller ([`Function::ArgMin`]).
+pub(super) fn function(
+    call: &AggregateCall,
+    place: &Located<String>,
+    length: Option<i64>,
+) -> Result<Function, Problem> {
     let fail = |code, message: String, help: &str| Err(place.problem(code, message, Some(help.to_owned())));
-    let wants = |n: usize| call.args.len() == n && !call.star;
     let name = canonical(&call.function);
-    if call.distinct && name != "count" {
+    let Some(doc) = aggregates().iter().find(|a| a.name == name) else {
+        let help = nearest(name, aggregates().iter().map(|a| a.name)).map(|n| format!("did you mean {n}?"));
+        return fail("aggregate.unknown", format!("{name} is not an aggregate function"), &help.unwrap_or_default());
+    };
+    let wanted = match name {
+        "percentile" | "approx_percentile" | "arg_min" | "arg_max" | "top_k" | "approx_top_k" | "string_agg" => 2..=2,
+        "histogram" => 2..=MOST_BOUNDS + 1,
+        _ => 1..=1,
+    };
+    let star = call.star && !call.distinct && matches!(name, "count" | "rate");
+    if !star && (call.star || !wanted.contains(&call.args.len())) {
+        let given = if call.star { "*".to_owned() } else { format!("{} arguments", call.args.len()) };
         return fail(
-            "aggregate.distinct",
-            format!("DISTINCT is not available in {name}"),
-            "only count(DISTINCT x) takes DISTINCT in this version",
+            "aggregate.arguments",
+            format!("{} is called with {given}", call.function),
+            &format!("it is written {}", doc.signature),
         );
     }
-    let function = match name {
-        "count" if call.star && !call.distinct => return Ok(Function::CountRows),
-        "count" if wants(1) && call.distinct => Function::CountDistinct,
-        "count" if wants(1) => Function::Count,
-        "sum" if wants(1) => Function::Sum,
-        "avg" if wants(1) => Function::Avg,
-        "min" if wants(1) => Function::Min,
-        "max" if wants(1) => Function::Max,
-        "median" if wants(1) => Function::Percentile(0.5),
-        "percentile" if wants(2) => {
-            let p = constant(&call.args[1]).filter(|p| (0.0..=1.0).contains(p));
-            match p {
-                Some(p) => Function::Percentile(p),
-                None => {
-                    return fail(
-                        "aggregate.percentile",
-                        format!("the second argument of {} is not a number from 0 to 1", call.function),
-                        "write percentile(x, 0.95) for the 95th percentile",
-                    );
-                }
-            }
-        }
-        "count" | "sum" | "avg" | "min" | "max" | "median" | "percentile" => {
-            let signature = crate::aggregate::aggregates().iter().find(|a| a.name == name).map_or("", |a| a.signature);
+    let size = match (name, length) {
+        ("rate", None) => {
             return fail(
-                "aggregate.arguments",
-                format!("{} is called with {} arguments", call.function, call.args.len()),
-                &format!("it is written {signature}"),
+                "aggregate.rate",
+                "rate needs windows that are all equally long".to_owned(),
+                "select count(*) or sum(x), and divide by the length of the row's window",
             );
         }
-        other => {
-            let known = crate::aggregate::aggregates().iter().map(|a| a.name);
-            let help = nearest(other, known).map_or(String::new(), |n| format!("did you mean {n}?"));
-            return fail("aggregate.unknown", format!("{other} is not an aggregate function"), &help);
+        _ => length.unwrap_or(0),
+    };
+    let function = match (name, call.distinct) {
+        ("count", _) if star => return Ok(Function::CountRows),
+        ("rate", _) if star => return Ok(Function::RateRows(size)),
+        ("count", true) => Function::CountDistinct,
+        ("sum", true) => Function::SumDistinct,
+        ("avg", true) => Function::AvgDistinct,
+        ("collect", true) => Function::CollectDistinct,
+        ("string_agg", true) => Function::StringAggDistinct(separator(call, place)?),
+        ("count", false) => Function::Count,
+        ("sum", false) => Function::Sum,
+        ("avg", false) => Function::Avg,
+        ("collect", false) => Function::Collect,
+        ("string_agg", false) => Function::StringAgg(separator(call, place)?),
+        // Of these a value says as much once as often.
+        ("min", _) => Function::Min,
+        ("max", _) => Function::Max,
+        ("bool_and", _) => Function::BoolAnd,
+        ("bool_or", _) => Function::BoolOr,
+        ("approx_count_distinct", _) => Function::ApproxCountDistinct,
+        (_, true) => {
+            return fail(
+                "aggregate.distinct",
+                format!("DISTINCT is not available in {name}"),
+                "it is in count, sum, avg, collect and string_agg, and changes nothing in min, max, bool_and and bool_or",
+            );
+        }
+        ("median", _) => Function::Percentile(0.5),
+        ("approx_median", _) => Function::ApproxPercentile(0.5),
+        ("percentile", _) => Function::Percentile(fraction(call, place)?),
+        ("approx_percentile", _) => Function::ApproxPercentile(fraction(call, place)?),
+        ("var_pop", _) => Function::VarPop,
+        ("var_samp", _) => Function::VarSamp,
+        ("stddev_pop", _) => Function::StddevPop,
+        ("stddev_samp", _) => Function::StddevSamp,
+        ("rate", _) => Function::Rate(size),
+        ("first", _) => Function::First,
+        ("last", _) => Function::Last,
+        ("arg_min", _) => Function::ArgMin(0),
+        ("arg_max", _) => Function::ArgMax(0),
+        ("mode", _) => Function::Mode,
+        ("top_k", _) => Function::TopK(most(call, place)?),
+        ("approx_top_k", _) => Function::ApproxTopK(most(call, place)?),
+        ("histogram", _) => Function::Histogram(bounds(call, place)?),
+        _ => {
+            return fail(
+                "aggregate.unknown",
+                format!("{name} is not available in a window"),
+                "it is a part of another",
+            );
         }
     };
-    let numeric = matches!(function, Function::Sum | Function::Avg | Function::Percentile(_));
     let ty = call.args[0].ty();
-    if numeric && !matches!(ty, Type::Any) && !ty.is_number() {
+    if takes_numbers(&function) && ty != Type::Any && !ty.is_number() {
         return fail(
             "aggregate.type",
             format!("{name} takes numbers, and its argument is {}", ty.word()),
-            "convert the argument first, such as sum(cast(x AS double))",
+            &format!("convert the argument first, such as {name}(cast(x AS double))"),
+        );
+    }
+    if matches!(function, Function::BoolAnd | Function::BoolOr) && !matches!(ty, Type::Any | Type::Bool) {
+        return fail(
+            "aggregate.type",
+            format!("{name} takes true and false, and its argument is {}", ty.word()),
+            &format!("write a comparison, such as {name}(x > 0)"),
         );
     }
     Ok(function)
 }
 
-fn canonical(name: &str) -> &str {
-    crate::aggregate::aggregates().iter().find(|a| a.name == name || a.aliases.contains(&name)).map_or(name, |a| a.name)
+fn takes_numbers(function: &Function) -> bool {
+    matches!(
+        function,
+        Function::Sum
+            | Function::Avg
+            | Function::Percentile(_)
+            | Function::ApproxPercentile(_)
+            | Function::VarPop
+            | Function::VarSamp
+            | Function::StddevPop
+            | Function::StddevSamp
+            | Function::Rate(_)
+            | Function::SumDistinct
+            | Function::AvgDistinct
+            | Function::Histogram(_)
+    )
 }
 
-/// The number that a constant expression is.
-fn constant(tree: &Tree) -> Option<f64> {
+fn fraction(call: &AggregateCall, place: &Located<String>) -> Result<f64, Problem> {
+    number(&call.args[1]).map(as_f64).filter(|p| (0.0..=1.0).contains(p)).ok_or_else(|| {
+        place.problem(
+            "aggregate.percentile",
+            format!("the second argument of {} is not a number from 0 to 1", call.function),
+            Some(format!("write {}(x, 0.95) for the 95th percentile", call.function)),
+        )
+    })
+}
+
+fn most(call: &AggregateCall, place: &Located<String>) -> Result<u32, Problem> {
+    match number(&call.args[1]) {
+        Some(Value::Int(k)) if (1..=i64::from(MOST_TOP)).contains(&k) => Ok(k as u32),
+        _ => Err(place.problem(
+            "aggregate.top_k",
+            format!("the second argument of {} is not a whole number from 1 to {MOST_TOP}", call.function),
+            Some(format!("write {}(x, 10) for the ten most frequent values", call.function)),
+        )),
+    }
+}
+
+fn bounds(call: &AggregateCall, place: &Located<String>) -> Result<Arc<[Value<'static>]>, Problem> {
+    let bounds: Option<Vec<Value<'static>>> = call.args[1..].iter().map(number).collect();
+    let ascending =
+        |list: &Vec<Value<'static>>| list.windows(2).all(|w| key::compare_values(w[0], w[1]) == Ordering::Less);
+    match bounds.filter(ascending) {
+        Some(list) => Ok(list.into()),
+        None => Err(place.problem(
+            "aggregate.histogram",
+            "the bounds of histogram are not ascending numbers".to_owned(),
+            Some("write histogram(x, 10, 100, 1000): counts below 10, from 10, from 100, and from 1000 on".into()),
+        )),
+    }
+}
+
+fn separator(call: &AggregateCall, place: &Located<String>) -> Result<Arc<str>, Problem> {
+    let text = constant(&call.args[1], |value| match value {
+        Value::Str(text) => std::str::from_utf8(text).ok().map(Arc::from),
+        _ => None,
+    });
+    text.flatten().ok_or_else(|| {
+        place.problem(
+            "aggregate.separator",
+            format!("the second argument of {} is not a text", call.function),
+            Some(format!("write {}(x, ', ')", call.function)),
+        )
+    })
+}
+
+fn canonical(name: &str) -> &str {
+    aggregates().iter().find(|a| a.name == name || a.aliases.contains(&name)).map_or(name, |a| a.name)
+}
+
+/// The number that a constant expression is; without the sign of zero.
+fn number(tree: &Tree) -> Option<Value<'static>> {
+    constant(tree, |value| match value {
+        Value::Int(v) => Some(Value::Int(v)),
+        Value::Float(v) => Some(Value::Float(v + 0.0)),
+        _ => None,
+    })?
+}
+
+fn as_f64(value: Value<'_>) -> f64 {
+    match value {
+        Value::Int(v) => v as f64,
+        Value::Float(v) => v,
+        _ => f64::NAN,
+    }
+}
+
+/// What `read` makes of the value that a constant expression is.
+fn constant<T>(tree: &Tree, read: impl Fn(Value<'_>) -> T) -> Option<T> {
     if !tree.is_constant() {
         return None;
     }
     let program: Program = crate::expr::compile(tree, &mut |_| 0);
     let (mut arena, mut out) = (Vec::new(), Column::new());
     program.eval(&Rows { columns: &[], time: &[0] }, &mut arena, &[0], &mut Scratch::default(), &mut out);
-    match out.first()?.value(&arena) {
-        Value::Int(v) => Some(v as f64),
-        Value::Float(v) => Some(v),
-        _ => None,
-    }
+    out.first().map(|cell| read(cell.value(&arena)))
 }
 
 /// An expression's error as a problem at its place.
 pub(super) fn problem(place: &Located<String>, e: ExprError) -> Problem {
     let at = e.column.map_or(String::new(), |c| format!(" (at character {c})"));
     place.problem(e.code, format!("{}{at}", e.message), e.help)
-}
-
-/// Two calls with the same function and columns are one.
-pub(super) fn same(a: &Call, b: &Call) -> bool {
-    let percentile = match (&a.function, &b.function) {
-        (Function::Percentile(p), Function::Percentile(q)) => p == q,
-        (x, y) => std::mem::discriminant(x) == std::mem::discriminant(y),
-    };
-    percentile && a.input == b.input && a.filter == b.filter
 }
 
 /// A call as SQL.

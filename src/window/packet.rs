@@ -1,10 +1,11 @@
 //! Rows that are not aggregated before the exchange, as bytes, and back into columns.
 //!
 //! Form of a row: the hash of its key (8 bytes little-endian), the length of the key (4 bytes), the canonical key, and
-//! then each input cell ([`key::encode_value`]) in the order of the layout's inputs.
+//! then each input cell ([`key::encode_value`]) in the order of the layout's inputs. Where an aggregate asks for it, the
+//! row ends with its [`Origin`].
 
-use crate::aggregate::{GroupTable, Tally};
-use crate::event::{Cell, Column, Value, key};
+use crate::aggregate::{GroupTable, Layout, Tally};
+use crate::event::{Cell, Column, EventBatch, Origin, Origins, Value, key};
 
 /// Bytes that do not hold rows: a bug or a damaged link, never user input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,8 @@ pub struct PacketError(pub usize);
 #[derive(Debug)]
 pub struct RawRows {
     inputs: Vec<usize>,
+    /// Rows carry their origins.
+    origins: Option<Vec<Origin>>,
     columns: Vec<Column>,
     arena: Vec<u8>,
     hashes: Vec<u64>,
@@ -25,11 +28,13 @@ pub struct RawRows {
 }
 
 impl RawRows {
-    /// Rows that carry these input columns.
-    pub fn new(inputs: &[usize]) -> Self {
+    /// Rows that carry what `layout` reads.
+    pub fn new(layout: &Layout) -> Self {
+        let inputs = layout.inputs();
         let columns = vec![Column::new(); inputs.iter().max().map_or(0, |m| m + 1)];
         Self {
             inputs: inputs.to_vec(),
+            origins: layout.needs_origins().then(Vec::new),
             columns,
             arena: Vec::new(),
             hashes: Vec::new(),
@@ -40,14 +45,17 @@ impl RawRows {
         }
     }
 
-    /// Appends row `row` of `columns` with its key to `out`.
+    /// Appends row `row` of `batch` with its key to `out`.
     #[inline]
-    pub fn write(&self, hash: u64, key: &[u8], row: u32, columns: &[Column], arena: &[u8], out: &mut Vec<u8>) {
+    pub fn write(&self, hash: u64, key: &[u8], row: u32, batch: &EventBatch, out: &mut Vec<u8>) {
         out.extend_from_slice(&hash.to_le_bytes());
         out.extend_from_slice(&(key.len() as u32).to_le_bytes());
         out.extend_from_slice(key);
         for input in &self.inputs {
-            key::encode_value(columns[*input][row as usize], arena, out);
+            key::encode_value(batch.columns[*input][row as usize], &batch.bytes, out);
+        }
+        if self.origins.is_some() {
+            batch.origins().of(row).encode(out);
         }
     }
 
@@ -59,6 +67,7 @@ impl RawRows {
         for column in &mut self.columns {
             column.clear();
         }
+        self.origins.iter_mut().for_each(Vec::clear);
         self.arena.clear();
         self.hashes.clear();
         self.keys.clear();
@@ -83,7 +92,8 @@ impl RawRows {
         self.rows.extend(0..n as u32);
         self.groups.clear();
         table.groups_of(&self.hashes, &self.keys, &self.offsets, &mut self.groups);
-        table.add(&self.groups, &self.rows, &self.columns, &self.arena, tally);
+        let origins = self.origins.as_deref().map_or(Origins::None, Origins::List);
+        table.add_from(&self.groups, &self.rows, &self.columns, &self.arena, origins, tally);
         result.map(|()| n)
     }
 
@@ -112,6 +122,11 @@ impl RawRows {
                 }
             };
             self.columns[*input].push(cell);
+        }
+        if let Some(origins) = &mut self.origins {
+            let (origin, after) = Origin::decode(rest)?;
+            origins.push(origin);
+            rest = after;
         }
         self.hashes.push(hash);
         self.keys.extend_from_slice(key);

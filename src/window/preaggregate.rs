@@ -107,7 +107,7 @@ pub struct PreAggregate {
 impl PreAggregate {
     /// `keys`: the columns of the group; `peers`: how many workers own groups.
     pub fn new(spec: WindowSpec, layout: Arc<Layout>, keys: Vec<usize>, mode: Mode, peers: usize) -> Self {
-        let rows = RawRows::new(layout.inputs());
+        let rows = RawRows::new(&layout);
         Self {
             spec,
             layout,
@@ -211,7 +211,7 @@ impl PreAggregate {
                 let key = &self.key_bytes[self.offsets[i] as usize..self.offsets[i + 1] as usize];
                 let target = Self::owner(self.hashes[i], self.peers) as u32;
                 let out = self.raw.entry((slice, target)).or_default();
-                self.rows.write(self.hashes[i], key, *row, &batch.columns, &batch.bytes, out);
+                self.rows.write(self.hashes[i], key, *row, batch, out);
             }
             return;
         }
@@ -222,7 +222,7 @@ impl PreAggregate {
             .or_insert_with(|| (spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))), 0));
         self.groups.clear();
         table.groups_of(&self.hashes, &self.key_bytes, &self.offsets, &mut self.groups);
-        table.add(&self.groups, rows, &batch.columns, &batch.bytes, &mut tallies.tally);
+        table.add_from(&self.groups, rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
         *added += rows.len() as u64;
         let (groups, added) = (table.len(), *added);
         if groups >= JUDGE_GROUPS && self.mode == Mode::Auto && self.peers > 1 && added < WORTH_IT * groups as u64 {
@@ -272,7 +272,7 @@ impl PreAggregate {
                 .or_insert_with(|| spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))));
             self.groups.clear();
             table.groups_of(&self.hashes, &self.key_bytes, &self.offsets, &mut self.groups);
-            table.add(&self.groups, &rows, &batch.columns, &batch.bytes, &mut tallies.tally);
+            table.add_from(&self.groups, &rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
         }
         late.clear();
         self.late_rows = late;

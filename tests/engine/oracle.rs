@@ -197,8 +197,11 @@ fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
 
     let mut rows: Vec<OracleRow> = Vec::new();
     for (time, last_tick) in moments {
-        let events: Vec<&Value> =
-            pane.events.iter().filter(|a| a.tick.is_none_or(|tick| tick <= last_tick)).map(|a| &a.event).collect();
+        let mut applied: Vec<&Arrived> =
+            pane.events.iter().copied().filter(|a| a.tick.is_none_or(|tick| tick <= last_tick)).collect();
+        // They arrived partition by partition, in the order of each: equal times stay in that order.
+        applied.sort_by_key(|a| a.time);
+        let events: Vec<&Value> = applied.iter().map(|a| &a.event).collect();
         let values: Vec<Value> = window.aggregates.iter().map(|wanted| compute(wanted, &events)).collect();
         let row = |values, revision, op| OracleRow {
             time,

@@ -182,7 +182,7 @@ fn agree_random_pipelines_when_run_at_all_widths_then_write_the_same_bytes() {
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
     let mut seen = [0u64; 15];
-    for case in (0..900).map(Case::new) {
+    for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
             let (window, source) = case.oracle(w);
             let partitions = case.partitions(source);

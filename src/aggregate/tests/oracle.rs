@@ -41,6 +41,21 @@ mod big {
         trim(out)
     }
 
+    pub fn times(a: &[u32], b: &[u32]) -> Vec<u32> {
+        let mut out = Vec::new();
+        for (i, digit) in b.iter().enumerate() {
+            let (mut row, mut carry) = (vec![0; i], 0u64);
+            for other in a {
+                carry += u64::from(*other) * u64::from(*digit);
+                row.push(carry as u32);
+                carry >>= 32;
+            }
+            row.push(carry as u32);
+            out = add(&out, &row);
+        }
+        out
+    }
+
     pub fn shifted(v: u64, by: usize) -> Vec<u32> {
         let mut out = vec![0; by / 32];
         let t = u128::from(v) << (by % 32);
@@ -178,4 +193,67 @@ pub fn bucketed(values: &[Cell]) -> (bool, Vec<u32>) {
     }
     let negative = big::compare(&plus, &minus).is_lt();
     (negative, if negative { big::subtract(&minus, &plus) } else { big::subtract(&plus, &minus) })
+}
+
+/// The variance times its divisor in units of 2^-2148, and the divisor.
+pub fn deviations(values: &[Cell], sample: bool) -> Option<(Vec<u32>, Vec<u32>)> {
+    let numbers: Vec<Cell> = values.iter().copied().filter(|c| c.as_f64().is_some()).collect();
+    let n = numbers.len() as u64;
+    let other = if sample { n.checked_sub(1)? } else { n };
+    if other == 0 {
+        return None;
+    }
+    let square = |cell: &Cell| {
+        let (_, magnitude) = exact_sum(&[*cell]);
+        big::times(&magnitude, &magnitude)
+    };
+    let squares = numbers.iter().map(square).fold(Vec::new(), |sum, v| big::add(&sum, &v));
+    let (_, total) = exact_sum(&numbers);
+    let times_n = big::times(&squares, &big::shifted(n, 0));
+    let divisor = big::times(&big::shifted(n, 0), &big::shifted(other, 0));
+    Some((big::subtract(&times_n, &big::times(&total, &total)), divisor))
+}
+
+/// The double nearest to a variance.
+pub fn variance(values: &[Cell], sample: bool) -> Cell {
+    let Some((wanted, divisor)) = deviations(values, sample) else {
+        return Cell::NULL;
+    };
+    // Twice a double times the divisor, so that the middle of two doubles is whole.
+    let at = |magnitude: Vec<u32>| big::times(&big::times(&magnitude, &big::shifted(1, 1074)), &divisor);
+    let value =
+        |bits: u64| if bits == f64::INFINITY.to_bits() { big::shifted(1, 2098) } else { units(f64::from_bits(bits)) };
+    let (mut low, mut high) = (0, f64::INFINITY.to_bits());
+    if big::compare(&at(value(high)), &wanted).is_le() {
+        return Cell::NULL;
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if big::compare(&at(value(middle)), &wanted).is_le() { low = middle } else { high = middle }
+    }
+    let middle = at(big::add(&value(low), &value(high)));
+    let up = match big::compare(&big::add(&wanted, &wanted), &middle) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => low & 1 == 1,
+    };
+    Cell::float(f64::from_bits(if up { high } else { low }))
+}
+
+/// True where a double is within one unit of the last place of the square root of the variance.
+pub fn is_deviation(values: &[Cell], sample: bool, v: Cell) -> bool {
+    let Some((wanted, divisor)) = deviations(values, sample) else {
+        return v.is_null();
+    };
+    let square = |v: f64| {
+        let magnitude = if v.is_finite() { units(v) } else { big::shifted(1, 2098) };
+        big::times(&big::times(&magnitude, &magnitude), &divisor)
+    };
+    match v.as_f64() {
+        None => big::compare(&square(f64::MAX), &wanted).is_le(),
+        Some(0.0) => big::compare(&square(5e-324), &wanted).is_ge(),
+        Some(v) => {
+            big::compare(&square(v.next_down()), &wanted).is_le() && big::compare(&square(v.next_up()), &wanted).is_ge()
+        }
+    }
 }

@@ -29,10 +29,34 @@ pub enum Agg {
     Max(String),
     /// As SQL's `percentile_cont` over the numbers as floats: a float.
     Percentile(String, f64),
+    /// Whether all booleans are true; null without any.
+    BoolAnd(String),
+    /// Whether any boolean is true; null without any.
+    BoolOr(String),
+    /// The first value by time, partition and place.
+    First(String),
+    /// The last value.
+    Last(String),
+    /// The first path's value where the second's is least, the first of several.
+    ArgMin(String, String),
+    /// Where it is greatest.
+    ArgMax(String, String),
+    /// The sum of the different numbers.
+    SumDistinct(String),
+    /// The most frequent value, the least of several.
+    Mode(String),
+    /// The most frequent values with their counts.
+    TopK(String, usize),
+    /// How many numbers lie below, between and above these bounds.
+    Histogram(String, Vec<i64>),
+    /// All values in order.
+    Collect(String),
+    /// The different values by size.
+    CollectDistinct(String),
 }
 
 impl Agg {
-    /// Its value over events.
+    /// Its value over events, which are in order of time, partition and place.
     pub fn of(&self, events: &[&Value]) -> Value {
         let fields = |path: &str| -> Vec<Value> {
             events.iter().map(|e| plain(&at_path(e, path))).filter(|v| !v.is_null()).collect()
@@ -73,8 +97,91 @@ impl Agg {
                 sorted.sort_by(f64::total_cmp);
                 percentile(&sorted, *p).map_or(Value::Null, Value::from)
             }
+            Agg::BoolAnd(path) | Agg::BoolOr(path) => {
+                let values: Vec<bool> = fields(path).iter().filter_map(Value::as_bool).collect();
+                match self {
+                    _ if values.is_empty() => Value::Null,
+                    Agg::BoolAnd(_) => Value::from(!values.contains(&false)),
+                    _ => Value::from(values.contains(&true)),
+                }
+            }
+            Agg::First(path) => given(events, path).first().cloned().unwrap_or(Value::Null),
+            Agg::Last(path) => given(events, path).last().cloned().unwrap_or(Value::Null),
+            Agg::ArgMin(path, by) | Agg::ArgMax(path, by) => {
+                let wanted = if matches!(self, Agg::ArgMin(..)) { Ordering::Less } else { Ordering::Greater };
+                let mut best: Option<(Value, Value)> = None;
+                for event in events {
+                    let (by, value) = (at_path(event, by), given(&[*event], path));
+                    let Some(value) = value.first().filter(|_| !by.is_null()) else { continue };
+                    if best.as_ref().is_none_or(|(least, _)| compare_values(&by, least) == wanted) {
+                        best = Some((by, value.clone()));
+                    }
+                }
+                best.map_or(Value::Null, |(_, value)| value)
+            }
+            Agg::SumDistinct(path) => {
+                let numbers: Vec<Value> = different(&numbers(path)).into_iter().map(|(v, _)| v).collect();
+                match exact_sum(&numbers) {
+                    _ if numbers.is_empty() => Value::Null,
+                    sum if numbers.iter().all(Value::is_i64) => {
+                        sum.to_i64().map_or_else(|| Value::from(sum.to_f64()), Value::from)
+                    }
+                    sum => Value::from(sum.to_f64()),
+                }
+            }
+            Agg::Mode(path) => top(&fields(path)).first().map_or(Value::Null, |(v, _)| v.clone()),
+            Agg::TopK(path, k) => match top(&fields(path)) {
+                list if list.is_empty() => Value::Null,
+                list => list.iter().take(*k).map(|(v, n)| serde_json::json!({"value": v, "count": n})).collect(),
+            },
+            Agg::Histogram(path, bounds) => {
+                let numbers = numbers(path);
+                let mut counts = vec![0; bounds.len() + 1];
+                for v in &numbers {
+                    let below = |b: &&i64| compare_values(&Value::from(**b), v) != Ordering::Greater;
+                    counts[bounds.iter().filter(below).count()] += 1;
+                }
+                if numbers.is_empty() { Value::Null } else { Value::from(counts) }
+            }
+            Agg::Collect(path) => match given(events, path) {
+                list if list.is_empty() => Value::Null,
+                list => Value::from(list),
+            },
+            Agg::CollectDistinct(path) => match different(&fields(path)) {
+                list if list.is_empty() => Value::Null,
+                list => list.into_iter().map(|(v, _)| v).collect(),
+            },
         }
     }
+}
+
+/// The values as they are given, those that are null left out.
+fn given(events: &[&Value], path: &str) -> Vec<Value> {
+    let value = |event: &&Value| match at_path(event, path) {
+        v if v.is_u64() && !v.is_i64() => v.as_f64().map_or(Value::Null, Value::from),
+        v => v,
+    };
+    events.iter().map(value).filter(|v| !v.is_null()).collect()
+}
+
+/// The different values by size, and how often each occurs.
+fn different(values: &[Value]) -> Vec<(Value, usize)> {
+    let mut list: Vec<(Value, usize)> = Vec::new();
+    for value in values.iter().map(canonical) {
+        match list.iter_mut().find(|(v, _)| *v == value) {
+            Some((_, n)) => *n += 1,
+            None => list.push((value, 1)),
+        }
+    }
+    list.sort_by(|a, b| compare_values(&a.0, &b.0));
+    list
+}
+
+/// The most frequent first.
+fn top(values: &[Value]) -> Vec<(Value, usize)> {
+    let mut list = different(values);
+    list.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    list
 }
 
 fn exact_sum(numbers: &[Value]) -> Exact {

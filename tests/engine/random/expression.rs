@@ -164,6 +164,9 @@ pub(super) struct Calc(Agg);
 impl Calc {
     pub(super) fn random(r: &mut Random) -> Self {
         let path = r.pick(ANYTHING).to_owned();
+        if r.one_in(2) {
+            return Calc(Self::further(r, path));
+        }
         Calc(match r.below(9) {
             0 => Agg::CountRows,
             1 => Agg::Count(path),
@@ -174,6 +177,24 @@ impl Calc {
             7 => Agg::Max(path),
             _ => Agg::Percentile(path, r.pick(&[0.0, 0.5, 0.5, 0.9, 0.95, 1.0, 0.333])),
         })
+    }
+
+    fn further(r: &mut Random, path: String) -> Agg {
+        let by = r.pick(ANYTHING).to_owned();
+        match r.below(13) {
+            0 => Agg::BoolAnd(path),
+            1 => Agg::BoolOr(path),
+            2 | 3 => Agg::First(path),
+            4 => Agg::Last(path),
+            5 => Agg::ArgMin(path, by),
+            6 => Agg::ArgMax(path, by),
+            7 => Agg::SumDistinct(path),
+            8 => Agg::Mode(path),
+            9 => Agg::TopK(path, r.pick(&[1, 2, 5])),
+            10 => Agg::Histogram(path, r.pick(&[vec![0], vec![-3, 1, 100]])),
+            11 => Agg::Collect(path),
+            _ => Agg::CollectDistinct(path),
+        }
     }
 
     pub(super) fn agg(&self) -> Agg {
@@ -191,6 +212,21 @@ impl Calc {
             Agg::Max(path) => format!("max({path})"),
             Agg::Percentile(path, p) if *p == 0.5 => format!("median({path})"),
             Agg::Percentile(path, p) => format!("percentile({path}, {p:?})"),
+            Agg::BoolAnd(path) => format!("every({path})"),
+            Agg::BoolOr(path) => format!("bool_or({path})"),
+            Agg::First(path) => format!("first({path})"),
+            Agg::Last(path) => format!("last({path})"),
+            Agg::ArgMin(path, by) => format!("arg_min({path}, {by})"),
+            Agg::ArgMax(path, by) => format!("max_by({path}, {by})"),
+            Agg::SumDistinct(path) => format!("sum(DISTINCT {path})"),
+            Agg::Mode(path) => format!("mode({path})"),
+            Agg::TopK(path, k) => format!("top_k({path}, {k})"),
+            Agg::Histogram(path, bounds) => {
+                let bounds: Vec<String> = bounds.iter().map(i64::to_string).collect();
+                format!("histogram({path}, {})", bounds.join(", "))
+            }
+            Agg::Collect(path) => format!("collect({path})"),
+            Agg::CollectDistinct(path) => format!("array_agg(DISTINCT {path})"),
         }
     }
 }
