@@ -152,27 +152,7 @@ impl GroupTable {
                 });
                 (groups.len() - added - nulls) as u64
             }
-            Kind::Bools => {
-                let pairs = groups.iter().zip(rows);
-                let strange = pairs.filter(|(group, row)| {
-                    let state = state(words, **group as usize * width + offset);
-                    !bools::add(state, column[**row as usize])
-                });
-                strange.count() as u64
-            }
-            Kind::Squares => {
-                let spills = &mut self.squares[kernel.side];
-                let pairs = groups.iter().zip(rows);
-                let strange = pairs.filter(|(group, row)| {
-                    let state = state(words, **group as usize * width + offset);
-                    !squares::add(state, spills, **group, column[**row as usize])
-                });
-                strange.count() as u64
-            }
-            Kind::Kept => {
-                let input = Input { groups, rows, columns, input: kernel.input, arena, origins };
-                self.kept[kernel.side].add(&input)
-            }
+            Kind::Bools | Kind::Squares | Kind::Kept => self.add_rare(kernel, groups, rows, columns, arena, origins),
             Kind::Distinct => {
                 self.sets[kernel.side].extend(groups, |i| {
                     let cell = column[rows[i] as usize];
@@ -181,6 +161,44 @@ impl GroupTable {
                 0
             }
         }
+    }
+
+    /// [`GroupTable::add_kernel`] for the kinds that are asked for less often; apart, so that its loops stay as they are.
+    #[inline(never)]
+    fn add_rare(
+        &mut self,
+        kernel: &Kernel,
+        groups: &[u32],
+        rows: &[u32],
+        columns: &[Column],
+        arena: &[u8],
+        origins: Origins<'_>,
+    ) -> u64 {
+        let (width, offset) = (self.layout.width(), kernel.offset);
+        let (words, column) = (&mut self.words[..], &columns[kernel.input][..]);
+        let pairs = groups.iter().zip(rows);
+        let strange = match kernel.kind {
+            Kind::Bools => pairs
+                .filter(|(group, row)| {
+                    let state = state(words, **group as usize * width + offset);
+                    !bools::add(state, column[**row as usize])
+                })
+                .count(),
+            Kind::Squares => {
+                let spills = &mut self.squares[kernel.side];
+                pairs
+                    .filter(|(group, row)| {
+                        let state = state(words, **group as usize * width + offset);
+                        !squares::add(state, spills, **group, column[**row as usize])
+                    })
+                    .count()
+            }
+            _ => {
+                let input = Input { groups, rows, columns, input: kernel.input, arena, origins };
+                return self.kept[kernel.side].add(&input);
+            }
+        };
+        strange as u64
     }
 }
 

@@ -157,7 +157,8 @@ const AGGREGATES: &[AggregateDoc] = &[
         aliases: &[],
         signature: "rate(*) | rate(x) -> float",
         doc: "Events, or the exact total of x, per second: divided by the size of the window in seconds, \
-              whether or not events came all along.",
+              whether or not events came all along. Only in windows of one size: tumbling or sliding, without \
+              a time zone.",
         example: "rate(*)",
     },
     AggregateDoc {

@@ -211,7 +211,10 @@ fn kept(layout: &Layout, kernel: &Kernel, parts: &[Part], cells: &mut [Cell], ar
         parts.iter().map(|(table, group)| (&*table.kept[kernel.side], *group)).collect();
     let mut functions = kernel.calls.iter().map(|call| &layout.calls()[*call].function);
     let (mut calls, mut approximate) = (kernel.calls.iter(), 0);
-    stores[0].0.answers(&stores, &mut functions, arena, &mut |cell, from_sample| {
+    let Some((first, _)) = stores.first() else {
+        return 0;
+    };
+    first.answers(&stores, &mut functions, arena, &mut |cell, from_sample| {
         if let Some(call) = calls.next() {
             cells[*call] = cell;
             approximate |= if from_sample { bit(*call) } else { 0 };

@@ -256,6 +256,7 @@ impl GroupTable {
     /// Adds the row of a state, and what lies beside it, but no lists.
     pub(super) fn merge_row(&mut self, group: u32, row: &[u64], aside: &impl Aside) {
         let base = group as usize * self.layout.width();
+        let mut rare = false;
         for kernel in &self.layout.kernels {
             let at = base + kernel.offset;
             let from = &row[kernel.offset..];
@@ -285,6 +286,23 @@ impl GroupTable {
                         offer::<true>(mine, texts, group, key, text);
                     }
                 }
+                Kind::Bools | Kind::Squares => rare = true,
+                Kind::Values | Kind::Distinct | Kind::Kept => {}
+            }
+        }
+        if rare {
+            self.merge_rare(group, row, aside);
+        }
+    }
+
+    /// The kinds that are asked for less often; apart, so that the loop over the others stays as it is.
+    #[inline(never)]
+    fn merge_rare(&mut self, group: u32, row: &[u64], aside: &impl Aside) {
+        let base = group as usize * self.layout.width();
+        for kernel in &self.layout.kernels {
+            let at = base + kernel.offset;
+            let from = &row[kernel.offset..];
+            match kernel.kind {
                 Kind::Bools => {
                     let from = from.first_chunk().expect("rows have equal widths");
                     bools::merge(state(&mut self.words, at), from);
@@ -294,7 +312,7 @@ impl GroupTable {
                     let mine = state(&mut self.words, at);
                     squares::merge(mine, &mut self.squares[kernel.side], group, from, wide);
                 }
-                Kind::Values | Kind::Distinct | Kind::Kept => {}
+                _ => {}
             }
         }
     }

@@ -5,7 +5,7 @@
 //! [`SAMPLE`] rows with [`COUNTED_BYTES`] bytes. That is a uniform sample which no order of arrival changes.
 //!
 //! Values longer than [`LONGEST`] bytes take no part, and are counted as values that are not taken. Numbers that are
-//! equal are one value. Memory: below 1.5 MiB a group.
+//! equal are one value. Memory: below 2 MiB a group.
 
 use super::json;
 use super::kept::{Bytes, How, Keep, Row, cell, is_value, put_bytes, written};

@@ -194,7 +194,8 @@ impl Reader {
     fn decode(&mut self, lane: usize, block: Block, mut decoded: Decoded) {
         decoded.bytes = block.range.len() as u64;
         self.decoder.decode(&mut decoded.batch, block.range.clone(), block.head.as_ref(), &mut decoded.rejects);
-        (decoded.batch.partition, decoded.batch.position) = (lane as u32, block.position);
+        let partition = &self.shared.sources[self.source].partitions[lane].partition;
+        (decoded.batch.partition, decoded.batch.position) = (lane as u32, partition.place(&block));
         decoded.block = block;
         self.steps.run(&mut decoded.batch, &mut decoded.selections);
         let (index, newest) = (decoded.block.index, decoded.batch.max_time);

@@ -27,7 +27,7 @@ pub struct EventBatch {
     pub offset: Vec<u32>,
     /// The number of the partition in its source; the reader sets it.
     pub partition: u32,
-    /// Where the block begins in the partition, in bytes; the reader sets it.
+    /// Where the block begins in the partition, so that with `offset` it orders the events; the reader sets it.
     pub position: u64,
     /// Events decoded, those that a prefilter dropped among them; rejects are not.
     pub events: u64,

@@ -128,6 +128,12 @@ pub trait Partition: Send + Sync {
     /// True where all processes read blocks of it, so that they must tell each other its clock.
     fn is_shared(&self) -> bool;
 
+    /// Where a block's events stand among those of the partition; with an event's offset in the block this gives the
+    /// order of the partition.
+    fn place(&self, block: &Block) -> u64 {
+        block.position
+    }
+
     /// How often the file that is followed was rotated or truncated.
     fn restarts(&self) -> u64 {
         0

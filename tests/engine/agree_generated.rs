@@ -197,3 +197,26 @@ from = ["sums"]
         }
     });
 }
+
+#[test]
+fn generated_events_when_times_are_equal_go_by_their_order() {
+    // 700 events have the same microsecond, and blocks end anywhere among them.
+    const FIRST_AND_LAST: &str = "
+        [sources.events]\ntype = \"generate\"\nevents = 50_000\nrate = 700_000_000\n\
+        [windows.all]\nfrom = \"events\"\nsize = \"10s\"\ngroup_by = { at = \"event_time()\" }\n\
+        select = { first = \"first(event_id)\", last = \"last(event_id)\", events = \"count(*)\" }\n\
+        [sinks.out]\ntype = \"stdout\"\nformat = \"json\"\ntimes = \"unix_ms\"\nfrom = [\"all\"]\n";
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let text = write_case(folder.path(), FIRST_AND_LAST, &[]);
+    in_time("ties of the generator", move || {
+        for width in [Width::new(1, None), Width::new(3, None), Width::two_processes(1, None)] {
+            let rows = run(&text, width).unwrap_or_else(|e| panic!("{e}")).rows();
+            assert!(rows.len() > 50);
+            let number = |id: &Value| id.as_str().unwrap().trim_start_matches("evt_").parse::<u64>().unwrap();
+            for row in rows {
+                let (first, last) = (number(&row["first"]), number(&row["last"]));
+                assert_eq!(row["events"], json!(last - first + 1), "{width:?} {row}");
+            }
+        }
+    });
+}
