@@ -15,7 +15,7 @@
 //! | [`error`] | a problem into what the user reads, with a code, a place and a hint |
 //! | [`event`] | cells, columns and batches of events; canonical group keys |
 //! | [`config`] | a pipeline file into checked settings, all problems at once |
-//! | [`codec`] | bytes into event batches: projected JSON |
+//! | [`codec`] | bytes into event batches: projected JSON, CSV and plain lines |
 //! | [`expr`] | SQL text into code over columns |
 //! | [`generate`] | a seed into a realistic stream of events |
 //! | [`source`] | files, standard input and the generator into numbered blocks of bytes |

@@ -2,7 +2,7 @@
 //!
 //! Invariants: 1. what ends before its format says so is an error, never a quiet end. 2. Check-sums are compared where
 //! the data has them. 3. Memory is that of one window: 32 KiB of gzip, what a frame asks for of zstd, at most 128 MiB.
-//! Cost: zstd is decoded in Rust alone; see the README for its speed.
+//! Cost: zstd is decoded in Rust alone, without C.
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
