@@ -29,6 +29,9 @@ fn expressions_of_the_library_give_these_values() {
         ("NULL::text !~* 'b'", "NULL"),
         ("regexp_replace('aaa', 'a', 'b')", "baa"),
         ("regexp_replace('äb', '', '-', 'g')", "-ä-b-"),
+        // an empty match right after another match is none, as regexp_count counts
+        ("regexp_replace('abc', 'b*', '-', 'g')", "-a-c-"),
+        ("regexp_count('abc', 'b*')", "3"),
         ("regexp_replace('x=1', '(\\w)=(\\d)', '\\2=\\1')", "1=x"),
         ("regexp_substr('ab12', '[0-9]+')", "12"),
         ("regexp_substr('ab12', 'x')", "NULL"),
@@ -43,6 +46,9 @@ fn expressions_of_the_library_give_these_values() {
         ("lpad('abc', -1)", ""),
         ("overlay('abcdef' PLACING 'X' FROM 2 FOR 3)", "aXef"),
         ("encode('ä', 'hex')", "c3a4"),
+        ("length(encode(repeat('a', 32768), 'hex'))", "65536"),
+        ("encode(repeat('a', 32769), 'hex')", "NULL"),
+        ("url_encode(repeat('/', 21846))", "NULL"),
         ("decode('c3a4', 'hex')", "ä"),
         ("decode('c3', 'hex')", "NULL"),
         ("decode('YQ', 'base64')", "a"),
@@ -58,6 +64,10 @@ fn expressions_of_the_library_give_these_values() {
         ("url_host('http://u:p@example.org/x')", "example.org"),
         ("url_host('http://[::1]:80/')", "[::1]"),
         ("url_path('/a/b?x')", "/a/b"),
+        ("url_host('/to/https://other.example/x')", "NULL"),
+        ("url_path('/to/https://other.example/x')", "/to/https://other.example/x"),
+        ("url_host('a b://h/x')", "NULL"),
+        ("url_host('git+ssh://h.example/x')", "h.example"),
         ("url_path('http://h')", ""),
         ("url_parameter('http://h/?a=%C3%A4&b', 'a')", "ä"),
         ("url_parameter('http://h/?a=1&b', 'b')", ""),
@@ -65,6 +75,26 @@ fn expressions_of_the_library_give_these_values() {
         ("log(2, 8)", "3"),
         ("ln(0)", "NULL"),
         ("asin(2)", "NULL"),
+        // to ten places, by another library of mathematics
+        ("round(exp(1.5), 10)", "4.4816890703"),
+        ("round(ln(10), 10)", "2.302585093"),
+        ("round(log(50), 10)", "1.6989700043"),
+        ("round(log(3, 7), 10)", "1.7712437492"),
+        ("round(log2(10), 10)", "3.3219280949"),
+        ("round(power(2.5, 1.5), 10)", "3.9528470752"),
+        ("round(cbrt(10), 10)", "2.15443469"),
+        ("round(sin(1), 10)", "0.8414709848"),
+        ("round(cos(1), 10)", "0.5403023059"),
+        ("round(tan(1), 10)", "1.5574077247"),
+        ("round(asin(0.5), 10)", "0.5235987756"),
+        ("round(acos(0.5), 10)", "1.0471975512"),
+        ("round(atan(0.5), 10)", "0.463647609"),
+        ("round(atan2(-1, -2), 10)", "-2.6779450446"),
+        ("round(sinh(1), 10)", "1.1752011936"),
+        ("round(cosh(1), 10)", "1.5430806348"),
+        ("round(tanh(1), 10)", "0.761594156"),
+        ("round(degrees(1), 10)", "57.2957795131"),
+        ("round(radians(1), 10)", "0.0174532925"),
         ("5 & 3 | 8", "9"),
         ("5 # 1", "4"),
         ("~5", "-6"),
@@ -74,6 +104,7 @@ fn expressions_of_the_library_give_these_values() {
         ("width_bucket(10, 10, 0, 5)", "1"),
         ("width_bucket(-1, 0, 10, 5)", "0"),
         ("width_bucket(1, 1, 1, 5)", "NULL"),
+        ("width_bucket(1e308, -1.5e308, 1.5e308, 4)", "4"),
         // daylight saving: clocks in Berlin were set forward on 2026-03-29 and back on 2026-10-25
         ("date_trunc('day', TIMESTAMP '2026-03-29T12:00:00Z', 'Europe/Berlin')", "2026-03-28T23:00:00Z"),
         (
@@ -82,6 +113,8 @@ fn expressions_of_the_library_give_these_values() {
         ),
         ("date_trunc('hour', TIMESTAMP '2026-10-25T01:30:00Z', 'Europe/Berlin')", "2026-10-25T01:00:00Z"),
         ("date_trunc('hour', TIMESTAMP '2026-01-01T00:10:00Z', 'Asia/Kolkata')", "2025-12-31T23:30:00Z"),
+        // half an hour is set back at 15:00 UTC: the clocks show 1:30 to 2:00 twice
+        ("date_trunc('hour', TIMESTAMP '2026-04-04T15:10:00Z', 'Australia/Lord_Howe')", "2026-04-04T14:00:00Z"),
         ("date_part('hour', TIMESTAMP '2026-07-01T12:00:00Z', 'Europe/Berlin')", "14"),
         ("extract(hour FROM TIMESTAMP '2026-07-01T12:00:00Z' AT TIME ZONE 'Europe/Berlin')", "14"),
         ("from_local(TIMESTAMP '2026-03-29T02:30:00Z', 'Europe/Berlin')", "2026-03-29T01:30:00Z"),
@@ -178,4 +211,18 @@ fn mistakes_in_calls_of_the_library_are_named() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(parse(&format!("a{}", "[1]".repeat(200))).is_err());
+}
+
+#[test]
+fn formats_in_fields_when_wrong_give_null_and_are_counted() {
+    for format in ["%!", "%", "%Y %", "%zz%c3%A4%", "%:", "%9"] {
+        let row = [("format", Cell::str(0, format.len() as u32))];
+        let found = run("strftime(event_time(), format)", &row, format.as_bytes());
+        assert_eq!(found, ("NULL".to_owned(), 1), "{format}");
+        let found = run("strptime('2026-01-05', format)", &row, format.as_bytes());
+        assert_eq!(found, ("NULL".to_owned(), 1), "{format}");
+    }
+    let long = "%Y".repeat(200);
+    let row = [("format", Cell::str(0, long.len() as u32))];
+    assert_eq!(run("strftime(event_time(), format)", &row, long.as_bytes()), ("NULL".to_owned(), 1));
 }

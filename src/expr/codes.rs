@@ -2,9 +2,12 @@
 //!
 //! All of them are defined by their bytes, so that other programs can compute the same: md5 (RFC 1321), SHA-256, CRC-32
 //! (IEEE), and for `hash` the 64-bit FNV-1a of the value as text.
+//!
+//! Invariants: what [`encode`] and [`url_encode`] write has at most [`LONGEST`] bytes, since calls within calls would
+//! double it each time; a longer one is NULL, counted.
 
 use super::cast::write;
-use super::heap::{Heap, get, range};
+use super::heap::{Heap, LONGEST, get, range};
 use crate::event::{Cell, Tag};
 use sha2::{Digest, Sha256};
 
@@ -45,7 +48,7 @@ pub(super) fn encode(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
             }
         }
     }
-    heap.finish(start)
+    heap.grown(start, LONGEST.max(span.len()))
 }
 
 fn hex_digit(b: u8) -> Option<u8> {
@@ -112,17 +115,17 @@ pub(super) fn decode(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
 pub(super) fn url_encode(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
     get!(heap.text(args[0]));
     let span = range(args[0], heap.arena);
-    heap.build(|arena| {
-        for at in span {
-            match arena[at] {
-                b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => arena.push(b),
-                b => {
-                    arena.push(b'%');
-                    arena.extend([b >> 4, b & 15].map(|d| HEX[usize::from(d)].to_ascii_uppercase()));
-                }
+    let start = heap.arena.len();
+    for at in span.clone() {
+        match heap.arena[at] {
+            b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => heap.arena.push(b),
+            b => {
+                heap.arena.push(b'%');
+                heap.arena.extend([b >> 4, b & 15].map(|d| HEX[usize::from(d)].to_ascii_uppercase()));
             }
         }
-    })
+    }
+    heap.grown(start, LONGEST.max(span.len()))
 }
 
 pub(super) fn url_decode(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
@@ -157,14 +160,20 @@ fn percent(span: std::ops::Range<usize>, plus: bool, heap: &mut Heap<'_>) -> Cel
     utf8(heap, start)
 }
 
+/// Whether that is what a URL has before `://`; a path may have a whole URL in it.
+fn is_scheme(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_alphabetic)
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+}
+
 /// Where the parts of a URL are, in bytes of its text: authority, path, query.
 fn url(text: &[u8]) -> [std::ops::Range<usize>; 3] {
     let end = text.iter().position(|b| *b == b'#').unwrap_or(text.len());
     let query = text[..end].iter().position(|b| *b == b'?').unwrap_or(end);
     let host = match memchr::memmem::find(&text[..query], b"://") {
-        Some(at) => at + 3,
-        None if text.starts_with(b"//") => 2,
-        None => 0,
+        Some(at) if is_scheme(&text[..at]) => at + 3,
+        _ if text.starts_with(b"//") => 2,
+        _ => 0,
     };
     let path =
         if host == 0 { 0 } else { text[host..query].iter().position(|b| *b == b'/').map_or(query, |n| host + n) };

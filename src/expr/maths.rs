@@ -48,6 +48,8 @@ pub(super) fn width_bucket(args: &[Cell], heap: &mut Heap<'_>) -> Cell {
         return heap.fail();
     }
     let (x, low, high) = if low < high { (x, low, high) } else { (-x, -low, -high) };
+    // half of each where the distance is more than a float can be
+    let (x, low, high) = if (high - low).is_finite() { (x, low, high) } else { (x / 2.0, low / 2.0, high / 2.0) };
     Cell::int(if x < low {
         0
     } else if x >= high {

@@ -1,7 +1,9 @@
 //! A tree and one row, turned into one value, the slow and obvious way: the judge of the code over columns.
 //!
-//! It shares the tree with the engine, and how floats and times are written; nothing else. Every part is computed for
-//! every row (no part has a side effect but the count of failures, which this does not judge).
+//! It shares the tree with the engine, and how floats and times are written; nothing else. For `exp`, `ln`, `log` and
+//! `power` both call `libm`: there it judges what is around the call (NULLs, types, what is not finite), and the values
+//! in the catalogue judge the rest. Every part is computed for every row (no part has a side effect but the count of
+//! failures, which this does not judge).
 
 use super::Type;
 use super::library;

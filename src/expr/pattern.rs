@@ -79,7 +79,7 @@ pub(super) fn replace(regex: &Regex, args: &[Cell], heap: &mut Heap<'_>) -> Cell
     let (span, with) = (range(args[0], heap.arena), range(args[2], heap.arena));
     let start = heap.arena.len();
     let mut places = regex.capture_locations();
-    let (mut at, mut copied) = (0, 0);
+    let (mut at, mut copied, mut last) = (0, 0, None);
     loop {
         let Ok(text) = simdutf8::basic::from_utf8(&heap.arena[span.clone()]) else { return heap.fail() };
         if at > text.len() || regex.captures_read_at(&mut places, text, at).is_none() {
@@ -88,6 +88,12 @@ pub(super) fn replace(regex: &Regex, args: &[Cell], heap: &mut Heap<'_>) -> Cell
         let Some((from, to)) = places.get(0) else { break };
         // after an empty match the search goes on one character later
         let step = text[to..].chars().next().map_or(1, char::len_utf8);
+        // nor is an empty match a match of its own where the one before it ends
+        if from == to && last == Some(to) {
+            at = to + step;
+            continue;
+        }
+        last = Some(to);
         heap.arena.extend_from_within(span.start + copied..span.start + from);
         let mut i = with.start;
         while i < with.end {

@@ -10,7 +10,8 @@ use super::calendar::{self, DAY, UNITS};
 use super::heap::{Heap, LONGEST, get};
 use crate::event::{Cell, Value};
 use crate::time::{civil_from_days, days_from_civil};
-use jiff::fmt::strtime;
+use jiff::fmt::StdIoWrite;
+use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ZonedDateTime};
 use std::io::Write;
@@ -70,8 +71,12 @@ pub(super) fn date_trunc(zone: Option<&TimeZone>, args: &[Cell], heap: &mut Heap
     let (_, short) = get!(unit(args[0], heap));
     let Some(shown) = local(us, zone) else { return heap.fail() };
     if let Some(length) = short {
-        // within the hour no clock is set: the same distance back
-        return heap.time(us.checked_sub(shown.rem_euclid(length)));
+        // the same distance back, which keeps the second of two equal hours; but where a clock was set on the way by
+        // less than the unit (half an hour on Lord Howe), no unit starts there
+        let start = us.checked_sub(shown.rem_euclid(length));
+        let starts = start.and_then(|us| local(us, zone)).is_some_and(|shown| shown.rem_euclid(length) == 0);
+        let start = if starts { start } else { global(shown - shown.rem_euclid(length), zone) };
+        return heap.time(start);
     }
     let cut = calendar::date_trunc(&[args[0], Cell::time(shown)], heap);
     match cut.value(heap.arena) {
@@ -197,7 +202,8 @@ pub(super) fn strftime(zone: Option<&TimeZone>, args: &[Cell], heap: &mut Heap<'
     let Some(shown) = moment(us).map(|m| ZonedDateTime::new(m, zone)) else { return heap.fail() };
     let format = args[1].text(heap.arena);
     let mut text = Short { bytes: [0; 512], len: 0 };
-    match write!(text, "{}", shown.strftime(format)) {
+    // not its Display, which writes what it cannot read of a format as it stands
+    match BrokenDownTime::from(&shown).format(format, StdIoWrite(&mut text)) {
         Ok(()) => heap.push(&text.bytes[..text.len]),
         Err(_) => heap.fail(),
     }
