@@ -63,6 +63,15 @@ impl How {
         }
     }
 
+    /// The same over other columns.
+    pub(super) fn over(&self, column: &dyn Fn(usize) -> usize) -> How {
+        match self {
+            How::ArgMin(by) => How::ArgMin(column(*by)),
+            How::ArgMax(by) => How::ArgMax(column(*by)),
+            other => other.clone(),
+        }
+    }
+
     pub(super) fn needs_origins(&self) -> bool {
         !matches!(self, How::CollectDistinct | How::Uniques | How::Buckets(_))
     }

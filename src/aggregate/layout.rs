@@ -236,12 +236,47 @@ impl Layout {
         });
     }
 
+    /// The same layout over other columns: its states merge with those of this one. `column` gives for each column the
+    /// other, and different ones for different ones.
+    pub fn over(&self, column: &dyn Fn(usize) -> usize) -> Arc<Layout> {
+        let call = |c: &Call| Call {
+            function: match &c.function {
+                Function::ArgMin(by) => Function::ArgMin(column(*by)),
+                Function::ArgMax(by) => Function::ArgMax(column(*by)),
+                other => other.clone(),
+            },
+            input: c.input.map(column),
+            filter: c.filter.map(column),
+        };
+        let calls: Vec<Call> = self.calls.iter().map(call).collect();
+        let kernel = |k: &Kernel| Kernel {
+            input: if k.kind == Kind::Rows { k.input } else { column(k.input) },
+            filter: k.filter.map(column),
+            how: k.how.as_ref().map(|how| how.over(column)),
+            ..k.clone()
+        };
+        Arc::new(Layout {
+            calls,
+            inputs: self.inputs.iter().map(|i| column(*i)).collect(),
+            kernels: self.kernels.iter().map(kernel).collect(),
+            empty: self.empty.clone(),
+            sides: self.sides,
+            fingerprint: self.fingerprint,
+        })
+    }
+
+    /// The columns of the calls, call by call; of equal lists of calls they stand at the same places.
+    pub fn columns(&self) -> Vec<usize> {
+        self.calls.iter().flat_map(|c| [c.input, c.filter, by(&c.function)]).flatten().collect()
+    }
+
     /// The calls, as they were given.
     pub fn calls(&self) -> &[Call] {
         &self.calls
     }
 
-    /// The distinct columns that are read, filters among them, in ascending order.
+    /// The distinct columns that are read, filters among them; in ascending order, but for a layout that is made
+    /// [`over`](Layout::over) other columns: there as they stand in the first one.
     pub fn inputs(&self) -> &[usize] {
         &self.inputs
     }

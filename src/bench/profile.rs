@@ -72,14 +72,14 @@ pub fn profile(plan: &Plan, output: &Path, repeat: usize) -> Result<Vec<Stage>, 
 fn travel(plan: &Plan, last: usize, output: &Path) -> Result<u64, Error> {
     let unfit = || Error::user("bench.profile", "a profile needs a pipeline of one file and one window");
     let (source, window) = (plan.sources.first().ok_or_else(unfit)?, plan.windows.first().ok_or_else(unfit)?);
+    let [feed] = &window.feeds[..] else { return Err(unfit()) };
     let SourceKind::File(files) = &source.config.kind else { return Err(unfit()) };
     let path = files.paths.first().ok_or_else(unfit)?;
     let file = FilePartition::one(path, Lines::new(source.config.max_line.0), Share { process: 0, processes: 1 })?;
 
     let mut decoder = JsonDecoder::new(source.projection.clone());
     let mut steps = Steps::new(source.steps.clone());
-    let mut pre =
-        PreAggregate::new(window.spec.clone(), Arc::clone(&window.layout), window.keys.clone(), window.mode, 1);
+    let mut pre = PreAggregate::new(window.spec.clone(), Arc::clone(&window.layout), feed.keys.clone(), window.mode, 1);
     let mut tallies = Tallies::new(&window.layout);
     let answers = Answers::new(Arc::clone(&window.layout), window.answers.clone());
     let mut slices = Slices::new(window.spec.clone(), window.part, Arc::clone(&window.layout), answers);
@@ -108,7 +108,7 @@ fn travel(plan: &Plan, last: usize, output: &Path) -> Result<u64, Error> {
                 steps.run(&mut batch, &mut selections);
             }
             if last >= 3 {
-                let rows = &selections[window.selection];
+                let rows = &selections[feed.selection];
                 pre.add(&batch, rows, newest, source.out_of_orderness, &mut tallies);
             }
             newest = newest.max(batch.max_time);

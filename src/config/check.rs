@@ -4,7 +4,7 @@
 //! mistake is reported once and hides no other.
 
 use super::reader::{Context, is_name};
-use super::settings::{Config, Located, SinkKind, SourceKind};
+use super::settings::{Config, Located, SinkKind, SourceKind, StreamConfig};
 use super::tree::{Data, Node, Place, one_line};
 use crate::error::{Problem, Severity, nearest};
 
@@ -46,6 +46,7 @@ pub(super) fn check(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     names(parts, ctx);
     let before = ctx.problems.len();
     inputs(config, parts, ctx);
+    rests(config, ctx);
     circles(config, ctx);
     // A wrong input is likely the reason why a part seems unused.
     if ctx.problems.len() == before {
@@ -92,8 +93,8 @@ fn names(parts: &[Part<'_>], ctx: &mut Context) {
 }
 
 fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
-    let streams = config.streams.iter().map(|stream| (Role::Stream, &stream.from));
-    let windows = config.windows.iter().map(|window| (Role::Window, &window.from));
+    let streams = config.streams.iter().flat_map(|stream| stream.from.iter().map(|from| (Role::Stream, from)));
+    let windows = config.windows.iter().flat_map(|window| window.from.iter().map(|from| (Role::Window, from)));
     let sinks = config.sinks.iter().flat_map(|sink| sink.from.iter().map(|from| (Role::Sink, from)));
     for (role, from) in streams.chain(windows).chain(sinks) {
         let fits = |part: &&Part<'_>| match role {
@@ -150,43 +151,93 @@ fn misfit(reader: Role, read: Role, from: &Located<String>) -> Problem {
     }
 }
 
-/// Reports each circle of streams once, at its first stream in the file.
-fn circles(config: &Config, ctx: &mut Context) {
-    let streams = &config.streams;
-    let next = |i: usize| {
-        let from = &streams[i].from.value;
-        // Two parts of one name are reported elsewhere; a source ends the way.
-        let ends = config.sources.iter().any(|source| source.name == *from);
-        if ends { None } else { streams.iter().position(|stream| stream.name == *from) }
+/// Reports names in `rest_of` that are no streams with the same inputs.
+fn rests(config: &Config, ctx: &mut Context) {
+    let inputs = |stream: &StreamConfig| {
+        let mut names: Vec<String> = stream.from.iter().map(|from| from.value.clone()).collect();
+        names.sort_unstable();
+        names
     };
-    let mut seen = vec![false; streams.len()];
-    for start in 0..streams.len() {
-        let mut walk: Vec<usize> = Vec::new();
-        let mut at = Some(start);
-        while let Some(i) = at {
-            if let Some(first) = walk.iter().position(|step| *step == i) {
-                let mut circle = walk[first..].to_vec();
-                let least = circle.iter().enumerate().min_by_key(|(_, i)| **i).map_or(0, |(at, _)| at);
-                circle.rotate_left(least);
-                let names: Vec<&str> = circle.iter().map(|i| streams[*i].name.as_str()).collect();
-                let message = format!("streams read each other in a circle: {} -> {}", names.join(" -> "), names[0]);
-                let help = "let one of them read a source".to_owned();
-                ctx.problems.push(streams[circle[0]].from.problem("config.cycle", message, Some(help)));
-            } else if !seen[i] {
-                walk.push(i);
-                seen[i] = true;
-                at = next(i);
-                continue;
-            }
-            break;
+    for stream in &config.streams {
+        for rest in &stream.rest_of {
+            let found = config.streams.iter().find(|other| other.name == rest.value);
+            let (message, help) = match found {
+                Some(other) if inputs(other) == inputs(stream) => continue,
+                Some(other) => (
+                    format!("'{}' reads other inputs than '{}'", as_written(rest), stream.name),
+                    format!("let both read {}", inputs(other).join(", ")),
+                ),
+                None => {
+                    let same = config.streams.iter().filter(|s| s.name != stream.name && inputs(s) == inputs(stream));
+                    let same: Vec<&str> = same.map(|s| s.name.as_str()).collect();
+                    let help = match nearest(&rest.value, same.iter().copied()) {
+                        Some(near) => format!("did you mean {near}?"),
+                        None if same.is_empty() => format!("no other stream reads {}", inputs(stream).join(", ")),
+                        None => format!("streams with the same inputs are {}", same.join(", ")),
+                    };
+                    (format!("no stream is named '{}'", as_written(rest)), help)
+                }
+            };
+            ctx.problems.push(rest.problem("stream.rest_of", message, Some(help)));
         }
     }
 }
 
+/// Reports each circle of streams once, at its first stream in the file.
+fn circles(config: &Config, ctx: &mut Context) {
+    let streams = &config.streams;
+    let position = |name: &Located<String>| {
+        // Two parts of one name are reported elsewhere; a source ends the way.
+        let ends = config.sources.iter().any(|source| source.name == name.value);
+        if ends { None } else { streams.iter().position(|stream| stream.name == name.value) }
+    };
+    // Each stream with what it needs and where it says so: inputs, and the streams it is the rest of.
+    let needs = |i: usize| streams[i].from.iter().chain(&streams[i].rest_of);
+    let mut seen = vec![false; streams.len()];
+    let mut reported: Vec<Vec<usize>> = Vec::new();
+    for start in 0..streams.len() {
+        if std::mem::replace(&mut seen[start], true) {
+            continue;
+        }
+        // The streams on the way, and for each how many of its needs have been looked at.
+        let mut walk: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some((i, at)) = walk.last_mut() {
+            let Some(need) = needs(*i).nth(*at) else {
+                walk.pop();
+                continue;
+            };
+            *at += 1;
+            let Some(next) = position(need) else { continue };
+            if let Some(first) = walk.iter().position(|(step, _)| *step == next) {
+                let mut circle: Vec<usize> = walk[first..].iter().map(|(step, _)| *step).collect();
+                let least = circle.iter().enumerate().min_by_key(|(_, i)| **i).map_or(0, |(at, _)| at);
+                circle.rotate_left(least);
+                if !reported.contains(&circle) {
+                    report_circle(config, &circle, ctx);
+                    reported.push(circle);
+                }
+            } else if !std::mem::replace(&mut seen[next], true) {
+                walk.push((next, 0));
+            }
+        }
+    }
+}
+
+fn report_circle(config: &Config, circle: &[usize], ctx: &mut Context) {
+    let stream = |at: usize| &config.streams[circle[at % circle.len()]];
+    let names: Vec<&str> = (0..circle.len()).map(|at| stream(at).name.as_str()).collect();
+    let message = format!("streams read each other in a circle: {} -> {}", names.join(" -> "), names[0]);
+    let help = "let one of them read a source".to_owned();
+    let next = &stream(1).name;
+    let place = stream(0).from.iter().chain(&stream(0).rest_of).find(|need| need.value == *next);
+    ctx.problems.extend(place.map(|place| place.problem("config.cycle", message, Some(help))));
+}
+
 fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     let read = |name: &str| {
-        config.streams.iter().any(|stream| stream.from.value == name)
-            || config.windows.iter().any(|window| window.from.value == name)
+        let named = |list: &[Located<String>]| list.iter().any(|from| from.value == name);
+        config.streams.iter().any(|stream| named(&stream.from) || named(&stream.rest_of))
+            || config.windows.iter().any(|window| named(&window.from))
             || config.sinks.iter().any(|sink| sink.from.iter().any(|from| from.value == name))
     };
     // Where a reader could not be read itself, what it reads is not known.

@@ -5,8 +5,8 @@
 //! how fast a process may read (`max_inflight`, `max_drift`).
 
 use super::settings::{
-    Config, Expressions, FileConfig, GenerateConfig, RunSettings, SinkConfig, SinkKind, SourceConfig, SourceKind,
-    StreamConfig, WindowConfig, WindowShape,
+    Config, Expressions, FileConfig, GenerateConfig, Located, RunSettings, SinkConfig, SinkKind, SourceConfig,
+    SourceKind, StreamConfig, WindowConfig, WindowShape,
 };
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -40,6 +40,11 @@ impl Canon {
             Some(value) => self.put(key, value),
             None => self.0.push_str("none\n"),
         }
+    }
+
+    fn names(&mut self, key: &str, list: &[Located<String>]) {
+        self.put(key, list.len());
+        list.iter().for_each(|name| self.put("part", &name.value));
     }
 
     fn expressions(&mut self, key: &str, list: &Expressions) {
@@ -102,9 +107,10 @@ fn source(text: &mut Canon, part: &SourceConfig) {
 }
 
 fn stream(text: &mut Canon, part: &StreamConfig) {
-    let StreamConfig { name, line: _, from, filter, set } = part;
+    let StreamConfig { name, line: _, from, rest_of, filter, set } = part;
     text.put("stream", name);
-    text.put("from", &from.value);
+    text.names("from", from);
+    text.names("rest_of", rest_of);
     text.maybe("where", filter.as_ref().map(|filter| &filter.value));
     text.expressions("set", set);
 }
@@ -113,7 +119,7 @@ fn window(text: &mut Canon, part: &WindowConfig) {
     let WindowConfig { name, line: _, from, shape, time_zone, allowed_lateness, group_by, select, pre_aggregate } =
         part;
     text.put("window", name);
-    text.put("from", &from.value);
+    text.names("from", from);
     match shape {
         WindowShape::Sliding { size, slide, offset } => {
             text.put("size", size.0);
@@ -144,8 +150,7 @@ fn sink(text: &mut Canon, part: &SinkConfig) {
             text.put("format", format!("{format:?}"));
         }
     }
-    text.put("from", from.len());
-    from.iter().for_each(|from| text.put("part", &from.value));
+    text.names("from", from);
     text.put("times", format!("{times:?}"));
     text.put("mode", format!("{mode:?}"));
 }

@@ -32,8 +32,6 @@ pub enum KeyKind {
     },
     /// A field of the event, dotted: `data.page`.
     Field,
-    /// The name of another part.
-    Part,
     /// One name of another part or a list of them.
     Parts,
     /// An SQL scalar expression.
@@ -97,7 +95,6 @@ impl fmt::Display for KeyKind {
             KeyKind::Names => f.write_str("a name as text, or a list of them"),
             KeyKind::Types { known } => write!(f, "a table of fields, each with one of {}", known.join(", ")),
             KeyKind::Field => f.write_str("the name of a field as text"),
-            KeyKind::Part => f.write_str("the name of a part as text"),
             KeyKind::Parts => f.write_str("the name of a part as text, or a list of them"),
             KeyKind::Sql => f.write_str("an SQL expression as text"),
             KeyKind::SqlTable => f.write_str("a table of names and SQL expressions"),

@@ -416,7 +416,19 @@ pub(super) static STREAM: Section = Section {
     noun: "a stream",
     doc: "Some events of a source or another stream, with fields that are computed.",
     keys: &[
-        required("from", KeyKind::Part, "The source or stream it reads.", "\"events\""),
+        required(
+            "from",
+            KeyKind::Parts,
+            "The sources and streams it reads, one or a list. Of several it is the union: all events of each. An event \
+             that comes by two roads counts twice; a field that only one of them has is NULL for the other.",
+            "[\"events\", \"spare\"]",
+        ),
+        key(
+            "rest_of",
+            KeyKind::Parts,
+            "Streams with the same `from`: this one has the events that none of them took.",
+            "\"shopping_errors\"",
+        ),
         key(
             "where",
             KeyKind::Sql,
@@ -430,7 +442,7 @@ pub(super) static STREAM: Section = Section {
             "{ segment = \"coalesce(tags.user_type, 'unknown')\" }",
         ),
     ],
-    planned: &["dedup", "deduplicate", "enrich", "rate_limit", "route", "sample", "union"],
+    planned: &["dedup", "deduplicate", "enrich", "rate_limit"],
 };
 
 pub(super) static WINDOW: Section = Section {
@@ -439,7 +451,13 @@ pub(super) static WINDOW: Section = Section {
     noun: "a window",
     doc: "Aggregates over windows of event time, one row a window and group.",
     keys: &[
-        required("from", KeyKind::Part, "The source or stream it reads.", "\"shopping\""),
+        required(
+            "from",
+            KeyKind::Parts,
+            "The sources and streams it reads, one or a list. Of several it is over the union, as of a stream. Its time \
+             is that of the source that is furthest behind.",
+            "[\"shopping\", \"spare\"]",
+        ),
         key("size", WINDOW_SPAN, "How long a window is. Every window has this or `gap`.", "\"10s\""),
         key(
             "slide",

@@ -261,8 +261,10 @@ pub struct StreamConfig {
     pub name: String,
     /// The line of its header.
     pub line: usize,
-    /// The source or stream it reads.
-    pub from: Located<String>,
+    /// The sources and streams it reads; at least one. Of several it is the union.
+    pub from: Vec<Located<String>>,
+    /// Streams with the same inputs, where it has the events that none of them took.
+    pub rest_of: Vec<Located<String>>,
     /// The events it keeps (key `where`); `None`: all.
     pub filter: Option<Located<String>>,
     /// The fields it sets.
@@ -276,8 +278,8 @@ pub struct WindowConfig {
     pub name: String,
     /// The line of its header.
     pub line: usize,
-    /// The source or stream it reads.
-    pub from: Located<String>,
+    /// The sources and streams it reads; at least one. Of several it is the union.
+    pub from: Vec<Located<String>>,
     /// Where windows begin and end.
     pub shape: WindowShape,
     /// The time zone whose days `shape` counts, where there is one: its sizes are whole days then.

@@ -4,7 +4,6 @@ use super::reader::{Context, Fields, is_name};
 use super::sections::{MOST_VALUES, RESERVED, WINDOW};
 use super::settings::{Expressions, PreAggregate, WindowConfig};
 use super::shape;
-use super::stream::input;
 use super::tree::{Data, Node};
 use super::value;
 
@@ -12,7 +11,7 @@ use super::value;
 pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowConfig> {
     let fields = Fields::open(node, &[&WINDOW], ctx)?;
     fields.unknown_keys(&[], ctx);
-    let from = fields.get("from", ctx, input);
+    let from = fields.list("from", ctx);
     let (shape, time_zone) = shape::read(&fields, ctx);
     let allowed_lateness = fields.or_default("allowed_lateness", ctx, value::span);
     let group_by = dimensions(&fields, ctx);
@@ -23,10 +22,13 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
         "never" => PreAggregate::Never,
         _ => PreAggregate::Auto,
     };
+    if from.is_empty() {
+        return None;
+    }
     Some(WindowConfig {
         name: name.to_owned(),
         line: node.place.line,
-        from: from?,
+        from,
         shape: shape?,
         time_zone,
         allowed_lateness,

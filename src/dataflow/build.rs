@@ -1,10 +1,10 @@
 //! A plan, turned into one timely dataflow on each worker.
 
-use super::container::RowBox;
+use super::container::{RowBox, SegmentBox};
 use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
-use super::window::window;
+use super::window::{Tables, window};
 use crate::error::Error;
 use crate::observe::{Metrics, SinkId};
 use crate::plan::Plan;
@@ -42,11 +42,22 @@ pub fn build(
     let local = worker.clone();
     worker.dataflow_named::<i64, _, _>(&plan.name, |scope| {
         let mut rows: Vec<Option<Stream<'_, i64, RowBox>>> = plan.windows.iter().map(|_| None).collect();
+        let mut fed: Vec<Vec<(Stream<'_, i64, SegmentBox>, Option<Tables>)>> =
+            plan.windows.iter().map(|_| Vec::new()).collect();
         for s in 0..plan.sources.len() {
             for (w, contributions, tables) in source(scope, &local, plan, s, shared, metrics, &probe) {
-                let stated = window(contributions, plan, w, shared, metrics, tables);
-                rows[w] = Some(stated.probe_with(&probe));
+                fed[w].push((contributions, tables));
             }
+        }
+        for (w, mut feeds) in fed.into_iter().enumerate() {
+            let (contributions, tables) = match feeds.len() {
+                0 => continue,
+                1 => feeds.remove(0),
+                // The frontier behind it is the least of all.
+                _ => (scope.concatenate(feeds.into_iter().map(|(contributions, _)| contributions)), None),
+            };
+            let stated = window(contributions, plan, w, shared, metrics, tables);
+            rows[w] = Some(stated.probe_with(&probe));
         }
         for (i, p) in plan.sinks.iter().enumerate() {
             let taken: Vec<_> = p.parts.iter().filter_map(|part| rows[*part as usize].clone()).collect();

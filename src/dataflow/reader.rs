@@ -99,6 +99,8 @@ pub(super) struct Reader {
     shared: Arc<Shared>,
     metrics: Arc<Metrics>,
     source: usize,
+    /// Partitions of the sources before this one: so are partitions numbered through all sources.
+    before: u32,
     tick: i64,
     out_of_orderness: i64,
     stop_on_bad: bool,
@@ -114,8 +116,10 @@ impl Reader {
     pub(super) fn new(plan: &Plan, source: usize, shared: Arc<Shared>, metrics: Arc<Metrics>) -> Self {
         let p: &SourcePlan = &plan.sources[source];
         let lanes = shared.sources[source].partitions.iter().map(|_| Lane { pending: VecDeque::new(), ended: false });
+        let before = shared.sources[..source].iter().map(|s| s.partitions.len() as u32).sum();
         Self {
             lanes: lanes.collect(),
+            before,
             decoder: decoder(p),
             steps: Steps::new(p.steps.clone()),
             columns: p.columns,
@@ -195,7 +199,7 @@ impl Reader {
         decoded.bytes = block.range.len() as u64;
         self.decoder.decode(&mut decoded.batch, block.range.clone(), block.head.as_ref(), &mut decoded.rejects);
         let partition = &self.shared.sources[self.source].partitions[lane].partition;
-        (decoded.batch.partition, decoded.batch.position) = (lane as u32, partition.place(&block));
+        (decoded.batch.partition, decoded.batch.position) = (self.before + lane as u32, partition.place(&block));
         decoded.block = block;
         self.steps.run(&mut decoded.batch, &mut decoded.selections);
         let (index, newest) = (decoded.block.index, decoded.batch.max_time);

@@ -1,4 +1,4 @@
-//! The source operator: one for each source and worker, with an output for each window part that reads it.
+//! The source operator: one for each source and worker, with an output for each road on which it feeds a window.
 //!
 //! Each activation reads and decodes a block, emits the blocks whose clocks are known, sends what must go before the
 //! worker's tick moves on, and downgrades its capabilities to that tick. They are dropped when this worker has read
@@ -24,7 +24,7 @@ use timely::worker::Worker;
 /// Blocks emitted in one activation, at most, so that other operators get their turn.
 const EMIT: usize = 8;
 
-/// Builds the operator; gives a stream of contributions for each window part of the source.
+/// Builds the operator; gives a stream of contributions for each feed of the source, with the window it is for.
 pub(super) fn source<'scope>(
     scope: Scope<'scope, i64>,
     worker: &Worker,
@@ -44,22 +44,20 @@ pub(super) fn source<'scope>(
     let mut outputs = Vec::new();
     let mut streams = Vec::new();
     let mut parts = Vec::new();
-    for w in &p.windows {
+    for (w, f) in &p.feeds {
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, WholeContainers>::from(output));
-        let tables: Option<Tables> = (worker.peers() == 1).then(Tables::default);
-        streams.push((*w, stream, tables.clone()));
         let window = &plan.windows[*w];
+        let (feed, roads) = (&window.feeds[*f], window.feeds.len());
+        let tables: Option<Tables> = (worker.peers() == 1 && roads == 1).then(Tables::default);
+        streams.push((*w, stream, tables.clone()));
+        let layout = Arc::clone(&feed.layout);
+        let pre = PreAggregate::new(window.spec.clone(), layout, feed.keys.clone(), window.mode, worker.peers());
         parts.push(Part {
             window: *w,
-            selection: window.selection,
-            pre: PreAggregate::new(
-                window.spec.clone(),
-                Arc::clone(&window.layout),
-                window.keys.clone(),
-                window.mode,
-                worker.peers(),
-            ),
+            selection: feed.selection,
+            road: (*f as u32, roads as u32),
+            pre: if roads == 1 { pre } else { pre.one_of_several() },
             tallies: Tallies::new(&window.layout),
             tables,
         });
@@ -87,9 +85,12 @@ pub(super) fn source<'scope>(
                 loop {
                     let mut emitted = 0;
                     while emitted < EMIT
-                        && let Some((decoded, base)) = reader.emit()?
+                        && let Some((mut decoded, base)) = reader.emit()?
                     {
+                        let partition = decoded.batch.partition;
                         for part in &mut parts {
+                            // An event that comes by several roads has a place of its own on each.
+                            decoded.batch.partition = partition * part.road.1 + part.road.0;
                             let rows = &decoded.selections[part.selection];
                             part.pre.add(&decoded.batch, rows, base, reader.out_of_orderness(), &mut part.tallies);
                         }
@@ -171,6 +172,8 @@ type WholeContainers = CapacityContainerBuilder<SegmentBox>;
 struct Part {
     window: usize,
     selection: usize,
+    /// The number of its road among how many to the window.
+    road: (u32, u32),
     pre: PreAggregate,
     tallies: Tallies,
     tables: Option<Tables>,

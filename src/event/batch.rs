@@ -25,7 +25,7 @@ pub struct EventBatch {
     pub clock: Vec<i64>,
     /// Where each row begins, in bytes from the start of the block.
     pub offset: Vec<u32>,
-    /// The number of the partition in its source; the reader sets it.
+    /// The partition of [`crate::event::Origin`]; the reader sets it.
     pub partition: u32,
     /// Where the block begins in the partition, so that with `offset` it orders the events; the reader sets it.
     pub position: u64,

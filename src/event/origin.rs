@@ -5,7 +5,8 @@
 pub struct Origin {
     /// Event time, microseconds.
     pub time: i64,
-    /// The partition's number in its source.
+    /// The partition's number among those of all sources; where a window has several feeds, times their number, plus
+    /// that of the feed.
     pub partition: u32,
     /// Where the event begins in the partition.
     pub position: u64,
@@ -47,7 +48,7 @@ pub enum Origins<'a> {
         time: &'a [i64],
         /// Where each row begins, from the start of the block.
         offset: &'a [u32],
-        /// The partition's number in its source.
+        /// See [`Origin::partition`].
         partition: u32,
         /// Where the block begins in the partition.
         position: u64,

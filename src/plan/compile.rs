@@ -1,7 +1,7 @@
 //! Settings, turned into a plan, with every problem of every expression.
 
 use super::select::{function, problem, show};
-use super::{Plan, SinkPlan, SourcePlan, WindowPlan};
+use super::{Plan, SinkPlan, SourcePlan, WindowPlan, road};
 use crate::aggregate::{Call, Function, Layout, is_aggregate};
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{Config, Located, PreAggregate, StreamConfig, WindowConfig, WindowShape, fingerprint};
@@ -12,7 +12,7 @@ use crate::result::RowSchema;
 use crate::stream::Step;
 use crate::time::Span;
 use crate::window::{Answer, Ends, Mode, Shape, WindowSpec};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most aggregate calls of one window.
 const MOST_CALLS: usize = 64;
@@ -30,25 +30,37 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
     let tick = tick(config, &mut problems);
     let schemas = config.windows.iter().map(schema).collect();
     let mut windows: Vec<Option<WindowPlan>> = config.windows.iter().map(|_| None).collect();
-    let mut sources = Vec::new();
+    let mut parts = Vec::new();
+    let needed = road::needed(config);
     for (i, source) in config.sources.iter().enumerate() {
         // Twice: the first time finds the paths, and so where the computed columns begin.
-        let mut building =
-            Building { config, tick, source: i, base: 0, paths: Vec::new(), steps: Vec::new(), problems: Vec::new() };
-        building.children(&source.name, 0, &BTreeMap::new(), &mut windows);
+        let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
+        let mut building = Building::new(config, &needed, tick, i, Vec::new());
+        building.children(&source.name, 0, &BTreeMap::new(), &mut draft);
         problems.append(&mut building.problems);
-        let paths = building.paths;
-        let mut building =
-            Building { config, tick, source: i, base: paths.len(), paths, steps: Vec::new(), problems: Vec::new() };
+        let mut building = Building::new(config, &needed, tick, i, building.paths);
         building.children(&source.name, 0, &BTreeMap::new(), &mut windows);
-        let Building { paths, steps, .. } = building;
-        sources.push(finish_source(config, i, paths, steps, &windows));
+        parts.push((building.paths, building.steps));
     }
-    unreached(config, &windows, &mut problems);
+    unreached(config, &needed, &windows, &mut problems);
     if !problems.is_empty() {
+        // What stands on several roads is compiled for each.
+        let mut said: Vec<Problem> = Vec::new();
+        for problem in problems {
+            let same = |p: &Problem| {
+                (p.code, p.line, &p.text, &p.message) == (problem.code, problem.line, &problem.text, &problem.message)
+            };
+            if !said.iter().any(same) {
+                said.push(problem);
+            }
+        }
+        let mut problems = said;
         problems.sort_by_key(|p| p.line);
         return Err(Problems { file: config.file.clone(), list: problems });
     }
+    let sources =
+        parts.into_iter().enumerate().map(|(i, (paths, steps))| finish_source(config, i, paths, steps, &windows));
+    let sources = sources.collect();
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
         config: sink.clone(),
         parts: sink
@@ -73,25 +85,20 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
 
 /// Problems of the expressions of parts that no source leads to, or that lead to no window: they are not planned, and
 /// are to be right all the same.
-fn unreached(config: &Config, windows: &[Option<WindowPlan>], problems: &mut Vec<Problem>) {
-    let mut known: Vec<&str> = config.sources.iter().map(|s| s.name.as_str()).collect();
-    while let Some(stream) =
-        config.streams.iter().find(|s| known.contains(&s.from.value.as_str()) && !known.contains(&s.name.as_str()))
-    {
-        known.push(&stream.name);
-    }
+fn unreached(config: &Config, needed: &BTreeSet<&str>, windows: &[Option<WindowPlan>], problems: &mut Vec<Problem>) {
+    let known = road::reached(config);
     let mut look = |text: &Located<String>, errors: Option<Vec<expr::ExprError>>| {
         problems.extend(errors.into_iter().flatten().map(|e| problem(text, e)));
     };
     let mut wrong = Vec::new();
-    let planned = |name: &str| known.contains(&name) && reaches_window(config, name, 0);
+    let planned = |name: &str| known.contains(name) && needed.contains(name);
     for stream in config.streams.iter().filter(|s| !planned(&s.name)) {
         for text in stream.filter.iter().chain(stream.set.iter().map(|(_, text)| text)) {
             look(text, expr::parse(&text.value).err());
         }
     }
     for (window, plan) in config.windows.iter().zip(windows) {
-        if plan.is_none() && !known.contains(&window.from.value.as_str()) {
+        if plan.is_none() && !window.from.iter().any(|from| known.contains(from.value.as_str())) {
             window.group_by.iter().for_each(|(_, text)| look(text, expr::parse(&text.value).err()));
             for (_, text) in &window.select {
                 match expr::parse_select(&text.value, &|name| is_aggregate(name)) {
@@ -192,6 +199,8 @@ struct Built {
 /// One source while it is planned.
 struct Building<'a> {
     config: &'a Config,
+    /// The streams that a window needs.
+    needed: &'a BTreeSet<&'a str>,
     tick: i64,
     source: usize,
     /// Where computed columns begin: behind the decoded ones.
@@ -199,24 +208,65 @@ struct Building<'a> {
     /// The decoded columns.
     paths: Vec<FieldPath>,
     steps: Vec<Built>,
+    /// The streams on the road that is being planned, from the source on, and for each which of its inputs that is.
+    road: Vec<(&'a str, usize)>,
     problems: Vec<Problem>,
 }
 
 /// Names that streams have set, and their columns.
 type Names = BTreeMap<String, usize>;
 
-impl Building<'_> {
+impl<'a> Building<'a> {
+    /// `paths`: the decoded columns, as far as they are known.
+    fn new(config: &'a Config, needed: &'a BTreeSet<&'a str>, tick: i64, source: usize, paths: Vec<FieldPath>) -> Self {
+        let base = paths.len();
+        let (steps, road, problems) = (Vec::new(), Vec::new(), Vec::new());
+        Self { config, needed, tick, source, base, paths, steps, road, problems }
+    }
+
     /// Plans everything that reads `from`, whose rows are `selection`.
     fn children(&mut self, from: &str, selection: usize, names: &Names, windows: &mut [Option<WindowPlan>]) {
         let config = self.config;
-        for stream in config.streams.iter().filter(|s| s.from.value == from) {
-            if reaches_window(config, &stream.name, 0) {
-                self.stream(stream, selection, names, windows);
+        let input = |list: &[Located<String>]| list.iter().position(|name| name.value == from);
+        let readers = config.streams.iter().filter(|s| self.needed.contains(s.name.as_str()));
+        let mut done: Vec<(&str, usize)> = Vec::new();
+        for stream in road::in_order(readers.filter(|s| input(&s.from).is_some()).collect()) {
+            // A circle is reported elsewhere.
+            if self.road.iter().any(|(name, _)| *name == stream.name) || !self.has_room(&stream.name, &stream.from[0]) {
+                continue;
+            }
+            let taken = |rest: &Located<String>| done.iter().find(|(name, _)| *name == rest.value).map(|(_, s)| *s);
+            let minus = stream.rest_of.iter().filter_map(taken).collect();
+            self.road.push((&stream.name, input(&stream.from).unwrap_or(0)));
+            done.push((&stream.name, self.stream(stream, (selection, minus), names, windows)));
+            self.road.pop();
+        }
+        for (w, window) in config.windows.iter().enumerate() {
+            let Some(input) = input(&window.from).filter(|_| self.has_room(&window.name, &window.from[0])) else {
+                continue;
+            };
+            self.road.push((&window.name, input));
+            let planned = self.window(w, window, selection, names);
+            self.road.pop();
+            match (&mut windows[w], planned) {
+                (Some(window), Some(other)) => road::join(window, other),
+                (place, planned) => *place = planned,
             }
         }
-        for (w, window) in config.windows.iter().enumerate().filter(|(_, w)| w.from.value == from) {
-            windows[w] = self.window(w, window, selection, names);
+    }
+
+    /// True where one more road may lead to a part; else reports it at `place`.
+    fn has_room(&mut self, name: &str, place: &Located<String>) -> bool {
+        let most = road::MOST_ROADS;
+        if self.steps.iter().filter(|built| built.step.name == name).count() < most {
+            return true;
         }
+        self.problems.push(place.problem(
+            "stream.roads",
+            format!("events reach '{name}' on more than {most} roads"),
+            Some("each input of a part is a road of its own; read fewer streams that read the same".into()),
+        ));
+        false
     }
 
     fn computed(&self) -> usize {
@@ -250,7 +300,14 @@ impl Building<'_> {
         expr::compile(tree, &mut |path| self.slot(names, path))
     }
 
-    fn stream(&mut self, stream: &StreamConfig, from: usize, names: &Names, windows: &mut [Option<WindowPlan>]) {
+    /// Plans a stream that reads a selection without some others, and all that reads it; gives its selection.
+    fn stream(
+        &mut self,
+        stream: &StreamConfig,
+        (from, minus): (usize, Vec<usize>),
+        names: &Names,
+        windows: &mut [Option<WindowPlan>],
+    ) -> usize {
         let mut names = names.clone();
         let mut filter = None;
         if let Some(text) = &stream.filter
@@ -281,13 +338,14 @@ impl Building<'_> {
             None => (None, None),
         };
         self.steps.push(Built {
-            step: Step { name: stream.name.clone(), from, filter: program, sets },
+            step: Step { name: stream.name.clone(), from, minus, filter: program, sets },
             filter,
             computed: shown,
             is_root_stream: from == 0,
         });
         let selection = self.steps.len();
         self.children(&stream.name, selection, &names, windows);
+        selection
     }
 
     /// The column that holds an expression, computed by the step of this window where it is not a column already.
@@ -410,7 +468,7 @@ impl Building<'_> {
             ));
         }
         self.steps.push(Built {
-            step: Step { name: window.name.clone(), from, filter: None, sets: local.sets },
+            step: Step { name: window.name.clone(), from, minus: Vec::new(), filter: None, sets: local.sets },
             filter: None,
             computed: local.shown,
             is_root_stream: false,
@@ -421,13 +479,13 @@ impl Building<'_> {
         let texts_of = |list: &[(String, Located<String>)]| {
             list.iter().map(|(name, text)| (name.clone(), text.value.clone())).collect()
         };
+        let layout = Layout::new(&calls);
+        let road: Vec<usize> = self.road.iter().map(|(_, input)| *input).collect();
         Some(WindowPlan {
             name: window.name.clone(),
-            from: window.from.value.clone(),
-            source: self.source,
-            selection: self.steps.len(),
-            keys,
-            layout: Layout::new(&calls),
+            from: window.from.iter().map(|from| from.value.clone()).collect(),
+            feeds: road::first(self.source, self.steps.len(), keys, &layout, &road),
+            layout,
             answers,
             calls: texts,
             group_by: texts_of(&window.group_by),
@@ -453,12 +511,6 @@ struct Local {
     known: Vec<(String, usize)>,
 }
 
-fn reaches_window(config: &Config, name: &str, depth: usize) -> bool {
-    depth <= config.streams.len()
-        && (config.windows.iter().any(|w| w.from.value == name)
-            || config.streams.iter().any(|s| s.from.value == name && reaches_window(config, &s.name, depth + 1)))
-}
-
 fn finish_source(
     config: &Config,
     index: usize,
@@ -467,9 +519,10 @@ fn finish_source(
     windows: &[Option<WindowPlan>],
 ) -> SourcePlan {
     let source = &config.sources[index];
-    let fed = windows.iter().enumerate().filter(|(_, w)| w.as_ref().is_some_and(|w| w.source == index));
-    let fed: Vec<usize> = fed.map(|(i, _)| i).collect();
-    let direct = fed.iter().any(|w| config.windows[*w].from.value == source.name);
+    let all = windows.iter().enumerate().flat_map(|(w, plan)| plan.iter().map(move |plan| (w, plan)));
+    let all = all.flat_map(|(w, plan)| plan.feeds.iter().enumerate().map(move |(f, feed)| (w, f, feed)));
+    let feeds: Vec<(usize, usize)> = all.filter(|(_, _, feed)| feed.source == index).map(|(w, f, _)| (w, f)).collect();
+    let direct = steps.iter().any(|s| s.step.from == 0 && !s.is_root_stream);
     let prefilter = if direct { None } else { prefilter(&steps) };
     let slot = prefilter.as_ref().and_then(|(path, _)| paths.iter().position(|p| p == path));
     let decoder = prefilter.as_ref().zip(slot).map(|((_, allowed), slot)| Prefilter { slot, allowed: allowed.clone() });
@@ -482,7 +535,7 @@ fn finish_source(
         columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
         steps: steps.into_iter().map(|s| s.step).collect(),
         paths,
-        windows: fed,
+        feeds,
         out_of_orderness: source.out_of_orderness.0,
         on_bad: source.on_bad,
         config: source.clone(),
@@ -542,9 +595,64 @@ mod tests {
         let plan = compile(&config.unwrap()).unwrap();
         let (source, window) = (&plan.sources[0], &plan.windows[0]);
         assert_eq!(source.paths, [FieldPath::dotted("t"), FieldPath::dotted("x")]);
-        assert_eq!((source.columns, &window.keys[..]), (4, &[2, 3][..]));
+        assert_eq!((source.columns, &window.feeds[0].keys[..]), (4, &[2, 3][..]));
         assert_eq!(source.prefilter, Some((FieldPath::dotted("t"), vec!["a".into(), "b".into()])));
         assert_eq!(window.calls, ["sum(y)", "avg(y)", "count(*)"]);
         assert_eq!(plan.tick, 500_000);
+    }
+
+    /// Every level reads the two of the level before.
+    fn doubling(levels: usize) -> String {
+        let mut text = SOURCE.to_owned();
+        for i in 0..levels {
+            let from = if i == 0 { "[\"e\"]".to_owned() } else { format!("[\"a{0}\", \"b{0}\"]", i - 1) };
+            text += &format!("[streams.a{i}]\nfrom = {from}\n[streams.b{i}]\nfrom = {from}\nwhere = \"x > 1\"\n");
+        }
+        let last = levels - 1;
+        text + &format!(
+            "[windows.w]\nfrom = [\"a{last}\", \"b{last}\"]\nsize = \"1s\"\nselect = {{ n = \"count(x)\" }}\n"
+        )
+    }
+
+    #[test]
+    fn roads_are_planned_each_up_to_a_limit_that_is_said_once_for_each_part() {
+        let (config, _) = crate::config::parse("t.toml", &doubling(3), &[], &|_| None);
+        let plan = compile(&config.unwrap()).unwrap();
+        assert_eq!((plan.windows[0].feeds.len(), plan.sources[0].feeds.len()), (8, 8));
+        assert_eq!(problems(&doubling(6)), []);
+        assert_eq!(problems(&doubling(40)).len(), 2 * 33 + 1);
+        assert!(problems(&doubling(40)).iter().all(|(code, _)| *code == "stream.roads"));
+    }
+
+    #[test]
+    fn a_problem_on_several_roads_is_said_once() {
+        let text = doubling(3).replace("count(x)", "cont(x)");
+        assert_eq!(problems(&text).len(), 1);
+    }
+
+    #[test]
+    fn a_circle_behind_a_source_does_no_harm() {
+        let text = format!(
+            "{SOURCE}[streams.a]\nfrom = [\"e\", \"b\"]\n[streams.b]\nfrom = \"a\"\n[windows.w]\nfrom = \"b\"\nsize = \"1s\"\n\
+             select = {{ n = \"count(*)\" }}\n"
+        );
+        assert_eq!(problems(&text), []);
+    }
+
+    #[test]
+    fn columns_of_roads_go_by_their_places() {
+        let text = format!(
+            "{SOURCE}[streams.a]\nfrom = \"e\"\nset = {{ y = \"x + 1\" }}\n[streams.b]\nfrom = \"e\"\nset = {{ z = \"x + 2\" }}\n\
+             [windows.w]\nfrom = [\"b\", \"a\", \"e\"]\nsize = \"1s\"\ngroup_by = [\"z\"]\nselect = {{ n = \"sum(y)\", m = \"max(z)\" }}\n"
+        );
+        let (config, _) = crate::config::parse("t.toml", &text, &[], &|_| None);
+        let plan = compile(&config.unwrap()).unwrap();
+        // Decoded: x, z, y; computed: y of a, z of b.
+        let feeds = &plan.windows[0].feeds;
+        let columns: Vec<_> = feeds.iter().map(|f| (f.keys[0], f.layout.columns())).collect();
+        let paths: Vec<String> = plan.sources[0].paths.iter().map(ToString::to_string).collect();
+        assert_eq!(paths, ["x", "z", "y"]);
+        assert_eq!(columns, [(4, vec![2, 4]), (1, vec![3, 1]), (1, vec![2, 1])]);
+        assert_eq!(feeds.iter().map(|f| &f.road[..]).collect::<Vec<_>>(), [&[0, 0][..], &[1, 0], &[2]]);
     }
 }

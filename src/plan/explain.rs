@@ -3,7 +3,7 @@
 //! All three forms say the same: the parts with what they read, the fields that are decoded, the slices, the state
 //! that is kept and until when, and what each sink can promise.
 
-use super::{Plan, SourcePlan, WindowPlan};
+use super::{Feed, Plan, SourcePlan, WindowPlan};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
@@ -27,18 +27,25 @@ pub fn explain_text(plan: &Plan) -> String {
         if let Some((path, texts)) = &source.prefilter {
             line(say, 1, &format!("drops early   events whose {path} is none of: {}", texts.join(", ")));
         }
-        for (i, step) in source.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
-            line(say, 0, &format!("stream {}  from {}", step.name, step_name(source, step.from)));
-            if let Some(filter) = &source.filters[i] {
-                line(say, 1, &format!("where         {filter}"));
-            }
-            for (name, text) in &source.computed[i] {
-                line(say, 1, &format!("set           {name} = {text}"));
-            }
+    }
+    for stream in streams(plan) {
+        let (source, i) = (stream.source, stream.step);
+        line(say, 0, &format!("stream {}  from {}", source.steps[i].name, stream.from.join(", ")));
+        if !source.steps[i].minus.is_empty() {
+            line(say, 1, &format!("rest of       {}", rest_of(source, i).join(", ")));
+        }
+        if let Some(filter) = &source.filters[i] {
+            line(say, 1, &format!("where         {filter}"));
+        }
+        for (name, text) in &source.computed[i] {
+            line(say, 1, &format!("set           {name} = {text}"));
         }
     }
     for window in &plan.windows {
-        line(say, 0, &format!("window {}  from {}", window.name, window.from));
+        line(say, 0, &format!("window {}  from {}", window.name, window.from.join(", ")));
+        for feed in window.feeds.iter().filter(|_| window.feeds.len() > 1) {
+            line(say, 1, &format!("fed by        {}", road(plan, feed).join(" -> ")));
+        }
         let spec = &window.spec;
         line(say, 1, &format!("shape         {}", shape(window)));
         line(say, 1, &format!("slices        {}", slices(spec)));
@@ -82,6 +89,47 @@ fn step_name(source: &SourcePlan, selection: usize) -> &str {
     if selection == 0 { &source.name } else { &source.steps[selection - 1].name }
 }
 
+/// A stream as it stands on the first road that was planned, with its inputs on all.
+struct Shown<'a> {
+    source: &'a SourcePlan,
+    step: usize,
+    from: Vec<&'a str>,
+}
+
+/// Each stream once, in the order of the plan.
+fn streams(plan: &Plan) -> Vec<Shown<'_>> {
+    let mut list: Vec<Shown<'_>> = Vec::new();
+    for source in &plan.sources {
+        for (i, step) in source.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
+            let from = step_name(source, step.from);
+            match list.iter_mut().find(|s| s.source.steps[s.step].name == step.name) {
+                Some(shown) if shown.from.contains(&from) => {}
+                Some(shown) => shown.from.push(from),
+                None => list.push(Shown { source, step: i, from: vec![from] }),
+            }
+        }
+    }
+    list
+}
+
+/// The streams that a step is the rest of.
+fn rest_of(source: &SourcePlan, step: usize) -> Vec<&str> {
+    source.steps[step].minus.iter().map(|taken| step_name(source, *taken)).collect()
+}
+
+/// The parts on the road of a feed, from its source on.
+fn road<'a>(plan: &'a Plan, feed: &Feed) -> Vec<&'a str> {
+    let source = &plan.sources[feed.source];
+    let mut names = Vec::new();
+    let mut at = feed.selection;
+    while at > 0 {
+        at = source.steps[at - 1].from;
+        names.push(step_name(source, at));
+    }
+    names.reverse();
+    names
+}
+
 fn kind(source: &SourcePlan) -> String {
     match &source.config.kind {
         SourceKind::File(files) => {
@@ -103,14 +151,14 @@ fn kind(source: &SourcePlan) -> String {
 
 /// What the aggregates keep, with columns and answers by name.
 fn state(plan: &Plan, window: &WindowPlan) -> Vec<String> {
-    let source = &plan.sources[window.source];
+    let source = &plan.sources[window.feeds[0].source];
     let computed: Vec<&str> = source.computed.iter().flatten().map(|(_, text)| text.as_str()).collect();
     let name = |column: usize| match source.paths.get(column) {
         Some(path) => path.to_string(),
         None => computed.get(column - source.paths.len()).map_or_else(String::new, |text| format!("({text})")),
     };
     let call = |i: usize| window.calls.get(i).cloned().unwrap_or_default();
-    let describe = window.layout.describe();
+    let describe = window.feeds[0].layout.describe();
     describe.iter().map(|text| numbers_to_names(&numbers_to_names(text, "column ", &name), "answers ", &call)).collect()
 }
 
@@ -252,17 +300,18 @@ pub fn explain_json(plan: &Plan) -> Value {
             })
         })
         .collect();
-    let mut streams = Vec::new();
-    for source in &plan.sources {
-        for (i, step) in source.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
-            streams.push(json!({
-                "name": step.name,
-                "from": step_name(source, step.from),
-                "where": source.filters[i],
-                "set": pairs(&source.computed[i]),
-            }));
-        }
-    }
+    let streams: Vec<Value> = streams(plan)
+        .iter()
+        .map(|s| {
+            json!({
+                "name": s.source.steps[s.step].name,
+                "from": s.from,
+                "rest_of": rest_of(s.source, s.step),
+                "where": s.source.filters[s.step],
+                "set": pairs(&s.source.computed[s.step]),
+            })
+        })
+        .collect();
     let windows: Vec<Value> = plan
         .windows
         .iter()
@@ -270,6 +319,7 @@ pub fn explain_json(plan: &Plan) -> Value {
             json!({
                 "name": w.name,
                 "from": w.from,
+                "fed_by": w.feeds.iter().map(|feed| road(plan, feed)).collect::<Vec<_>>(),
                 "shape": shape(w),
                 "size_us": w.spec.gap().is_none().then(|| size(&w.spec)),
                 "slide_us": slide(&w.spec),
@@ -318,10 +368,11 @@ pub fn explain_dot(plan: &Plan) -> String {
     };
     for s in &plan.sources {
         node(&s.name, &format!("{}\n{}\nuntil newest - {}", s.name, kind(s), Span(s.out_of_orderness)), ", shape=cds");
-        for (i, step) in s.steps.iter().enumerate().filter(|(_, st)| !is_window(plan, &st.name)) {
-            let filter = s.filters[i].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
-            node(&step.name, &format!("{}{filter}", step.name), "");
-        }
+    }
+    for s in streams(plan) {
+        let name = &s.source.steps[s.step].name;
+        let filter = s.source.filters[s.step].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
+        node(name, &format!("{name}{filter}"), "");
     }
     for w in &plan.windows {
         let by: Vec<&str> = w.group_by.iter().map(|(name, _)| name.as_str()).collect();
@@ -335,10 +386,18 @@ pub fn explain_dot(plan: &Plan) -> String {
             ", shape=note",
         );
     }
+    let mut edges: Vec<(&str, &str)> = Vec::new();
     for s in &plan.sources {
-        for step in s.steps.iter() {
-            let _ = writeln!(out, "  {} -> {};", quoted(step_name(s, step.from)), quoted(&step.name));
+        for step in &s.steps {
+            let inputs = [step.from].into_iter().chain(step.minus.iter().copied());
+            edges.extend(inputs.map(|input| (step_name(s, input), step.name.as_str())));
         }
+    }
+    for (i, (from, to)) in edges.iter().enumerate() {
+        if edges[..i].contains(&(from, to)) {
+            continue;
+        }
+        let _ = writeln!(out, "  {} -> {};", quoted(from), quoted(to));
     }
     for s in &plan.sinks {
         for part in &s.parts {

@@ -12,6 +12,7 @@
 
 mod compile;
 mod explain;
+mod road;
 mod select;
 
 pub use compile::compile;
@@ -70,8 +71,8 @@ pub struct SourcePlan {
     pub computed: Vec<Vec<(String, String)>>,
     /// All columns: decoded and computed.
     pub columns: usize,
-    /// The windows it feeds.
-    pub windows: Vec<usize>,
+    /// What it feeds: windows, each with the number of its feed.
+    pub feeds: Vec<(usize, usize)>,
     /// Microseconds.
     pub out_of_orderness: i64,
     /// What becomes of bad lines.
@@ -83,15 +84,11 @@ pub struct SourcePlan {
 pub struct WindowPlan {
     /// The window's name.
     pub name: String,
-    /// The stream or source it reads, by name.
-    pub from: String,
-    /// Index of the source at the beginning of its road.
-    pub source: usize,
-    /// The selection of the source's steps that it takes.
-    pub selection: usize,
-    /// The columns of the group.
-    pub keys: Vec<usize>,
-    /// The aggregates' state.
+    /// The streams and sources it reads, by name.
+    pub from: Vec<String>,
+    /// The roads on which events reach it; at least one.
+    pub feeds: Vec<Feed>,
+    /// The aggregates' state, over the columns of the road that was planned first.
     pub layout: Arc<Layout>,
     /// What is selected, in file order.
     pub answers: Vec<Answer>,
@@ -109,6 +106,21 @@ pub struct WindowPlan {
     pub mode: Mode,
     /// Its index among the schemas.
     pub part: u32,
+}
+
+/// A road on which events reach a window.
+#[derive(Debug)]
+pub struct Feed {
+    /// Index of the source at its beginning.
+    pub source: usize,
+    /// The selection of the source's steps that the window takes.
+    pub selection: usize,
+    /// The columns of the group.
+    pub keys: Vec<usize>,
+    /// The aggregates' state, over the columns of this road; of the same form as the window's.
+    pub layout: Arc<Layout>,
+    /// Which of its inputs the road takes, at the window, then at the stream before it, and so on to the source.
+    pub road: Vec<usize>,
 }
 
 /// A sink and the windows it takes.

@@ -14,6 +14,8 @@ pub struct Step {
     pub name: String,
     /// The selection it reads.
     pub from: usize,
+    /// Selections whose rows it leaves out; each is made of rows of `from`.
+    pub minus: Vec<usize>,
     /// Keeps the rows for which this is TRUE.
     pub filter: Option<Program>,
     /// Columns it fills, in order; later ones may read earlier ones.
@@ -41,6 +43,7 @@ impl Steps {
             let mut rows = std::mem::take(&mut selections[i + 1]);
             rows.clear();
             rows.extend_from_slice(&selections[step.from]);
+            step.minus.iter().for_each(|taken| leave_out(&mut rows, &selections[*taken]));
             if let Some(filter) = &step.filter {
                 let view = Rows { columns: &batch.columns, time: &batch.time };
                 filter.filter(&view, &mut batch.bytes, &mut rows, &mut self.scratch);
@@ -74,5 +77,33 @@ impl Steps {
     /// Values that could not be computed so far (overflow, division by zero, a failed cast): they became NULL.
     pub fn failures(&self) -> u64 {
         self.scratch.failures()
+    }
+}
+
+/// Removes from `rows` those in `taken`; both ascend.
+fn leave_out(rows: &mut Vec<u32>, taken: &[u32]) {
+    let mut taken = taken.iter().copied().peekable();
+    rows.retain(|row| {
+        while taken.next_if(|t| t < row).is_some() {}
+        taken.next_if_eq(row).is_none()
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_left_out_and_nothing_else() {
+        for (rows, taken, left) in [
+            (vec![0, 1, 2, 5, 9], vec![1, 5], vec![0, 2, 9]),
+            (vec![0, 1], vec![], vec![0, 1]),
+            (vec![3, 4], vec![3, 4], vec![]),
+            (vec![7], vec![0, 7, 8], vec![]),
+        ] {
+            let mut rows = rows;
+            leave_out(&mut rows, &taken);
+            assert_eq!(rows, left);
+        }
     }
 }

@@ -87,6 +87,8 @@ pub struct PreAggregate {
     keys: Vec<usize>,
     mode: Mode,
     peers: usize,
+    /// Tables change hands whole.
+    whole: bool,
     open: BTreeMap<i64, (GroupTable, u64)>,
     late: BTreeMap<(i64, i64), GroupTable>,
     raw: BTreeMap<(i64, u32), Vec<u8>>,
@@ -114,6 +116,7 @@ impl PreAggregate {
             keys,
             mode,
             peers,
+            whole: peers == 1,
             open: BTreeMap::new(),
             late: BTreeMap::new(),
             raw: BTreeMap::new(),
@@ -128,6 +131,11 @@ impl PreAggregate {
             offsets: Vec::new(),
             groups: Vec::new(),
         }
+    }
+
+    /// Groups are always sent as bytes: for a window that has more than one of these, each with columns of its own.
+    pub fn one_of_several(self) -> Self {
+        Self { whole: false, ..self }
     }
 
     /// The worker that owns a group.
@@ -301,7 +309,7 @@ impl PreAggregate {
     }
 
     fn send_table(&mut self, slice: i64, late: Option<i64>, mut table: GroupTable, send: &mut dyn FnMut(Segment)) {
-        if self.peers == 1 {
+        if self.whole {
             send(Segment { target: 0, slice, late, kind: SegmentKind::Table(Box::new(table)) });
             return;
         }

@@ -20,7 +20,8 @@
 //!    retracted with its revision, the new one asserted with the next. Where there was no row, the new one has
 //!    revision 0. Where all values are the same, nothing is said.
 //! 6. At the end of input every window is stated.
-//! 7. Sessions are computed on a page of their own, from rules of their own.
+//! 7. Ties of event time go by source, partition, road and line. The same event on two roads is two events.
+//! 8. Sessions are computed on a page of their own, from rules of their own.
 
 mod exact;
 mod read;
@@ -38,6 +39,7 @@ pub use value::{Agg, compare_values};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// What a dimension of a group is computed with.
 pub type Field = Box<dyn Fn(&Value) -> Value>;
@@ -115,13 +117,43 @@ struct Pane<'a> {
     events: Vec<&'a Arrived>,
 }
 
+/// An event where it comes in.
+pub struct Place<'a> {
+    /// The event.
+    pub event: &'a Value,
+    /// Its time.
+    pub time: i64,
+    /// Where its line begins in the partition, in bytes.
+    pub position: u64,
+}
+
+/// What becomes of an event on its way to the window: another one, or nothing.
+pub type Take = Rc<dyn Fn(&Place) -> Option<Value>>;
+
+/// A partition, and the roads on which its events reach the window, in their order.
+pub struct Input<'a> {
+    /// The lines.
+    pub partition: &'a Partition,
+    /// Where each begins, in bytes; of no road needs it, nothing.
+    pub positions: &'a [u64],
+    /// An event is taken once for each.
+    pub roads: &'a [Take],
+}
+
+/// [`run_roads`] for events that come straight.
+pub fn run(window: &OracleWindow, partitions: &[Partition]) -> (Vec<OracleRow>, Counts) {
+    let straight: [Take; 1] = [Rc::new(|place: &Place| Some(place.event.clone()))];
+    let input = |partition| Input { partition, positions: &[], roads: &straight };
+    run_roads(window, &partitions.iter().map(input).collect::<Vec<_>>())
+}
+
 /// All rows of the window over all partitions, sorted by (time, window end, window start, key by value, revision, `-`
 /// before `+`), and the counts.
-pub fn run(window: &OracleWindow, partitions: &[Partition]) -> (Vec<OracleRow>, Counts) {
+pub fn run_roads(window: &OracleWindow, inputs: &[Input]) -> (Vec<OracleRow>, Counts) {
     let mut counts = Counts::default();
     let mut arrived = Vec::new();
-    for partition in partitions {
-        read_partition(partition, window.tick, &mut arrived, &mut counts);
+    for input in inputs {
+        read_partition(input, window.tick, &mut arrived, &mut counts);
     }
     let takes = |event| window.filter.as_ref().is_none_or(|meets| meets(event));
     let taken = arrived.iter().filter(|a| takes(&a.event));
@@ -158,19 +190,21 @@ fn key_of(window: &OracleWindow, a: &Arrived) -> (Vec<Value>, String) {
 }
 
 /// How many events pass the window's filter and are before their tick, whether or not they are too late.
-pub fn late_of_window(window: &OracleWindow, partitions: &[Partition]) -> u64 {
+pub fn late_of_window(window: &OracleWindow, inputs: &[Input]) -> u64 {
     let mut arrived = Vec::new();
-    for partition in partitions {
-        read_partition(partition, window.tick, &mut arrived, &mut Counts::default());
+    for input in inputs {
+        read_partition(input, window.tick, &mut arrived, &mut Counts::default());
     }
     let takes = |event| window.filter.as_ref().is_none_or(|meets| meets(event));
     let late = |a: &&Arrived| a.tick.is_some_and(|tick| a.time < tick) && window.shape.has_window(a.time);
     arrived.iter().filter(|a| takes(&a.event)).filter(late).count() as u64
 }
 
-fn read_partition(partition: &Partition, tick: i64, arrived: &mut Vec<Arrived>, counts: &mut Counts) {
+fn read_partition(input: &Input, tick: i64, arrived: &mut Vec<Arrived>, counts: &mut Counts) {
+    let partition = input.partition;
     let mut newest: Option<i64> = None;
-    for line in &partition.lines {
+    let mut by_road: Vec<Vec<Arrived>> = input.roads.iter().map(|_| Vec::new()).collect();
+    for (i, line) in partition.lines.iter().enumerate() {
         let Some((event, time)) = partition.read(line) else {
             counts.rejected += 1;
             continue;
@@ -178,9 +212,13 @@ fn read_partition(partition: &Partition, tick: i64, arrived: &mut Vec<Arrived>, 
         let tick = newest.map(|newest| (newest - partition.out_of_orderness).div_euclid(tick) * tick);
         counts.events += 1;
         counts.late += u64::from(tick.is_some_and(|tick| time < tick));
-        arrived.push(Arrived { event, time, tick });
+        let place = Place { event: &event, time, position: input.positions.get(i).copied().unwrap_or(0) };
+        for (road, arrived) in input.roads.iter().zip(&mut by_road) {
+            arrived.extend(road(&place).map(|event| Arrived { event, time, tick }));
+        }
         newest = newest.max(Some(time));
     }
+    arrived.extend(by_road.into_iter().flatten());
 }
 
 /// Everything that is said of one window and group, in order.

@@ -41,8 +41,7 @@ fn engine_rows(case: &Case, ran: &Ran) -> Vec<String> {
 fn oracle_rows(case: &Case) -> Vec<String> {
     let mut all: Vec<(i64, usize, OracleRow)> = Vec::new();
     for w in 0..case.windows() {
-        let (window, source) = case.oracle(w);
-        let (rows, _) = oracle::run(&window, &case.partitions(source));
+        let (rows, _, _) = stated(case, w);
         all.extend(rows.into_iter().map(|row| (row.time, w, row)));
     }
     all.sort_by_key(|(time, w, _)| (*time, *w));
@@ -54,9 +53,27 @@ fn oracle_rows(case: &Case) -> Vec<String> {
         .collect()
 }
 
+/// The rows of a window, its counts, and how many of its events are late.
+fn stated(case: &Case, w: usize) -> (Vec<OracleRow>, oracle::Counts, u64) {
+    let roads = case.roads(w);
+    let sources: Vec<_> = (0..case.sources()).map(|s| (case.partitions(s), case.positions(s))).collect();
+    let mut inputs = Vec::new();
+    for ((partitions, positions), roads) in sources.iter().zip(&roads).filter(|(_, roads)| !roads.is_empty()) {
+        inputs.extend(partitions.iter().zip(positions).map(|(partition, positions)| oracle::Input {
+            partition,
+            positions,
+            roads,
+        }));
+    }
+    let window = case.oracle(w);
+    let (rows, counts) = oracle::run_roads(&window, &inputs);
+    let late = oracle::late_of_window(&window, &inputs);
+    (rows, counts, late)
+}
+
 fn check_counts(case: &Case, ran: &Ran) {
     // A source that no window reads is not read.
-    for source in (0..case.sources()).filter(|s| (0..case.windows()).any(|w| case.oracle(w).1 == *s)) {
+    for source in (0..case.sources()).filter(|s| (0..case.windows()).any(|w| !case.roads(w)[*s].is_empty())) {
         let whole = oracle::OracleWindow {
             shape: oracle::Shape::sliding(1_000_000, 1_000_000),
             lateness: 0,
@@ -71,10 +88,7 @@ fn check_counts(case: &Case, ran: &Ran) {
         assert_eq!(rejected, counts.rejected, "rejected of s{source}");
     }
     for w in 0..case.windows() {
-        let (window, source) = case.oracle(w);
-        let partitions = case.partitions(source);
-        let (_, counts) = oracle::run(&window, &partitions);
-        let late = oracle::late_of_window(&window, &partitions);
+        let (_, counts, late) = stated(case, w);
         assert_eq!(ran.sum(|s| s.parts[w].too_late), counts.too_late, "too late for w{w}");
         assert_eq!(ran.sum(|s| s.parts[w].late), late - counts.too_late, "late for w{w}");
     }
@@ -181,13 +195,15 @@ fn agree_random_pipelines_when_run_at_all_widths_then_write_the_same_bytes() {
 #[test]
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
-    let mut seen = [0u64; 15];
+    let mut seen = [0u64; 18];
     for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
-            let (window, source) = case.oracle(w);
-            let partitions = case.partitions(source);
-            let (rows, counts) = oracle::run(&window, &partitions);
-            let late = oracle::late_of_window(&window, &partitions);
+            let window = case.oracle(w);
+            let (rows, counts, late) = stated(&case, w);
+            let roads: Vec<usize> = case.roads(w).iter().map(Vec::len).collect();
+            let read = (0..case.sources()).filter(|s| roads[*s] > 0);
+            let partitions: usize = read.map(|s| case.partitions(s).len()).sum();
+            let routes = case.routes(w);
             let session = matches!(window.shape, Shape::Session { .. });
             // How many sessions of one group are retracted, and how many asserted, at one moment.
             let at_once =
@@ -203,7 +219,7 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 counts.rejected > 0,
                 counts.too_late > 0,
                 late > counts.too_late,
-                partitions.len() > 1
+                partitions > 1
                     && matches!(window.shape, Shape::Sliding { size, slide, .. } if size > slide)
                     && rows.len() > 50,
                 session && rows.iter().any(|r| bridges(r) && at_once(r, '+') == 1),
@@ -212,6 +228,9 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 matches!(window.shape, Shape::Days { step: Some(_), .. }) && rows.iter().any(|r| r.op == '-'),
                 matches!(window.shape, Shape::Cumulating { .. }) && rows.iter().any(|r| r.op == '-'),
                 matches!(window.shape, Shape::Sliding { size, slide, .. } if size % slide != 0) && rows.len() > 20,
+                roads.iter().any(|n| *n > 1) && rows.len() > 20,
+                roads.iter().filter(|n| **n > 0).count() > 1 && rows.iter().any(|r| r.op == '-'),
+                routes && rows.len() > 20,
             ];
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }

@@ -5,11 +5,13 @@
 
 mod events;
 mod expression;
+mod graph;
 mod kind;
 
 use super::harness::Width;
-use super::oracle::{OracleAgg, OracleWindow, Partition, Unit};
+use super::oracle::{OracleAgg, OracleWindow, Partition, Take, Unit};
 use expression::{Calc, Group, Test};
+use graph::Graph;
 use kind::Kind;
 use serde_json::Value;
 use std::fmt::Write;
@@ -56,20 +58,9 @@ struct Source {
     partitions: Vec<Vec<String>>,
 }
 
-/// A stream between a source and a window; streams may stand on streams.
-#[derive(Debug)]
-struct Stream {
-    name: String,
-    from: String,
-    filter: Option<Test>,
-    /// A column of its own.
-    set: Option<(String, Group)>,
-}
-
 #[derive(Debug)]
 struct Window {
-    source: usize,
-    streams: Vec<Stream>,
+    graph: Graph,
     kind: Kind,
     lateness: &'static str,
     pre_aggregate: Option<&'static str>,
@@ -115,7 +106,7 @@ impl Case {
         let days = r.one_in(8);
         let shape = events::Shape::new(&mut r, days);
         let mut sources = Vec::new();
-        for _ in 0..if r.one_in(4) { 2 } else { 1 } {
+        for _ in 0..if r.one_in(3) { 2 } else { 1 } {
             let unit = r.pick(&[Unit::Seconds, Unit::Seconds, Unit::Millis, Unit::Micros, Unit::Nanos, Unit::Rfc3339]);
             let time_path = r.pick(&["t", "t", "data.at"]);
             let partitions = r.pick(&[1, 1, 1, 2, 2, 3]);
@@ -171,19 +162,10 @@ impl Case {
                 s.out_of_orderness
             );
         }
-        for stream in self.windows.iter().flat_map(|w| &w.streams) {
-            let _ = writeln!(out, "[streams.{}]\nfrom = \"{}\"", stream.name, stream.from);
-            if let Some(filter) = &stream.filter {
-                let _ = writeln!(out, "where = '''{}'''", filter.sql());
-            }
-            if let Some((name, group)) = &stream.set {
-                let _ = writeln!(out, "set = {{ {name} = '''{}''' }}", group.sql());
-            }
-            out.push('\n');
-        }
+        self.windows.iter().for_each(|w| out.push_str(&w.graph.toml()));
         for (w, window) in self.windows.iter().enumerate() {
-            let from = window.streams.last().map_or(format!("s{}", window.source), |s| s.name.clone());
-            let _ = writeln!(out, "[windows.w{w}]\nfrom = \"{from}\"\n{}", window.kind.toml().trim_end());
+            let from = graph::list(&window.graph.from);
+            let _ = writeln!(out, "[windows.w{w}]\nfrom = {from}\n{}", window.kind.toml().trim_end());
             let _ = writeln!(out, "allowed_lateness = \"{}\"", window.lateness);
             if let Some(mode) = window.pre_aggregate {
                 let _ = writeln!(out, "pre_aggregate = \"{mode}\"");
@@ -230,32 +212,60 @@ impl Case {
         self.tick.map_or_else(|| chosen.expect("all slides are whole milliseconds"), micros)
     }
 
-    /// Window `w` for the oracle, with its source.
-    pub fn oracle(&self, w: usize) -> (OracleWindow, usize) {
+    /// The roads of window `w` from each source.
+    pub fn roads(&self, w: usize) -> Vec<Vec<Take>> {
+        let graph = &self.windows[w].graph;
+        let roads = graph.roads();
+        let of = |source| roads.iter().filter(move |road| road.source == source).map(|road| graph.take(road)).collect();
+        (0..self.sources.len()).map(of).collect()
+    }
+
+    /// True where a stream before window `w` is the rest of others.
+    pub fn routes(&self, w: usize) -> bool {
+        self.windows[w].graph.routes()
+    }
+
+    /// Window `w` for the oracle.
+    pub fn oracle(&self, w: usize) -> OracleWindow {
         let window = &self.windows[w];
-        let tests: Vec<Test> = window.streams.iter().filter_map(|s| s.filter.clone()).collect();
-        let sets: Vec<(String, Group)> = window.streams.iter().filter_map(|s| s.set.clone()).collect();
         let condition = |test: &Test| -> super::oracle::Condition {
             let test = test.clone();
             Box::new(move |event: &Value| test.of(event) == Some(true))
         };
         let group = window.groups.iter().map(|group| -> super::oracle::Field {
-            let group = group.resolved(&sets);
+            let group = group.clone();
             Box::new(move |event: &Value| group.of(event))
         });
         let aggregates = window
             .values
             .iter()
             .map(|(calc, filter)| OracleAgg { agg: calc.agg(), filter: filter.as_ref().map(condition) });
-        let oracle = OracleWindow {
+        OracleWindow {
             shape: window.kind.oracle(),
             lateness: micros(window.lateness),
             tick: self.tick(),
             group: group.collect(),
-            filter: Some(Box::new(move |event| tests.iter().all(|test| test.of(event) == Some(true)))),
+            filter: None,
             aggregates: aggregates.collect(),
+        }
+    }
+
+    /// Where the lines of each partition of a source begin that are no blank ones, in bytes.
+    pub fn positions(&self, source: usize) -> Vec<Vec<u64>> {
+        let before: usize = self.sources[..source].iter().map(|s| s.partitions.len()).sum();
+        let files = &self.files[before..before + self.sources[source].partitions.len()];
+        let of = |file: &Vec<u8>| {
+            let mut at = 0;
+            let mut list = Vec::new();
+            for line in file.split_inclusive(|b| *b == b'\n') {
+                if !line.iter().all(u8::is_ascii_whitespace) {
+                    list.push(at);
+                }
+                at += line.len() as u64;
+            }
+            list
         };
-        (oracle, window.source)
+        files.iter().map(of).collect()
     }
 
     /// The partitions of a source for the oracle. Blank lines are passed over by the engine, and no lines here.
@@ -274,25 +284,20 @@ impl Case {
 }
 
 fn window(r: &mut Random, w: usize, sources: usize, days: bool) -> Window {
-    let source = r.below(sources as u64) as usize;
-    let mut streams: Vec<Stream> = Vec::new();
-    for i in 0..r.pick(&[0, 0, 1, 1, 2]) {
-        let from = streams.last().map_or(format!("s{source}"), |s| s.name.clone());
-        let filter = if r.one_in(4) { None } else { Some(Test::random(r)) };
-        let set = if r.one_in(2) { Some((format!("own{i}"), Group::random(r))) } else { None };
-        streams.push(Stream { name: format!("w{w}_{i}"), from, filter, set });
-    }
-    let own: Vec<String> = streams.iter().filter_map(|s| s.set.as_ref()).map(|(name, _)| name.clone()).collect();
+    let graph = Graph::random(r, w, sources);
+    let own = graph.own();
     let kind = Kind::random(r, days);
     let groups = (0..r.below(3))
         .map(|_| if !own.is_empty() && r.one_in(2) { Group::Own(r.pick(&own)) } else { Group::random(r) })
         .collect();
     let values = (0..1 + r.below(5))
-        .map(|_| (Calc::random(r), if r.one_in(3) { Some(Test::random(r)) } else { None }))
+        .map(|_| {
+            let calc = if !own.is_empty() && r.one_in(4) { Calc::of_own(r, &own) } else { Calc::random(r) };
+            (calc, if r.one_in(3) { Some(Test::random(r)) } else { None })
+        })
         .collect();
     Window {
-        source,
-        streams,
+        graph,
         kind,
         lateness: if days {
             r.pick(&["0s", "1h", "5h", "30h"])

@@ -77,7 +77,10 @@ fn every_example_default_and_word_is_taken() {
         KeyKind::Word { known, .. } => known.iter().map(|word| format!("\"{word}\"")).collect(),
         _ => Vec::new(),
     };
-    let text = format!("{EVERY_KIND}[streams.events]\nfrom = 'f'\n[sources.spare]\ntype = 'file'\npath = 'spare'\n");
+    let text = format!(
+        "{EVERY_KIND}[streams.events]\nfrom = 'f'\n[streams.shopping_errors]\nfrom = 'g'\n\
+         [sources.spare]\ntype = 'file'\npath = 'spare'\n"
+    );
     for section in reference() {
         let Some(part) = part_of(section) else { continue };
         for key in section.keys {

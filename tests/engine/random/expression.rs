@@ -45,14 +45,6 @@ impl Group {
         }
     }
 
-    /// With the columns of streams in place of their names.
-    pub(super) fn resolved(&self, sets: &[(String, Group)]) -> Group {
-        match self {
-            Group::Own(name) => sets.iter().find(|(own, _)| own == name).expect("a stream has set it").1.clone(),
-            other => other.clone(),
-        }
-    }
-
     pub(super) fn of(&self, event: &Value) -> Value {
         match self {
             Group::Path(path) => at_path(event, path),
@@ -68,7 +60,7 @@ impl Group {
                     at_path(event, path)
                 }
             }
-            Group::Own(name) => panic!("{name} is not resolved"),
+            Group::Own(name) => at_path(event, name),
         }
     }
 }
@@ -176,6 +168,20 @@ impl Calc {
             6 => Agg::Min(path),
             7 => Agg::Max(path),
             _ => Agg::Percentile(path, r.pick(&[0.0, 0.5, 0.5, 0.9, 0.95, 1.0, 0.333])),
+        })
+    }
+
+    /// A call over a column that a stream has set.
+    pub(super) fn of_own(r: &mut Random, own: &[String]) -> Self {
+        let path = r.pick(own);
+        Calc(match r.below(7) {
+            0 => Agg::Count(path),
+            1 => Agg::CountDistinct(path),
+            2 => Agg::Min(path),
+            3 => Agg::First(path),
+            4 => Agg::Last(path),
+            5 => Agg::ArgMax(path, r.pick(ANYTHING).to_owned()),
+            _ => Agg::Collect(path),
         })
     }
 
