@@ -2,11 +2,11 @@
 //!
 //! Taken in: the pipeline's name, the tick, and everything of sources, streams, windows and sinks, after overrides and
 //! environment. Left out: the file's name, lines, comments, the order of keys that has no meaning, and what only says
-//! how fast a process may read (`max_inflight`, `max_drift`).
+//! how fast a process may read (`max_inflight`, `max_drift`, `rate_limit`).
 
 use super::settings::{
-    Config, Expressions, FileConfig, GenerateConfig, Located, RunSettings, SinkConfig, SinkKind, SourceConfig,
-    SourceKind, StreamConfig, WindowConfig, WindowShape,
+    Config, Expressions, FileConfig, GenerateConfig, Located, RunSettings, SampleConfig, SinkConfig, SinkKind,
+    SourceConfig, SourceKind, StreamConfig, WindowConfig, WindowShape,
 };
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -56,7 +56,18 @@ impl Canon {
 }
 
 fn source(text: &mut Canon, part: &SourceConfig) {
-    let SourceConfig { name, line: _, kind, format, time, out_of_orderness, on_bad, dead_letters, max_line } = part;
+    let SourceConfig {
+        name,
+        line: _,
+        kind,
+        format,
+        time,
+        out_of_orderness,
+        on_bad,
+        dead_letters,
+        max_line,
+        rate_limit: _,
+    } = part;
     text.put("source", name);
     match kind {
         SourceKind::File(FileConfig { paths, as_one, compression, follow }) => {
@@ -107,11 +118,16 @@ fn source(text: &mut Canon, part: &SourceConfig) {
 }
 
 fn stream(text: &mut Canon, part: &StreamConfig) {
-    let StreamConfig { name, line: _, from, rest_of, filter, set } = part;
+    let StreamConfig { name, line: _, from, rest_of, filter, sample, set } = part;
     text.put("stream", name);
     text.names("from", from);
     text.names("rest_of", rest_of);
     text.maybe("where", filter.as_ref().map(|filter| &filter.value));
+    if let Some(SampleConfig { rate, by, seed }) = sample {
+        text.put("sample", rate.to_bits());
+        text.maybe("by", by.as_ref().map(|by| &by.value));
+        text.put("seed", seed);
+    }
     text.expressions("set", set);
 }
 

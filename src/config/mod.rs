@@ -17,6 +17,7 @@ mod check;
 mod depth;
 mod environment;
 mod fingerprint;
+mod rate;
 mod reader;
 mod reference;
 mod sections;
@@ -35,12 +36,13 @@ mod value;
 mod window;
 
 pub use fingerprint::fingerprint;
+pub use rate::{EventRate, parse_rate};
 pub use reference::{Key, KeyKind, Section};
 pub use sections::reference;
 pub use settings::{
     Config, CsvConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig, LinesConfig,
-    Located, OnBad, Pace, PreAggregate, RunSettings, SinkConfig, SinkKind, SinkMode, SourceConfig, SourceFormat,
-    SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
+    Located, OnBad, Pace, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode, SourceConfig,
+    SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
 };
 pub use size::{ByteSize, parse_size};
 

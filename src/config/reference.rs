@@ -68,6 +68,15 @@ pub enum KeyKind {
         /// The most.
         most: f64,
     },
+    /// Events in a span of time as text, `"1000/s"`.
+    Rate,
+    /// A number within bounds, or a table with a section of its own in the reference.
+    NumberOrTable {
+        /// The least.
+        least: f64,
+        /// The most.
+        most: f64,
+    },
     /// A moment as RFC 3339 text or a TOML date-time with an offset.
     Time,
     /// One of some words.
@@ -103,6 +112,8 @@ impl fmt::Display for KeyKind {
             KeyKind::Size { .. } => f.write_str("a size as text"),
             KeyKind::Count { .. } => f.write_str("a whole number"),
             KeyKind::Number { .. } => f.write_str("a number"),
+            KeyKind::Rate => f.write_str("a rate as text"),
+            KeyKind::NumberOrTable { .. } => f.write_str("a number or a table"),
             KeyKind::Time => f.write_str("a time as RFC 3339 text"),
             KeyKind::Word { known, .. } => write!(f, "one of {}", known.join(", ")),
             KeyKind::Table => f.write_str("a table"),

@@ -194,6 +194,13 @@ pub(super) static SOURCE: Section = Section {
             "The longest line that is read; a longer one is a line that is not an event.",
             "\"1MiB\"",
         ),
+        key(
+            "rate_limit",
+            KeyKind::Rate,
+            "The most lines that are read in a second (`s`), a minute (`m`) or an hour (`h`), by the wall clock: beyond it \
+             the source waits, and drops nothing. Several processes divide it. Results do not depend on it.",
+            "\"1000/s\"",
+        ),
         optional(
             "header",
             KeyKind::Flag,
@@ -436,13 +443,48 @@ pub(super) static STREAM: Section = Section {
             "\"event_type IN ('user_action', 'transaction')\"",
         ),
         key(
+            "sample",
+            KeyKind::NumberOrTable { least: 0.0, most: 1.0 },
+            "The share of these that it keeps, chosen by content: the same events in every run, at any width. A number: \
+             each event for itself; a table: all events of a key or none.",
+            "0.1",
+        ),
+        key(
             "set",
             KeyKind::SqlTable,
             "Fields that are computed; they hide fields of the event with the same name.",
             "{ segment = \"coalesce(tags.user_type, 'unknown')\" }",
         ),
     ],
-    planned: &["dedup", "deduplicate", "enrich", "rate_limit"],
+    planned: &["dedup", "deduplicate", "enrich"],
+};
+
+pub(super) static STREAM_SAMPLE: Section = Section {
+    path: "streams.<name>.sample",
+    of: None,
+    noun: "the sample of a stream",
+    doc: "Which share of its events a stream keeps, as `{ rate = 0.1, by = \"user_id\" }`. A lower rate keeps some of what \
+          a higher one keeps. The rule: h is the rapidhash v3 of the key (of text its bytes, of anything else 9 bytes: its \
+          type and value), or without `by` that of the event time in microseconds and the place in the partition, as 16 \
+          bytes; an event is kept where the SplitMix64 finaliser of h xor (seed * 0x9e3779b97f4a7c15) is below rate * 2^64.",
+    keys: &[
+        required("rate", SHARE, "The share that is kept.", "0.1"),
+        key(
+            "by",
+            KeyKind::Sql,
+            "Events that have the same value here are kept or left out together; those without one (NULL) too. Not \
+             given: each event for itself.",
+            "\"user_id\"",
+        ),
+        optional(
+            "seed",
+            KeyKind::Count { least: 0, most: i64::MAX as u64 },
+            "0",
+            "Another seed makes another choice. Streams with one seed and key choose alike.",
+            "7",
+        ),
+    ],
+    planned: &[],
 };
 
 pub(super) static WINDOW: Section = Section {
@@ -621,7 +663,7 @@ pub(super) static SINK_FILE: Section = Section {
     planned: &[],
 };
 
-static SECTIONS: [Section; 12] = [
+static SECTIONS: [Section; 13] = [
     TOP,
     RUN,
     SOURCE,
@@ -630,6 +672,7 @@ static SECTIONS: [Section; 12] = [
     SOURCE_GENERATE,
     SOURCE_TIME,
     STREAM,
+    STREAM_SAMPLE,
     WINDOW,
     SINK,
     SINK_STDOUT,

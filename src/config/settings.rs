@@ -4,6 +4,7 @@
 //! of the right kind and streams make no circle; (3) a window's spans fit together as [`WindowShape`] says; (4) columns of a window
 //! are unique and not reserved; (5) no two outputs are one file. SQL is kept as text with its place.
 
+use super::rate::EventRate;
 use super::size::ByteSize;
 use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
@@ -92,6 +93,8 @@ pub struct SourceConfig {
     pub dead_letters: Option<String>,
     /// The longest line that is read.
     pub max_line: ByteSize,
+    /// How many lines are read in a second, at most.
+    pub rate_limit: Option<EventRate>,
 }
 
 /// Where the events of a source come from.
@@ -267,8 +270,21 @@ pub struct StreamConfig {
     pub rest_of: Vec<Located<String>>,
     /// The events it keeps (key `where`); `None`: all.
     pub filter: Option<Located<String>>,
+    /// The share of these that it keeps; `None`: all.
+    pub sample: Option<SampleConfig>,
     /// The fields it sets.
     pub set: Expressions,
+}
+
+/// Which share of its events a stream keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleConfig {
+    /// How many of all, 0 to 1.
+    pub rate: f64,
+    /// What is kept or left out as a whole; `None`: each event for itself.
+    pub by: Option<Located<String>>,
+    /// Another seed makes another choice.
+    pub seed: u64,
 }
 
 /// One window: `[windows.<name>]`.

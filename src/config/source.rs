@@ -46,6 +46,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         },
         dead_letters: fields.get("dead_letters", ctx, value::text).map(|path| path.value),
         max_line: fields.or_default("max_line", ctx, value::size),
+        rate_limit: fields.get("rate_limit", ctx, value::rate).map(|rate| rate.value),
     };
     let kind = match kind? {
         "file" => SourceKind::File(files(&fields, ctx)?),

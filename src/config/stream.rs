@@ -1,9 +1,10 @@
 //! One table of `[streams]` into a [`StreamConfig`].
 
 use super::reader::{Context, Fields};
-use super::sections::STREAM;
-use super::settings::StreamConfig;
-use super::tree::Node;
+use super::reference::{Key, KeyKind};
+use super::sections::{STREAM, STREAM_SAMPLE};
+use super::settings::{SampleConfig, StreamConfig};
+use super::tree::{Data, Node};
 use super::value;
 
 /// Reads one stream; `None` where its input is not known.
@@ -13,9 +14,36 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<StreamC
     let from = fields.list("from", ctx);
     let rest_of = fields.list("rest_of", ctx);
     let filter = fields.get("where", ctx, value::text);
+    let sample = sample(&fields, ctx);
     let set = fields.expressions("set", ctx);
     if from.is_empty() {
         return None;
     }
-    Some(StreamConfig { name: name.to_owned(), line: node.place.line, from, rest_of, filter, set })
+    Some(StreamConfig { name: name.to_owned(), line: node.place.line, from, rest_of, filter, sample, set })
+}
+
+/// A share alone, or a table.
+fn sample(fields: &Fields<'_>, ctx: &mut Context) -> Option<SampleConfig> {
+    let (key, node) = fields.entry("sample", ctx);
+    let node = node?;
+    let Data::Table(_) = node.data else {
+        let KeyKind::NumberOrTable { least, most } = key.kind else { return None };
+        let number = Key { kind: KeyKind::Number { least, most }, ..*key };
+        let rate = match value::number(node, &number) {
+            // The table is as good as the number.
+            Err(Some(wrong)) if wrong.code == "config.type" => value::wrong(
+                wrong.code,
+                wrong.message.replace(&number.kind.to_string(), &key.kind.to_string()),
+                wrong.help,
+            ),
+            read => read,
+        };
+        return ctx.keep(rate, &node.place).map(|rate| SampleConfig { rate, by: None, seed: 0 });
+    };
+    let table = Fields::open(node, &[&STREAM_SAMPLE], ctx)?;
+    table.unknown_keys(&[], ctx);
+    let rate = table.get("rate", ctx, value::number).map(|rate| rate.value);
+    let by = table.get("by", ctx, value::text);
+    let seed = table.or_default("seed", ctx, value::count);
+    Some(SampleConfig { rate: rate?, by, seed })
 }

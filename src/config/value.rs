@@ -3,6 +3,7 @@
 //! Each function takes the [`Node`] and its [`Key`] of the reference. Problems name the value as it is written, never
 //! what an environment variable put there.
 
+use super::rate::{EventRate, parse_rate};
 use super::reference::{Key, KeyKind};
 use super::size::{ByteSize, parse_size};
 use super::tree::{Data, Node};
@@ -41,6 +42,7 @@ fn mismatch<T>(node: &Node, key: &Key) -> Read<T> {
         (Data::Int(n), KeyKind::Size { .. }) if *n >= 0 => {
             format!("write it with a unit, such as {} = \"{n}B\"", key.name)
         }
+        (Data::Int(n), KeyKind::Rate) if *n > 0 => format!("write it with a span, such as {} = \"{n}/s\"", key.name),
         (Data::Text { text, from_env: false }, KeyKind::Count { .. } | KeyKind::Number { .. })
             if text.parse::<f64>().is_ok_and(f64::is_finite) =>
         {
@@ -133,6 +135,12 @@ pub(super) fn count(node: &Node, key: &Key) -> Read<u64> {
         _ => return mismatch(node, key),
     };
     within(n, i128::from(least), i128::from(most), key).map(|n| n as u64)
+}
+
+/// Events a second.
+pub(super) fn rate(node: &Node, key: &Key) -> Read<EventRate> {
+    let text = text(node, key)?;
+    parsed("config.rate", parse_rate(&text), node, key)
 }
 
 /// True or false.

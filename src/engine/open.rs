@@ -12,8 +12,8 @@ use crate::generate::Settings;
 use crate::plan::Plan;
 use crate::sink::{Format, Mode, Ordered, Sink, SinkKind, SinkSpec};
 use crate::source::{
-    BLOCK_BYTES, Compression, DeadLetters, FilePartition, Found, GeneratePartition, InOrder, LINE_TOO_LONG, Lines,
-    Partition, Share, StreamPartition, find,
+    BLOCK_BYTES, Compression, DeadLetters, FilePartition, Found, GeneratePartition, InOrder, LINE_TOO_LONG, Limit,
+    LimitedPartition, Lines, Partition, Share, StreamPartition, find,
 };
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -37,7 +37,10 @@ pub(super) fn sources(
     let mut opened = Vec::new();
     for p in &plan.sources {
         let header = matches!(&p.config.format, SourceFormat::Csv(csv) if csv.header);
-        let lines = Lines { max_line: p.config.max_line.0, block: block.unwrap_or(BLOCK_BYTES), header };
+        let rate = p.config.rate_limit.map(|rate| rate.0);
+        // What comes at a slow rate is read in small blocks.
+        let size = |most| rate.map_or(most, |rate| Limit::block(rate, most));
+        let lines = Lines { max_line: p.config.max_line.0, block: size(block.unwrap_or(BLOCK_BYTES)), header };
         let partitions: Vec<Box<dyn Partition>> = match &p.config.kind {
             SourceKind::File(config) => {
                 files(config, lines, share).map_err(|e| e.at(format!("sources.{}.path", p.name)))?
@@ -45,7 +48,7 @@ pub(super) fn sources(
             SourceKind::Stdin => {
                 // Standard input belongs to process 0; the others have a partition that is empty.
                 let reader = stdin.take().filter(|_| share.process == 0).unwrap_or_else(|| Box::new(std::io::empty()));
-                vec![Box::new(StreamPartition::start("stdin", reader, Lines { block: BLOCK_BYTES, ..lines }))]
+                vec![Box::new(StreamPartition::start("stdin", reader, Lines { block: size(BLOCK_BYTES), ..lines }))]
             }
             SourceKind::Generate(config) => (0..config.partitions)
                 .map(|i| {
@@ -54,6 +57,10 @@ pub(super) fn sources(
                     Box::new(partition) as Box<dyn Partition>
                 })
                 .collect(),
+        };
+        let partitions = match rate {
+            Some(rate) => LimitedPartition::all(partitions, rate, share.processes),
+            None => partitions,
         };
         opened.push((partitions, None));
     }

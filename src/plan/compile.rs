@@ -4,12 +4,14 @@ use super::select::{function, problem, show};
 use super::{Plan, SinkPlan, SourcePlan, WindowPlan, road};
 use crate::aggregate::{Call, Function, Layout, is_aggregate};
 use crate::codec::json::{Prefilter, Projection};
-use crate::config::{Config, Located, PreAggregate, StreamConfig, WindowConfig, WindowShape, fingerprint};
+use crate::config::{
+    Config, Located, PreAggregate, SampleConfig, StreamConfig, WindowConfig, WindowShape, fingerprint,
+};
 use crate::error::{Problem, Problems};
 use crate::event::FieldPath;
 use crate::expr::{self, Program, Tree, Type};
 use crate::result::RowSchema;
-use crate::stream::Step;
+use crate::stream::{Sample, Step};
 use crate::time::Span;
 use crate::window::{Answer, Ends, Mode, Shape, WindowSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,7 +95,10 @@ fn unreached(config: &Config, needed: &BTreeSet<&str>, windows: &[Option<WindowP
     let mut wrong = Vec::new();
     let planned = |name: &str| known.contains(name) && needed.contains(name);
     for stream in config.streams.iter().filter(|s| !planned(&s.name)) {
-        for text in stream.filter.iter().chain(stream.set.iter().map(|(_, text)| text)) {
+        for text in {
+            let by = stream.sample.iter().filter_map(|sample| sample.by.as_ref());
+            stream.filter.iter().chain(by).chain(stream.set.iter().map(|(_, text)| text))
+        } {
             look(text, expr::parse(&text.value).err());
         }
     }
@@ -192,6 +197,7 @@ fn spec(window: &WindowConfig, tick: i64) -> WindowSpec {
 struct Built {
     step: Step,
     filter: Option<(Tree, String)>,
+    sample: Option<String>,
     computed: Vec<(String, String)>,
     is_root_stream: bool,
 }
@@ -322,6 +328,7 @@ impl<'a> Building<'a> {
             }
             filter = Some((self.compile(&names, &tree), tree, text.value.clone()));
         }
+        let sample = stream.sample.as_ref().map(|sample| self.sample(sample, &names));
         let (mut sets, mut shown) = (Vec::new(), Vec::new());
         let first = self.computed();
         for (name, text) in &stream.set {
@@ -337,15 +344,25 @@ impl<'a> Building<'a> {
             Some((program, tree, text)) => (Some(program), Some((tree, text))),
             None => (None, None),
         };
+        let (sample, sample_text) = sample.unzip();
         self.steps.push(Built {
-            step: Step { name: stream.name.clone(), from, minus, filter: program, sets },
+            step: Step { name: stream.name.clone(), from, minus, filter: program, sample, sets },
             filter,
+            sample: sample_text,
             computed: shown,
             is_root_stream: from == 0,
         });
         let selection = self.steps.len();
         self.children(&stream.name, selection, &names, windows);
         selection
+    }
+
+    /// A sample, and how it is shown.
+    fn sample(&mut self, sample: &SampleConfig, names: &Names) -> (Sample, String) {
+        let by = sample.by.as_ref().and_then(|text| self.parse(text)).map(|tree| self.compile(names, &tree));
+        let text = sample.by.as_ref().map_or(String::new(), |by| format!(" by {}", by.value));
+        let seed = if sample.seed == 0 { String::new() } else { format!(", seed {}", sample.seed) };
+        (Sample::new(sample.rate, sample.seed, by), format!("{}{text}{seed}", sample.rate))
     }
 
     /// The column that holds an expression, computed by the step of this window where it is not a column already.
@@ -468,8 +485,16 @@ impl<'a> Building<'a> {
             ));
         }
         self.steps.push(Built {
-            step: Step { name: window.name.clone(), from, minus: Vec::new(), filter: None, sets: local.sets },
+            step: Step {
+                name: window.name.clone(),
+                from,
+                minus: Vec::new(),
+                filter: None,
+                sample: None,
+                sets: local.sets,
+            },
             filter: None,
+            sample: None,
             computed: local.shown,
             is_root_stream: false,
         });
@@ -531,6 +556,7 @@ fn finish_source(
         projection: Projection::new(&paths, &source.time.field, source.time.unit, decoder),
         prefilter: prefilter.filter(|_| slot.is_some()),
         filters: steps.iter().map(|s| s.filter.as_ref().map(|(_, text)| text.clone())).collect(),
+        samples: steps.iter().map(|s| s.sample.clone()).collect(),
         computed: steps.iter().map(|s| s.computed.clone()).collect(),
         columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
         steps: steps.into_iter().map(|s| s.step).collect(),

@@ -22,6 +22,9 @@ pub fn explain_text(plan: &Plan) -> String {
         line(say, 0, &format!("source {}  ({})", source.name, kind(source)));
         line(say, 1, &format!("time          {} in {}", source.config.time.field, source.config.time.unit.word()));
         line(say, 1, &format!("watermark     newest event - {}", Span(source.out_of_orderness)));
+        if let Some(rate) = source.config.rate_limit {
+            line(say, 1, &format!("rate limit    {rate}"));
+        }
         let paths: Vec<String> = source.paths.iter().map(ToString::to_string).collect();
         line(say, 1, &format!("decodes       {}", or_none(&paths.join(", "))));
         if let Some((path, texts)) = &source.prefilter {
@@ -36,6 +39,9 @@ pub fn explain_text(plan: &Plan) -> String {
         }
         if let Some(filter) = &source.filters[i] {
             line(say, 1, &format!("where         {filter}"));
+        }
+        if let Some(sample) = &source.samples[i] {
+            line(say, 1, &format!("sample        {sample}"));
         }
         for (name, text) in &source.computed[i] {
             line(say, 1, &format!("set           {name} = {text}"));
@@ -294,6 +300,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "name": s.name,
                 "kind": kind(s),
                 "time": { "field": s.config.time.field.to_string(), "unit": s.config.time.unit.word() },
+                "rate_limit_per_second": s.config.rate_limit.map(|rate| rate.0),
                 "out_of_orderness_us": s.out_of_orderness,
                 "decodes": s.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "prefilter": s.prefilter.as_ref().map(|(p, t)| json!({ "field": p.to_string(), "texts": t })),
@@ -308,6 +315,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "from": s.from,
                 "rest_of": rest_of(s.source, s.step),
                 "where": s.source.filters[s.step],
+                "sample": s.source.samples[s.step],
                 "set": pairs(&s.source.computed[s.step]),
             })
         })

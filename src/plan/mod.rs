@@ -67,6 +67,8 @@ pub struct SourcePlan {
     pub steps: Vec<Step>,
     /// For each step its `where`, as text.
     pub filters: Vec<Option<String>>,
+    /// For each step its `sample`, as text.
+    pub samples: Vec<Option<String>>,
     /// For each step the columns it computes: name or purpose, and expression.
     pub computed: Vec<Vec<(String, String)>>,
     /// All columns: decoded and computed.

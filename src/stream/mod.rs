@@ -1,10 +1,14 @@
-//! A batch, turned into the rows and columns that its consumers see: `where` and `set`. Pure.
+//! A batch, turned into the rows and columns that its consumers see: `where`, `sample` and `set`. Pure.
 //!
 //! The streams and windows of a source are *steps*, each from the rows of an earlier one. Step `i` makes selection
 //! `i + 1`; selection 0 is every row of the batch. All work on one batch: a step that filters makes a list of row
 //! numbers, a step that computes fills columns of its own, and nothing is copied.
 
-use crate::event::EventBatch;
+mod sample;
+
+pub use sample::Sample;
+
+use crate::event::{Column, EventBatch};
 use crate::expr::{Program, Rows, Scratch};
 
 /// One `where` and its `set`s, or what a window computes before it groups.
@@ -18,6 +22,8 @@ pub struct Step {
     pub minus: Vec<usize>,
     /// Keeps the rows for which this is TRUE.
     pub filter: Option<Program>,
+    /// Keeps a share of them.
+    pub sample: Option<Sample>,
     /// Columns it fills, in order; later ones may read earlier ones.
     pub sets: Vec<(usize, Program)>,
 }
@@ -26,12 +32,14 @@ pub struct Step {
 pub struct Steps {
     list: Vec<Step>,
     scratch: Scratch,
+    /// Room for the keys of samples.
+    keys: Column,
 }
 
 impl Steps {
     /// Steps in an order in which each comes after the one it reads.
     pub fn new(list: Vec<Step>) -> Self {
-        Self { list, scratch: Scratch::default() }
+        Self { list, scratch: Scratch::default(), keys: Column::new() }
     }
 
     /// Runs all steps. `selections` gets one list of row numbers for every row of the batch, and one for each step.
@@ -47,6 +55,9 @@ impl Steps {
             if let Some(filter) = &step.filter {
                 let view = Rows { columns: &batch.columns, time: &batch.time };
                 filter.filter(&view, &mut batch.bytes, &mut rows, &mut self.scratch);
+            }
+            if let Some(sample) = &step.sample {
+                sample.keep(batch, &mut rows, &mut self.scratch, &mut self.keys);
             }
             for (slot, program) in &step.sets {
                 let mut out = std::mem::take(&mut batch.columns[*slot]);

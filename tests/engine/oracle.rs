@@ -34,7 +34,7 @@ mod tests;
 
 pub use read::{Partition, Unit};
 pub use shape::Shape;
-pub use value::{Agg, compare_values};
+pub use value::{Agg, canonical, compare_values};
 
 use serde_json::Value;
 use std::cmp::Ordering;

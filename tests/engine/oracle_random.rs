@@ -195,7 +195,7 @@ fn agree_random_pipelines_when_run_at_all_widths_then_write_the_same_bytes() {
 #[test]
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
-    let mut seen = [0u64; 18];
+    let mut seen = [0u64; 20];
     for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
             let window = case.oracle(w);
@@ -231,6 +231,8 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 roads.iter().any(|n| *n > 1) && rows.len() > 20,
                 roads.iter().filter(|n| **n > 0).count() > 1 && rows.iter().any(|r| r.op == '-'),
                 routes && rows.len() > 20,
+                case.samples(w, true) && rows.len() > 20,
+                case.samples(w, false) && rows.len() > 20,
             ];
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }

@@ -53,6 +53,7 @@ impl Random {
 #[derive(Debug)]
 struct Source {
     out_of_orderness: &'static str,
+    rate_limit: Option<&'static str>,
     unit: Unit,
     time_path: &'static str,
     partitions: Vec<Vec<String>>,
@@ -115,7 +116,8 @@ impl Case {
             let spans =
                 if days { ["0s", "0s", "1s", "10m", "1h", "3h"] } else { ["0s", "0s", "500ms", "1s", "2s", "5s"] };
             let out_of_orderness = r.pick(&spans);
-            sources.push(Source { out_of_orderness, unit, time_path, partitions });
+            let rate_limit = if r.one_in(8) { Some(r.pick(&["20000/s", "3600000000/h"])) } else { None };
+            sources.push(Source { out_of_orderness, rate_limit, unit, time_path, partitions });
         }
         let count = if r.one_in(3) { 2 } else { 1 };
         let windows: Vec<Window> = (0..count).map(|w| window(&mut r, w, sources.len(), days)).collect();
@@ -161,6 +163,9 @@ impl Case {
                 s.time_path,
                 s.out_of_orderness
             );
+            if let Some(rate) = s.rate_limit {
+                let _ = writeln!(out, "rate_limit = \"{rate}\"\n");
+            }
         }
         self.windows.iter().for_each(|w| out.push_str(&w.graph.toml()));
         for (w, window) in self.windows.iter().enumerate() {
@@ -223,6 +228,11 @@ impl Case {
     /// True where a stream before window `w` is the rest of others.
     pub fn routes(&self, w: usize) -> bool {
         self.windows[w].graph.routes()
+    }
+
+    /// True where a stream before window `w` keeps a share, of keys or of events.
+    pub fn samples(&self, w: usize, keys: bool) -> bool {
+        self.windows[w].graph.samples(keys)
     }
 
     /// Window `w` for the oracle.

@@ -15,6 +15,7 @@ time = {}
 type = "generate"
 [streams.shopping]
 from = "g"
+sample = { rate = 0.5 }
 [windows.user_activity]
 from = "shopping"
 size = "10s"
@@ -62,7 +63,7 @@ fn part_of(section: &Section) -> Option<String> {
         ("sources.<name>", Some("stdin")) => "s",
         ("sources.<name>", Some("generate")) => "g",
         ("sources.<name>" | "sources.<name>.time", _) => "f",
-        ("streams.<name>", _) => "shopping",
+        ("streams.<name>" | "streams.<name>.sample", _) => "shopping",
         ("windows.<name>", _) => "user_activity",
         ("sinks.<name>", Some("file")) => "p",
         ("sinks.<name>", _) => "o",

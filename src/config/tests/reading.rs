@@ -22,6 +22,7 @@ fn a_small_file_becomes_its_settings_and_the_defaults() {
         on_bad: OnBad::Skip,
         dead_letters: None,
         max_line: ByteSize(1 << 20),
+        rate_limit: None,
     };
     assert_eq!(config.sources, [source]);
     let run = RunSettings { tick: None, max_inflight: ByteSize(64 << 20), max_drift: Span(60_000_000) };
@@ -195,7 +196,10 @@ fn variables_are_filled_in_and_never_printed() {
 #[test]
 fn the_fingerprint_changes_with_every_setting_and_with_nothing_else() {
     let base = settings(GOOD, &[]);
-    let same = settings(&format!("# a comment\n{}", GOOD.replace(" = ", "  =  ")), &["run.max_inflight=1MiB"]);
+    let same = settings(
+        &format!("# a comment\n{}", GOOD.replace(" = ", "  =  ")),
+        &["run.max_inflight=1MiB", "sources.events.rate_limit=7/s"],
+    );
     assert_eq!(fingerprint(&base), fingerprint(&same));
     let mut seen = vec![fingerprint(&base)];
     for flag in [
@@ -211,7 +215,12 @@ fn the_fingerprint_changes_with_every_setting_and_with_nothing_else() {
         "sources.events.max_line=2MiB",
         "streams.shopping.where=true",
         "streams.shopping.set.a=b",
+        "streams.shopping.sample=0.5",
+        "streams.shopping.sample={ rate = 0.5, by = 'a' }",
+        "streams.shopping.sample={ rate = 0.5, by = 'a', seed = 1 }",
         "windows.per_user.from=events",
+        "windows.per_user.from=[\"shopping\", \"events\"]",
+        "windows.per_user.from=[\"events\", \"shopping\"]",
         "windows.per_user.size=61s",
         "windows.per_user.slide=5s",
         "windows.per_user.allowed_lateness=5s",
