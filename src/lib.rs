@@ -20,6 +20,7 @@
 //! | [`generate`] | a seed into a realistic stream of events |
 //! | [`source`] | files, standard input and the generator into numbered blocks of bytes |
 //! | [`watermark`] | event times of a partition into its clock and ticks |
+//! | [`stream`] | batches of events into those that a part reads: filtered, sampled, routed, without duplicates |
 //! | [`aggregate`] | cells into mergeable, order-independent group states |
 //! | [`window`] | slices of group states into window rows and corrections |
 //! | [`result`] | rows as updates: time, row, revision, assert or retract |

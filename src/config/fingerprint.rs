@@ -5,8 +5,8 @@
 //! how fast a process may read (`max_inflight`, `max_drift`, `rate_limit`).
 
 use super::settings::{
-    Config, Expressions, FileConfig, GenerateConfig, Located, RunSettings, SampleConfig, SinkConfig, SinkKind,
-    SourceConfig, SourceKind, StreamConfig, WindowConfig, WindowShape,
+    Config, DedupConfig, Expressions, FileConfig, GenerateConfig, Located, RunSettings, SampleConfig, SinkConfig,
+    SinkKind, SourceConfig, SourceKind, StreamConfig, WindowConfig, WindowShape,
 };
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -118,7 +118,7 @@ fn source(text: &mut Canon, part: &SourceConfig) {
 }
 
 fn stream(text: &mut Canon, part: &StreamConfig) {
-    let StreamConfig { name, line: _, from, rest_of, filter, sample, set } = part;
+    let StreamConfig { name, line: _, from, rest_of, filter, sample, set, dedup } = part;
     text.put("stream", name);
     text.names("from", from);
     text.names("rest_of", rest_of);
@@ -129,6 +129,10 @@ fn stream(text: &mut Canon, part: &StreamConfig) {
         text.put("seed", seed);
     }
     text.expressions("set", set);
+    if let Some(DedupConfig { by, within }) = dedup {
+        text.put("dedup", &by.value);
+        text.put("within", within.0);
+    }
 }
 
 fn window(text: &mut Canon, part: &WindowConfig) {

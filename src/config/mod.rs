@@ -40,9 +40,9 @@ pub use rate::{EventRate, parse_rate};
 pub use reference::{Key, KeyKind, Section};
 pub use sections::reference;
 pub use settings::{
-    Config, CsvConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig, LinesConfig,
-    Located, OnBad, Pace, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode, SourceConfig,
-    SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
+    Config, CsvConfig, DedupConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig,
+    LinesConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode,
+    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
 };
 pub use size::{ByteSize, parse_size};
 

@@ -433,7 +433,7 @@ pub(super) static STREAM: Section = Section {
         key(
             "rest_of",
             KeyKind::Parts,
-            "Streams with the same `from`: this one has the events that none of them took.",
+            "Streams with the same `from`: this one has the events that none of them took by its `where` and `sample`.",
             "\"shopping_errors\"",
         ),
         key(
@@ -455,8 +455,14 @@ pub(super) static STREAM: Section = Section {
             "Fields that are computed; they hide fields of the event with the same name.",
             "{ segment = \"coalesce(tags.user_type, 'unknown')\" }",
         ),
+        key(
+            "dedup",
+            KeyKind::Table,
+            "Drops duplicates, after all else: events of a key near one that was kept.",
+            "{ by = \"event_id\", within = \"10m\" }",
+        ),
     ],
-    planned: &["dedup", "deduplicate", "enrich"],
+    planned: &["deduplicate", "enrich"],
 };
 
 pub(super) static STREAM_SAMPLE: Section = Section {
@@ -483,6 +489,27 @@ pub(super) static STREAM_SAMPLE: Section = Section {
             "Another seed makes another choice. Streams with one seed and key choose alike.",
             "7",
         ),
+    ],
+    planned: &[],
+};
+
+pub(super) static STREAM_DEDUP: Section = Section {
+    path: "streams.<name>.dedup",
+    of: None,
+    noun: "the dedup of a stream",
+    doc: "Which events of a stream are duplicates. They are looked at in the order of event time, those behind their \
+          tick when it comes, and ties by partition and place. One is dropped where another of the same key was kept \
+          whose event time is less than `within` away, before or behind. An event that is too late for every window behind \
+          the stream (by its longest size or gap and allowed lateness) is passed on to be counted there. Memory is some \
+          60 bytes for each event kept in the last `within` and the time of those windows.",
+    keys: &[
+        required(
+            "by",
+            KeyKind::Sql,
+            "What duplicates have in common. Events without it (NULL) are kept.",
+            "\"event_id\"",
+        ),
+        required("within", WINDOW_SPAN, "How near in event time a duplicate is.", "\"10m\""),
     ],
     planned: &[],
 };
@@ -663,7 +690,7 @@ pub(super) static SINK_FILE: Section = Section {
     planned: &[],
 };
 
-static SECTIONS: [Section; 13] = [
+static SECTIONS: [Section; 14] = [
     TOP,
     RUN,
     SOURCE,
@@ -673,6 +700,7 @@ static SECTIONS: [Section; 13] = [
     SOURCE_TIME,
     STREAM,
     STREAM_SAMPLE,
+    STREAM_DEDUP,
     WINDOW,
     SINK,
     SINK_STDOUT,

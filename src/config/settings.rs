@@ -274,6 +274,17 @@ pub struct StreamConfig {
     pub sample: Option<SampleConfig>,
     /// The fields it sets.
     pub set: Expressions,
+    /// Which of its events are duplicates, and dropped.
+    pub dedup: Option<DedupConfig>,
+}
+
+/// Which events of a stream are duplicates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DedupConfig {
+    /// What they have in common.
+    pub by: Located<String>,
+    /// How much closer in event time than this they are to one that was kept.
+    pub within: Span,
 }
 
 /// Which share of its events a stream keeps.

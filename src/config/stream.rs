@@ -2,8 +2,8 @@
 
 use super::reader::{Context, Fields};
 use super::reference::{Key, KeyKind};
-use super::sections::{STREAM, STREAM_SAMPLE};
-use super::settings::{SampleConfig, StreamConfig};
+use super::sections::{STREAM, STREAM_DEDUP, STREAM_SAMPLE};
+use super::settings::{DedupConfig, SampleConfig, StreamConfig};
 use super::tree::{Data, Node};
 use super::value;
 
@@ -16,10 +16,20 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<StreamC
     let filter = fields.get("where", ctx, value::text);
     let sample = sample(&fields, ctx);
     let set = fields.expressions("set", ctx);
+    let dedup = dedup(&fields, ctx);
     if from.is_empty() {
         return None;
     }
-    Some(StreamConfig { name: name.to_owned(), line: node.place.line, from, rest_of, filter, sample, set })
+    Some(StreamConfig { name: name.to_owned(), line: node.place.line, from, rest_of, filter, sample, set, dedup })
+}
+
+fn dedup(fields: &Fields<'_>, ctx: &mut Context) -> Option<DedupConfig> {
+    let (_, node) = fields.entry("dedup", ctx);
+    let table = Fields::open(node?, &[&STREAM_DEDUP], ctx)?;
+    table.unknown_keys(&[], ctx);
+    let by = table.get("by", ctx, value::text);
+    let within = table.get("within", ctx, value::span);
+    Some(DedupConfig { by: by?, within: within?.value })
 }
 
 /// A share alone, or a table.

@@ -1,6 +1,7 @@
 //! A plan, turned into one timely dataflow on each worker.
 
-use super::container::{RowBox, SegmentBox};
+use super::container::{PacketBox, RowBox, SegmentBox};
+use super::dedup::dedup;
 use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
@@ -44,10 +45,16 @@ pub fn build(
         let mut rows: Vec<Option<Stream<'_, i64, RowBox>>> = plan.windows.iter().map(|_| None).collect();
         let mut fed: Vec<Vec<(Stream<'_, i64, SegmentBox>, Option<Tables>)>> =
             plan.windows.iter().map(|_| Vec::new()).collect();
+        let mut packets: Vec<Vec<Stream<'_, i64, PacketBox>>> = plan.dedups.iter().map(|_| Vec::new()).collect();
         for s in 0..plan.sources.len() {
-            for (w, contributions, tables) in source(scope, &local, plan, s, shared, metrics, &probe) {
-                fed[w].push((contributions, tables));
-            }
+            let (contributions, events) = source(scope, &local, plan, s, shared, metrics, &probe);
+            contributions.into_iter().for_each(|(w, stream, tables)| fed[w].push((stream, tables)));
+            events.into_iter().for_each(|(d, stream)| packets[d].push(stream));
+        }
+        for (d, packets) in packets.into_iter().enumerate() {
+            let packets = scope.concatenate(packets);
+            let contributions = dedup(scope, packets, plan, d, local.peers(), shared, metrics);
+            contributions.into_iter().for_each(|(w, stream, tables)| fed[w].push((stream, tables)));
         }
         for (w, mut feeds) in fed.into_iter().enumerate() {
             let (contributions, tables) = match feeds.len() {

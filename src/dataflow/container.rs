@@ -29,6 +29,50 @@ pub(super) struct SegmentBox(pub(super) Option<Segment>);
 #[derive(Default, Clone)]
 pub(super) struct RowBox(pub(super) RowBatch);
 
+/// Events on their way to the worker of their keys; of no bytes once taken.
+#[derive(Default)]
+pub(super) struct PacketBox {
+    pub(super) target: u32,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Accountable for PacketBox {
+    fn record_count(&self) -> i64 {
+        i64::from(!self.bytes.is_empty())
+    }
+}
+
+impl Addressed for PacketBox {
+    fn target(&self) -> usize {
+        self.target as usize
+    }
+}
+
+impl ContainerBytes for PacketBox {
+    fn from_bytes(bytes: Bytes) -> Self {
+        let read = || -> Option<Self> {
+            let mut words = Words(&bytes);
+            let (target, length) = (words.next()?, words.next()?);
+            let body = words.0.get(..usize::try_from(length).ok()?)?.to_vec();
+            Some(Self { target: target as u32, bytes: body })
+        };
+        // A damaged one is one record that no reader takes for an event.
+        read().unwrap_or(Self { target: 0, bytes: vec![0] })
+    }
+
+    fn length_in_bytes(&self) -> usize {
+        16 + padded(self.bytes.len())
+    }
+
+    fn into_bytes<W: Write>(&self, writer: &mut W) {
+        for word in [u64::from(self.target), self.bytes.len() as u64] {
+            writer.write_all(&word.to_le_bytes()).expect(WRITE);
+        }
+        writer.write_all(&self.bytes).expect(WRITE);
+        pad(self.bytes.len(), writer);
+    }
+}
+
 impl Accountable for SegmentBox {
     fn record_count(&self) -> i64 {
         i64::from(self.0.is_some())
@@ -230,6 +274,19 @@ mod tests {
         let got: RowBox = read(&bytes_of(&sent));
         assert_eq!(got.0.heads, sent.0.heads);
         assert_eq!(got.0.bytes, sent.0.bytes);
+    }
+
+    #[test]
+    fn packets_survive_the_wire_and_damaged_ones_are_seen() {
+        let sent = PacketBox { target: 3, bytes: b"hello".to_vec() };
+        let bytes = bytes_of(&sent);
+        let got: PacketBox = read(&bytes);
+        assert_eq!((got.target, got.bytes), (3, b"hello".to_vec()));
+        for cut in 0..21 {
+            let got: PacketBox = read(&bytes[..cut]);
+            assert_eq!(got.record_count(), 1);
+            assert!(crate::stream::Ordered::new(1).take(&got.bytes).is_err(), "cut at {cut}");
+        }
     }
 
     #[test]

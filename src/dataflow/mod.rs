@@ -17,6 +17,8 @@
 
 mod build;
 mod container;
+mod dedup;
+mod part;
 mod reader;
 mod shared;
 mod sink;

@@ -1,17 +1,19 @@
-//! The source operator: one for each source and worker, with an output for each road on which it feeds a window.
+//! The source operator: one for each source and worker, with an output for each road on which it feeds a window or a
+//! stream that drops duplicates.
 //!
 //! Each activation reads and decodes a block, emits the blocks whose clocks are known, sends what must go before the
 //! worker's tick moves on, and downgrades its capabilities to that tick. They are dropped when this worker has read
 //! all it will, when the run is drained, or when it fails.
 
-use super::container::SegmentBox;
+use super::container::{PacketBox, SegmentBox};
+use super::dedup::Sender;
+use super::part::Part;
 use super::reader::{Progress, Reader};
 use super::shared::Shared;
 use super::window::Tables;
 use crate::error::Error;
-use crate::observe::{Metrics, PartId};
+use crate::observe::Metrics;
 use crate::plan::Plan;
-use crate::window::{PreAggregate, Tallies};
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
@@ -24,7 +26,12 @@ use timely::worker::Worker;
 /// Blocks emitted in one activation, at most, so that other operators get their turn.
 const EMIT: usize = 8;
 
-/// Builds the operator; gives a stream of contributions for each feed of the source, with the window it is for.
+/// What a source gives: contributions, each with the window they are for, and events, each with the stream that drops
+/// duplicates among them.
+pub(super) type Given<'scope> =
+    (Vec<(usize, Stream<'scope, i64, SegmentBox>, Option<Tables>)>, Vec<(usize, Stream<'scope, i64, PacketBox>)>);
+
+/// Builds the operator.
 pub(super) fn source<'scope>(
     scope: Scope<'scope, i64>,
     worker: &Worker,
@@ -33,7 +40,7 @@ pub(super) fn source<'scope>(
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
     behind: &Handle<i64>,
-) -> Vec<(usize, Stream<'scope, i64, SegmentBox>, Option<Tables>)> {
+) -> Given<'scope> {
     let p = &plan.sources[source];
     let mut builder = OperatorBuilder::new(format!("{}:source", p.name), scope);
     let info = builder.operator_info();
@@ -47,20 +54,16 @@ pub(super) fn source<'scope>(
     for (w, f) in &p.feeds {
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, WholeContainers>::from(output));
-        let window = &plan.windows[*w];
-        let (feed, roads) = (&window.feeds[*f], window.feeds.len());
-        let tables: Option<Tables> = (worker.peers() == 1 && roads == 1).then(Tables::default);
-        streams.push((*w, stream, tables.clone()));
-        let layout = Arc::clone(&feed.layout);
-        let pre = PreAggregate::new(window.spec.clone(), layout, feed.keys.clone(), window.mode, worker.peers());
-        parts.push(Part {
-            window: *w,
-            selection: feed.selection,
-            road: (*f as u32, roads as u32),
-            pre: if roads == 1 { pre } else { pre.one_of_several() },
-            tallies: Tallies::new(&window.layout),
-            tables,
-        });
+        let (part, tables) = Part::new(plan, *w, *f, worker.peers());
+        streams.push((*w, stream, tables));
+        parts.push(part);
+    }
+    let (mut packet_outputs, mut packet_streams, mut senders) = (Vec::new(), Vec::new(), Vec::new());
+    for (d, f) in &p.dedups {
+        let (output, stream) = builder.new_output::<PacketBox>();
+        packet_outputs.push(OutputBuilder::<i64, CapacityContainerBuilder<PacketBox>>::from(output));
+        packet_streams.push((*d, stream));
+        senders.push(Sender::new(plan, *d, *f, worker.peers()));
     }
     let mut reader = Reader::new(plan, source, Arc::clone(shared), Arc::clone(metrics));
     let (shared, metrics, behind) = (Arc::clone(shared), Arc::clone(metrics), behind.clone());
@@ -88,11 +91,12 @@ pub(super) fn source<'scope>(
                         && let Some((mut decoded, base)) = reader.emit()?
                     {
                         let partition = decoded.batch.partition;
+                        let late = reader.out_of_orderness();
                         for part in &mut parts {
-                            // An event that comes by several roads has a place of its own on each.
-                            decoded.batch.partition = partition * part.road.1 + part.road.0;
-                            let rows = &decoded.selections[part.selection];
-                            part.pre.add(&decoded.batch, rows, base, reader.out_of_orderness(), &mut part.tallies);
+                            part.add(&mut decoded.batch, &decoded.selections, partition, base, late);
+                        }
+                        for sender in &mut senders {
+                            sender.add(&mut decoded.batch, &decoded.selections, partition, base, late);
                         }
                         reader.recycle(decoded);
                         emitted += 1;
@@ -136,10 +140,15 @@ pub(super) fn source<'scope>(
             for (i, part) in parts.iter_mut().enumerate() {
                 let mut output = outputs[i].activate();
                 let mut session = output.session_with_builder(&capabilities[i]);
-                part.pre.flush(tick, &mut |segment| session.give_container(&mut SegmentBox(Some(segment))));
+                part.flush(tick, &mut |segment| session.give_container(segment));
                 drop(session);
                 drop(output);
                 part.count(&metrics);
+            }
+            for (i, sender) in senders.iter_mut().enumerate() {
+                let mut output = packet_outputs[i].activate();
+                let mut session = output.session_with_builder(&capabilities[parts.len() + i]);
+                sender.flush(&mut |packet| session.give_container(packet));
             }
             if ended {
                 capabilities.clear();
@@ -160,41 +169,10 @@ pub(super) fn source<'scope>(
             }
         }
     });
-    streams
+    (streams, packet_streams)
 }
 
 /// How long to look away while the sinks are full; they wake the source too.
 const FULL: std::time::Duration = std::time::Duration::from_millis(20);
 
 type WholeContainers = CapacityContainerBuilder<SegmentBox>;
-
-/// One window part as this operator feeds it.
-struct Part {
-    window: usize,
-    selection: usize,
-    /// The number of its road among how many to the window.
-    road: (u32, u32),
-    pre: PreAggregate,
-    tallies: Tallies,
-    tables: Option<Tables>,
-}
-
-impl Part {
-    /// Takes empty tables back from the window.
-    fn refill(&mut self) {
-        while let Some(tables) = &self.tables
-            && self.pre.wants_tables()
-            && let Some(table) = tables.borrow_mut().pop()
-        {
-            self.pre.give_back(table);
-        }
-    }
-
-    /// Hands what was counted to the metrics.
-    fn count(&mut self, metrics: &Metrics) {
-        let counts = metrics.part(PartId(self.window as u32));
-        counts.late.add(std::mem::take(&mut self.tallies.late));
-        counts.too_late.add(std::mem::take(&mut self.tallies.too_late));
-        super::window::count_non_numeric(&mut self.tallies.tally, counts);
-    }
-}

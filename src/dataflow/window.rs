@@ -113,6 +113,6 @@ pub(super) fn count_non_numeric(tally: &mut Tally, counts: &PartMetrics) {
     }
 }
 
-fn damaged(what: &str) -> Error {
+pub(super) fn damaged(what: &str) -> Error {
     Error::new(Kind::Bug, "exchange.damaged", format!("what another worker sent cannot be read: {what}"))
 }

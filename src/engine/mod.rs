@@ -154,8 +154,9 @@ fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
             reasons: open::reasons(),
         })
         .collect();
-    let parts: Vec<PartShape> =
-        plan.windows.iter().map(|w| PartShape { name: w.name.clone(), values: w.calls.clone() }).collect();
+    let windows = plan.windows.iter().map(|w| PartShape { name: w.name.clone(), values: w.calls.clone() });
+    let dedups = plan.dedups.iter().map(|d| PartShape { name: d.name.clone(), values: Vec::new() });
+    let parts: Vec<PartShape> = windows.chain(dedups).collect();
     let sinks: Vec<String> = plan.sinks.iter().filter(|_| has_sinks).map(|s| s.config.name.clone()).collect();
     let metrics = Metrics::new(&shapes, &parts, &sinks);
     for (s, (partitions, _)) in sources.iter().enumerate() {

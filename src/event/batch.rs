@@ -1,6 +1,6 @@
 //! A block of input, decoded: one column of cells for each slot, and the clock of its events.
 
-use super::{Cell, Origins};
+use super::{Cell, Origin, Origins};
 
 /// The cells of one slot, one for each row of the batch.
 pub type Column = Vec<Cell>;
@@ -29,6 +29,8 @@ pub struct EventBatch {
     pub partition: u32,
     /// Where the block begins in the partition, so that with `offset` it orders the events; the reader sets it.
     pub position: u64,
+    /// The place of each row, where the rows are not those of one block; else empty.
+    pub places: Vec<Origin>,
     /// Events decoded, those that a prefilter dropped among them; rejects are not.
     pub events: u64,
     /// The least event time of the rows kept; [`i64::MAX`] without rows.
@@ -52,6 +54,9 @@ impl EventBatch {
 
     /// Where the rows stand among all events of the source.
     pub fn origins(&self) -> Origins<'_> {
+        if !self.places.is_empty() {
+            return Origins::List(&self.places);
+        }
         let (partition, position) = (self.partition, self.position);
         Origins::Block { time: &self.time, offset: &self.offset, partition, position }
     }
@@ -65,6 +70,7 @@ impl EventBatch {
         self.time.clear();
         self.clock.clear();
         self.offset.clear();
+        self.places.clear();
         self.events = 0;
         self.min_time = i64::MAX;
         self.max_time = i64::MIN;

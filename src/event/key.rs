@@ -88,6 +88,27 @@ pub fn decode(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     })
 }
 
+/// Reads the first cell of `bytes` with its text appended to `arena`, and gives the rest. `None` as for [`decode`], and
+/// where the arena would pass 4 GiB.
+#[inline]
+pub fn decode_cell<'a>(bytes: &'a [u8], arena: &mut Vec<u8>) -> Option<(Cell, &'a [u8])> {
+    let (value, rest) = decode(bytes)?;
+    let cell = match value {
+        Value::Null => Cell::NULL,
+        Value::Bool(v) => Cell::bool(v),
+        Value::Int(v) => Cell::int(v),
+        Value::Float(v) => Cell::float(v),
+        Value::Time(v) => Cell::time(v),
+        Value::Str(text) | Value::Json(text) => {
+            let start = u32::try_from(arena.len()).ok()?;
+            arena.extend_from_slice(text);
+            let length = text.len() as u32;
+            if matches!(value, Value::Str(_)) { Cell::str(start, length) } else { Cell::json(start, length) }
+        }
+    };
+    Some((cell, rest))
+}
+
 /// The 64-bit hash of canonical bytes: rapidhash v3 with its default seed, the same everywhere.
 #[inline]
 pub fn hash(bytes: &[u8]) -> u64 {

@@ -5,6 +5,7 @@
 //!   rows         12,340, 12 corrections
 //!   late         120, 3 too late (pages: 3)
 //!   rejected     3 (not_json: 2, no_time: 1), kept in dead.ndjson
+//!   duplicates   40 (unique: 40)
 //!   non-numeric  7 (pages.avg: 7)
 //!   not computed 2 (pages: 2)
 //!   activity     12,340 rows, 3.1 MB in out/pages.ndjson
@@ -74,6 +75,12 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
     let filtered: u64 = snapshot.sources.iter().map(|s| s.filtered).sum();
     if filtered > 0 {
         line("filtered", grouped(filtered));
+    }
+
+    let duplicates = snapshot.over_parts(|p| p.duplicates);
+    if duplicates > 0 {
+        let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), p.duplicates)));
+        line("duplicates", format!("{}{by}", grouped(duplicates)));
     }
 
     let values = |p: &super::PartCounts| p.non_numeric.iter().map(|(_, n)| n).sum();
@@ -184,6 +191,7 @@ mod tests {
         part.too_late.add(3);
         part.non_numeric.add(1, 9);
         part.expression_failures.add(2);
+        part.duplicates.add(6);
         m.sink(SinkId(0)).rows.set(12_341);
         m.sink(SinkId(0)).bytes.set(3_100_000);
         let ending = Ending {
@@ -199,6 +207,7 @@ mod tests {
   late         120, 3 too late (health: 3)
   rejected     3 (not_json: 2, too_large: 1), kept in dead.ndjson
   filtered     7
+  duplicates   6 (health: 6)
   non-numeric  9 (health.avg: 9)
   not computed 6 (events: 4, health: 2)
   activity     12,341 rows, 3.10 MB in a.csv and 2 more

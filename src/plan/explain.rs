@@ -3,8 +3,11 @@
 //! All three forms say the same: the parts with what they read, the fields that are decoded, the slices, the state
 //! that is kept and until when, and what each sink can promise.
 
-use super::{Feed, Plan, SourcePlan, WindowPlan};
+use super::compile::DEDUP_KEY;
+use super::{DedupPlan, Feed, Head, Plan, SourcePlan, WindowPlan};
 use crate::config::{SinkKind, SinkMode, SourceKind};
+use crate::event::FieldPath;
+use crate::stream::Step;
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
 use serde_json::{Value, json};
@@ -32,19 +35,31 @@ pub fn explain_text(plan: &Plan) -> String {
         }
     }
     for stream in streams(plan) {
-        let (source, i) = (stream.source, stream.step);
-        line(say, 0, &format!("stream {}  from {}", source.steps[i].name, stream.from.join(", ")));
-        if !source.steps[i].minus.is_empty() {
-            line(say, 1, &format!("rest of       {}", rest_of(source, i).join(", ")));
+        let (stage, i) = (stream.stage, stream.step);
+        line(say, 0, &format!("stream {}  from {}", stream.name(), stream.from.join(", ")));
+        let rest = stream.rest_of();
+        if !rest.is_empty() {
+            line(say, 1, &format!("rest of       {}", rest.join(", ")));
         }
-        if let Some(filter) = &source.filters[i] {
+        if let Some(filter) = &stage.filters[i] {
             line(say, 1, &format!("where         {filter}"));
         }
-        if let Some(sample) = &source.samples[i] {
+        if let Some(sample) = &stage.samples[i] {
             line(say, 1, &format!("sample        {sample}"));
         }
-        for (name, text) in &source.computed[i] {
+        for (name, text) in stage.sets(i) {
             line(say, 1, &format!("set           {name} = {text}"));
+        }
+        if let Some(dedup) = stream.dedup {
+            line(
+                say,
+                1,
+                &format!("drops         events less than {} from one with the same {}", Span(dedup.within), dedup.by),
+            );
+            let paths: Vec<String> = dedup.paths.iter().map(ToString::to_string).collect();
+            line(say, 1, &format!("exchanges     events by {}, with {}", dedup.by, or_none(&paths.join(", "))));
+            let kept = Span(dedup.within + dedup.horizon);
+            line(say, 1, &format!("kept          a key until the watermark passes its event + {kept}"));
         }
     }
     for window in &plan.windows {
@@ -91,46 +106,102 @@ fn is_window(plan: &Plan, name: &str) -> bool {
     plan.windows.iter().any(|w| w.name == name)
 }
 
-fn step_name(source: &SourcePlan, selection: usize) -> &str {
-    if selection == 0 { &source.name } else { &source.steps[selection - 1].name }
+/// What is planned behind a source, or behind a stream that drops duplicates.
+#[derive(Clone, Copy)]
+struct Stage<'a> {
+    name: &'a str,
+    paths: &'a [FieldPath],
+    steps: &'a [Step],
+    filters: &'a [Option<String>],
+    samples: &'a [Option<String>],
+    computed: &'a [Vec<(String, String)>],
+}
+
+/// The stages in the order of the plan.
+fn stages(plan: &Plan) -> impl Iterator<Item = Stage<'_>> {
+    let sources = plan.sources.iter().map(|s| Stage {
+        name: &s.name,
+        paths: &s.paths,
+        steps: &s.steps,
+        filters: &s.filters,
+        samples: &s.samples,
+        computed: &s.computed,
+    });
+    sources.chain(plan.dedups.iter().map(|d| Stage {
+        name: &d.name,
+        paths: &d.paths,
+        steps: &d.steps,
+        filters: &d.filters,
+        samples: &d.samples,
+        computed: &d.computed,
+    }))
+}
+
+fn stage(plan: &Plan, head: Head) -> Stage<'_> {
+    let at = match head {
+        Head::Source(i) => i,
+        Head::Dedup(i) => plan.sources.len() + i,
+    };
+    stages(plan).nth(at).expect("a road begins at a part of the plan")
+}
+
+impl<'a> Stage<'a> {
+    fn selection(&self, selection: usize) -> &'a str {
+        if selection == 0 { self.name } else { &self.steps[selection - 1].name }
+    }
+
+    /// The fields that a step sets.
+    fn sets(&self, step: usize) -> impl Iterator<Item = &'a (String, String)> {
+        self.computed[step].iter().filter(|(name, _)| name != DEDUP_KEY)
+    }
 }
 
 /// A stream as it stands on the first road that was planned, with its inputs on all.
 struct Shown<'a> {
-    source: &'a SourcePlan,
+    stage: Stage<'a>,
     step: usize,
     from: Vec<&'a str>,
+    dedup: Option<&'a DedupPlan>,
+}
+
+impl<'a> Shown<'a> {
+    fn name(&self) -> &'a str {
+        &self.stage.steps[self.step].name
+    }
+
+    /// The streams that it is the rest of.
+    fn rest_of(&self) -> Vec<&'a str> {
+        self.stage.steps[self.step].minus.iter().map(|taken| self.stage.selection(*taken)).collect()
+    }
 }
 
 /// Each stream once, in the order of the plan.
 fn streams(plan: &Plan) -> Vec<Shown<'_>> {
     let mut list: Vec<Shown<'_>> = Vec::new();
-    for source in &plan.sources {
-        for (i, step) in source.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
-            let from = step_name(source, step.from);
-            match list.iter_mut().find(|s| s.source.steps[s.step].name == step.name) {
+    for stage in stages(plan) {
+        for (i, step) in stage.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
+            let from = stage.selection(step.from);
+            match list.iter_mut().find(|s| s.name() == step.name) {
                 Some(shown) if shown.from.contains(&from) => {}
                 Some(shown) => shown.from.push(from),
-                None => list.push(Shown { source, step: i, from: vec![from] }),
+                None => {
+                    let dedup = plan.dedups.iter().find(|d| d.name == step.name);
+                    list.push(Shown { stage, step: i, from: vec![from], dedup });
+                }
             }
         }
     }
     list
 }
 
-/// The streams that a step is the rest of.
-fn rest_of(source: &SourcePlan, step: usize) -> Vec<&str> {
-    source.steps[step].minus.iter().map(|taken| step_name(source, *taken)).collect()
-}
-
-/// The parts on the road of a feed, from its source on.
+/// The parts on the road of a feed, from its source, or the stream that drops duplicates, on.
 fn road<'a>(plan: &'a Plan, feed: &Feed) -> Vec<&'a str> {
-    let source = &plan.sources[feed.source];
+    let stage = stage(plan, feed.head);
     let mut names = Vec::new();
     let mut at = feed.selection;
     while at > 0 {
-        at = source.steps[at - 1].from;
-        names.push(step_name(source, at));
+        at = stage.steps[at - 1].from;
+        names.push(stage.selection(at));
     }
     names.reverse();
     names
@@ -157,7 +228,7 @@ fn kind(source: &SourcePlan) -> String {
 
 /// What the aggregates keep, with columns and answers by name.
 fn state(plan: &Plan, window: &WindowPlan) -> Vec<String> {
-    let source = &plan.sources[window.feeds[0].source];
+    let source = stage(plan, window.feeds[0].head);
     let computed: Vec<&str> = source.computed.iter().flatten().map(|(_, text)| text.as_str()).collect();
     let name = |column: usize| match source.paths.get(column) {
         Some(path) => path.to_string(),
@@ -286,8 +357,8 @@ fn rows(mode: SinkMode) -> &'static str {
     }
 }
 
-fn pairs(list: &[(String, String)]) -> Value {
-    list.iter().map(|(name, text)| json!({ "name": name, "expression": text })).collect()
+fn pairs<'a>(list: impl IntoIterator<Item = &'a (String, String)>) -> Value {
+    list.into_iter().map(|(name, text)| json!({ "name": name, "expression": text })).collect()
 }
 
 /// The plan as JSON.
@@ -310,13 +381,15 @@ pub fn explain_json(plan: &Plan) -> Value {
     let streams: Vec<Value> = streams(plan)
         .iter()
         .map(|s| {
+            let dedup = s.dedup.map(|d| json!({ "by": d.by, "within_us": d.within, "kept_us": d.within + d.horizon }));
             json!({
-                "name": s.source.steps[s.step].name,
+                "name": s.name(),
                 "from": s.from,
-                "rest_of": rest_of(s.source, s.step),
-                "where": s.source.filters[s.step],
-                "sample": s.source.samples[s.step],
-                "set": pairs(&s.source.computed[s.step]),
+                "rest_of": s.rest_of(),
+                "where": s.stage.filters[s.step],
+                "sample": s.stage.samples[s.step],
+                "set": pairs(s.stage.sets(s.step)),
+                "dedup": dedup,
             })
         })
         .collect();
@@ -378,8 +451,8 @@ pub fn explain_dot(plan: &Plan) -> String {
         node(&s.name, &format!("{}\n{}\nuntil newest - {}", s.name, kind(s), Span(s.out_of_orderness)), ", shape=cds");
     }
     for s in streams(plan) {
-        let name = &s.source.steps[s.step].name;
-        let filter = s.source.filters[s.step].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
+        let name = s.name();
+        let filter = s.stage.filters[s.step].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
         node(name, &format!("{name}{filter}"), "");
     }
     for w in &plan.windows {
@@ -395,10 +468,10 @@ pub fn explain_dot(plan: &Plan) -> String {
         );
     }
     let mut edges: Vec<(&str, &str)> = Vec::new();
-    for s in &plan.sources {
-        for step in &s.steps {
+    for s in stages(plan) {
+        for step in s.steps {
             let inputs = [step.from].into_iter().chain(step.minus.iter().copied());
-            edges.extend(inputs.map(|input| (step_name(s, input), step.name.as_str())));
+            edges.extend(inputs.map(|input| (s.selection(input), step.name.as_str())));
         }
     }
     for (i, (from, to)) in edges.iter().enumerate() {

@@ -40,6 +40,8 @@ pub struct Plan {
     pub max_inflight: u64,
     /// The sources, in file order.
     pub sources: Vec<SourcePlan>,
+    /// The streams that drop duplicates, in file order.
+    pub dedups: Vec<DedupPlan>,
     /// The window parts, in file order.
     pub windows: Vec<WindowPlan>,
     /// The sinks, in file order.
@@ -75,6 +77,8 @@ pub struct SourcePlan {
     pub columns: usize,
     /// What it feeds: windows, each with the number of its feed.
     pub feeds: Vec<(usize, usize)>,
+    /// Streams that drop duplicates, each with the number of its input.
+    pub dedups: Vec<(usize, usize)>,
     /// Microseconds.
     pub out_of_orderness: i64,
     /// What becomes of bad lines.
@@ -110,18 +114,74 @@ pub struct WindowPlan {
     pub part: u32,
 }
 
+/// A stream that drops duplicates, with everything behind it: at the worker of a key it is what a source is where the
+/// events come in.
+#[derive(Debug)]
+pub struct DedupPlan {
+    /// The stream's name.
+    pub name: String,
+    /// What duplicates have in common, as text.
+    pub by: String,
+    /// Microseconds.
+    pub within: i64,
+    /// How far behind its tick an event is too late for every window; microseconds.
+    pub horizon: i64,
+    /// The roads on which events reach it, from sources.
+    pub inputs: Vec<DedupInput>,
+    /// What the parts behind it read of an event: the columns that come with it.
+    pub paths: Vec<FieldPath>,
+    /// Streams and windows behind it, each after what it reads.
+    pub steps: Vec<Step>,
+    /// As of a source.
+    pub filters: Vec<Option<String>>,
+    /// As of a source.
+    pub samples: Vec<Option<String>>,
+    /// As of a source.
+    pub computed: Vec<Vec<(String, String)>>,
+    /// All columns: those that come and those that are computed.
+    pub columns: usize,
+    /// What it feeds: windows, each with the number of its feed.
+    pub feeds: Vec<(usize, usize)>,
+    /// Its index among what is counted, behind the windows.
+    pub part: u32,
+}
+
+/// A road on which events reach a stream that drops duplicates.
+#[derive(Debug)]
+pub struct DedupInput {
+    /// Index of the source at its beginning.
+    pub source: usize,
+    /// The selection of the source's steps that the stream takes.
+    pub selection: usize,
+    /// The column of the key.
+    pub key: usize,
+    /// For each of the stream's paths its column.
+    pub columns: Vec<usize>,
+    /// As of a [`Feed`].
+    pub road: Vec<usize>,
+}
+
+/// Where a road to a window begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// At this source.
+    Source(usize),
+    /// At this stream that drops duplicates.
+    Dedup(usize),
+}
+
 /// A road on which events reach a window.
 #[derive(Debug)]
 pub struct Feed {
-    /// Index of the source at its beginning.
-    pub source: usize,
-    /// The selection of the source's steps that the window takes.
+    /// Where it begins.
+    pub head: Head,
+    /// The selection of the steps there that the window takes.
     pub selection: usize,
     /// The columns of the group.
     pub keys: Vec<usize>,
     /// The aggregates' state, over the columns of this road; of the same form as the window's.
     pub layout: Arc<Layout>,
-    /// Which of its inputs the road takes, at the window, then at the stream before it, and so on to the source.
+    /// Which of its inputs the road takes, at the window, then at the stream before it, and so on to its beginning.
     pub road: Vec<usize>,
 }
 

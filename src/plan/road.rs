@@ -4,7 +4,7 @@
 //! which events reach it from a source: each road has its own columns, as the streams on it compute them. Roads of one
 //! window are in the order of the `from` lists, the window's own first.
 
-use super::{Feed, WindowPlan};
+use super::{Feed, Head, WindowPlan};
 use crate::aggregate::Layout;
 use crate::config::{Config, Located, StreamConfig};
 use std::collections::BTreeSet;
@@ -63,12 +63,6 @@ pub(super) fn join(window: &mut WindowPlan, other: WindowPlan) {
 }
 
 /// The one road of a window that has just been planned.
-pub(super) fn first(
-    source: usize,
-    selection: usize,
-    keys: Vec<usize>,
-    layout: &Arc<Layout>,
-    road: &[usize],
-) -> Vec<Feed> {
-    vec![Feed { source, selection, keys, layout: Arc::clone(layout), road: road.iter().rev().copied().collect() }]
+pub(super) fn first(head: Head, selection: usize, keys: Vec<usize>, layout: &Arc<Layout>, road: &[usize]) -> Vec<Feed> {
+    vec![Feed { head, selection, keys, layout: Arc::clone(layout), road: road.iter().rev().copied().collect() }]
 }

@@ -4,8 +4,12 @@
 //! `i + 1`; selection 0 is every row of the batch. All work on one batch: a step that filters makes a list of row
 //! numbers, a step that computes fills columns of its own, and nothing is copied.
 
+mod dedup;
+mod ordered;
 mod sample;
 
+pub use dedup::Dedup;
+pub use ordered::{Damaged, Event, KeyHash, Ordered, Writer};
 pub use sample::Sample;
 
 use crate::event::{Column, EventBatch};

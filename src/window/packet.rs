@@ -5,7 +5,7 @@
 //! row ends with its [`Origin`].
 
 use crate::aggregate::{GroupTable, Layout, Tally};
-use crate::event::{Cell, Column, EventBatch, Origin, Origins, Value, key};
+use crate::event::{Column, EventBatch, Origin, Origins, key};
 
 /// Bytes that do not hold rows: a bug or a damaged link, never user input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,24 +103,8 @@ impl RawRows {
         let key = bytes.get(12..12 + length)?;
         let mut rest = &bytes[12 + length..];
         for input in &self.inputs {
-            let (value, after) = key::decode(rest)?;
+            let (cell, after) = key::decode_cell(rest, &mut self.arena)?;
             rest = after;
-            let cell = match value {
-                Value::Null => Cell::NULL,
-                Value::Bool(v) => Cell::bool(v),
-                Value::Int(v) => Cell::int(v),
-                Value::Float(v) => Cell::float(v),
-                Value::Time(v) => Cell::time(v),
-                Value::Str(text) | Value::Json(text) => {
-                    let start = self.arena.len() as u32;
-                    self.arena.extend_from_slice(text);
-                    if matches!(value, Value::Str(_)) {
-                        Cell::str(start, text.len() as u32)
-                    } else {
-                        Cell::json(start, text.len() as u32)
-                    }
-                }
-            };
             self.columns[*input].push(cell);
         }
         if let Some(origins) = &mut self.origins {

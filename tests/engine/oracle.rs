@@ -39,7 +39,6 @@ pub use value::{Agg, canonical, compare_values};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 /// What a dimension of a group is computed with.
 pub type Field = Box<dyn Fn(&Value) -> Value>;
@@ -103,10 +102,18 @@ pub struct Counts {
 }
 
 /// A valid event, its time and its tick; no tick where the watermark is minus infinity.
-struct Arrived {
-    event: Value,
-    time: i64,
-    tick: Option<i64>,
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// The event.
+    pub event: Value,
+    /// Its time.
+    pub time: i64,
+    /// Its tick.
+    pub tick: Option<i64>,
+    /// Its partition among those of all sources.
+    pub partition: u64,
+    /// Where its line begins in the partition.
+    pub position: u64,
 }
 
 /// The events of one window and group.
@@ -117,44 +124,22 @@ struct Pane<'a> {
     events: Vec<&'a Arrived>,
 }
 
-/// An event where it comes in.
-pub struct Place<'a> {
-    /// The event.
-    pub event: &'a Value,
-    /// Its time.
-    pub time: i64,
-    /// Where its line begins in the partition, in bytes.
-    pub position: u64,
-}
-
-/// What becomes of an event on its way to the window: another one, or nothing.
-pub type Take = Rc<dyn Fn(&Place) -> Option<Value>>;
-
-/// A partition, and the roads on which its events reach the window, in their order.
-pub struct Input<'a> {
-    /// The lines.
-    pub partition: &'a Partition,
-    /// Where each begins, in bytes; of no road needs it, nothing.
-    pub positions: &'a [u64],
-    /// An event is taken once for each.
-    pub roads: &'a [Take],
-}
-
-/// [`run_roads`] for events that come straight.
-pub fn run(window: &OracleWindow, partitions: &[Partition]) -> (Vec<OracleRow>, Counts) {
-    let straight: [Take; 1] = [Rc::new(|place: &Place| Some(place.event.clone()))];
-    let input = |partition| Input { partition, positions: &[], roads: &straight };
-    run_roads(window, &partitions.iter().map(input).collect::<Vec<_>>())
-}
-
 /// All rows of the window over all partitions, sorted by (time, window end, window start, key by value, revision, `-`
 /// before `+`), and the counts.
-pub fn run_roads(window: &OracleWindow, inputs: &[Input]) -> (Vec<OracleRow>, Counts) {
+pub fn run(window: &OracleWindow, partitions: &[Partition]) -> (Vec<OracleRow>, Counts) {
     let mut counts = Counts::default();
     let mut arrived = Vec::new();
-    for input in inputs {
-        read_partition(input, window.tick, &mut arrived, &mut counts);
+    for (number, partition) in partitions.iter().enumerate() {
+        arrived.extend(arrivals(partition, number as u64, &[], window.tick, &mut counts));
     }
+    let (rows, too_late) = run_arrived(window, arrived);
+    (rows, Counts { too_late, ..counts })
+}
+
+/// [`run`] for events that have gone through streams; and how many are too late.
+pub fn run_arrived(window: &OracleWindow, mut arrived: Vec<Arrived>) -> (Vec<OracleRow>, u64) {
+    let mut counts = Counts::default();
+    arrived.sort_by_key(|a| (a.partition, a.position));
     let takes = |event| window.filter.as_ref().is_none_or(|meets| meets(event));
     let taken = arrived.iter().filter(|a| takes(&a.event));
     let mut rows = match window.shape {
@@ -162,7 +147,7 @@ pub fn run_roads(window: &OracleWindow, inputs: &[Input]) -> (Vec<OracleRow>, Co
         _ => fixed(window, taken, &mut counts),
     };
     rows.sort_by(compare_rows);
-    (rows, counts)
+    (rows, counts.too_late)
 }
 
 /// The rows of windows whose bounds are known beforehand.
@@ -190,20 +175,16 @@ fn key_of(window: &OracleWindow, a: &Arrived) -> (Vec<Value>, String) {
 }
 
 /// How many events pass the window's filter and are before their tick, whether or not they are too late.
-pub fn late_of_window(window: &OracleWindow, inputs: &[Input]) -> u64 {
-    let mut arrived = Vec::new();
-    for input in inputs {
-        read_partition(input, window.tick, &mut arrived, &mut Counts::default());
-    }
+pub fn late_of_window(window: &OracleWindow, arrived: &[Arrived]) -> u64 {
     let takes = |event| window.filter.as_ref().is_none_or(|meets| meets(event));
     let late = |a: &&Arrived| a.tick.is_some_and(|tick| a.time < tick) && window.shape.has_window(a.time);
     arrived.iter().filter(|a| takes(&a.event)).filter(late).count() as u64
 }
 
-fn read_partition(input: &Input, tick: i64, arrived: &mut Vec<Arrived>, counts: &mut Counts) {
-    let partition = input.partition;
+/// The events of a partition. `positions`: where its lines begin; their numbers where there are none.
+pub fn arrivals(partition: &Partition, number: u64, positions: &[u64], tick: i64, counts: &mut Counts) -> Vec<Arrived> {
     let mut newest: Option<i64> = None;
-    let mut by_road: Vec<Vec<Arrived>> = input.roads.iter().map(|_| Vec::new()).collect();
+    let mut arrived = Vec::new();
     for (i, line) in partition.lines.iter().enumerate() {
         let Some((event, time)) = partition.read(line) else {
             counts.rejected += 1;
@@ -212,13 +193,11 @@ fn read_partition(input: &Input, tick: i64, arrived: &mut Vec<Arrived>, counts: 
         let tick = newest.map(|newest| (newest - partition.out_of_orderness).div_euclid(tick) * tick);
         counts.events += 1;
         counts.late += u64::from(tick.is_some_and(|tick| time < tick));
-        let place = Place { event: &event, time, position: input.positions.get(i).copied().unwrap_or(0) };
-        for (road, arrived) in input.roads.iter().zip(&mut by_road) {
-            arrived.extend(road(&place).map(|event| Arrived { event, time, tick }));
-        }
+        let position = positions.get(i).copied().unwrap_or(i as u64);
+        arrived.push(Arrived { event, time, tick, partition: number, position });
         newest = newest.max(Some(time));
     }
-    arrived.extend(by_road.into_iter().flatten());
+    arrived
 }
 
 /// Everything that is said of one window and group, in order.
@@ -237,7 +216,7 @@ fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
     for (time, last_tick) in moments {
         let mut applied: Vec<&Arrived> =
             pane.events.iter().copied().filter(|a| a.tick.is_none_or(|tick| tick <= last_tick)).collect();
-        // They arrived partition by partition, in the order of each: equal times stay in that order.
+        // They come by partition and place: equal times stay in that order.
         applied.sort_by_key(|a| a.time);
         let events: Vec<&Value> = applied.iter().map(|a| &a.event).collect();
         let values: Vec<Value> = window.aggregates.iter().map(|wanted| compute(wanted, &events)).collect();

@@ -41,8 +41,7 @@ fn engine_rows(case: &Case, ran: &Ran) -> Vec<String> {
 fn oracle_rows(case: &Case) -> Vec<String> {
     let mut all: Vec<(i64, usize, OracleRow)> = Vec::new();
     for w in 0..case.windows() {
-        let (rows, _, _) = stated(case, w);
-        all.extend(rows.into_iter().map(|row| (row.time, w, row)));
+        all.extend(stated(case, w).rows.into_iter().map(|row| (row.time, w, row)));
     }
     all.sort_by_key(|(time, w, _)| (*time, *w));
     all.iter()
@@ -53,27 +52,25 @@ fn oracle_rows(case: &Case) -> Vec<String> {
         .collect()
 }
 
-/// The rows of a window, its counts, and how many of its events are late.
-fn stated(case: &Case, w: usize) -> (Vec<OracleRow>, oracle::Counts, u64) {
-    let roads = case.roads(w);
-    let sources: Vec<_> = (0..case.sources()).map(|s| (case.partitions(s), case.positions(s))).collect();
-    let mut inputs = Vec::new();
-    for ((partitions, positions), roads) in sources.iter().zip(&roads).filter(|(_, roads)| !roads.is_empty()) {
-        inputs.extend(partitions.iter().zip(positions).map(|(partition, positions)| oracle::Input {
-            partition,
-            positions,
-            roads,
-        }));
-    }
+/// The rows of a window, and what is counted of it.
+struct Stated {
+    rows: Vec<OracleRow>,
+    too_late: u64,
+    late: u64,
+    duplicates: u64,
+}
+
+fn stated(case: &Case, w: usize) -> Stated {
+    let (events, duplicates) = case.events(w);
     let window = case.oracle(w);
-    let (rows, counts) = oracle::run_roads(&window, &inputs);
-    let late = oracle::late_of_window(&window, &inputs);
-    (rows, counts, late)
+    let late = oracle::late_of_window(&window, &events);
+    let (rows, too_late) = oracle::run_arrived(&window, events);
+    Stated { rows, too_late, late, duplicates }
 }
 
 fn check_counts(case: &Case, ran: &Ran) {
     // A source that no window reads is not read.
-    for source in (0..case.sources()).filter(|s| (0..case.windows()).any(|w| !case.roads(w)[*s].is_empty())) {
+    for source in (0..case.sources()).filter(|s| (0..case.windows()).any(|w| case.roads(w)[*s] > 0)) {
         let whole = oracle::OracleWindow {
             shape: oracle::Shape::sliding(1_000_000, 1_000_000),
             lateness: 0,
@@ -87,11 +84,14 @@ fn check_counts(case: &Case, ran: &Ran) {
         let rejected = ran.sum(|s| s.sources[source].rejected.iter().map(|(_, n)| n).sum());
         assert_eq!(rejected, counts.rejected, "rejected of s{source}");
     }
+    let mut duplicates = 0;
     for w in 0..case.windows() {
-        let (_, counts, late) = stated(case, w);
-        assert_eq!(ran.sum(|s| s.parts[w].too_late), counts.too_late, "too late for w{w}");
-        assert_eq!(ran.sum(|s| s.parts[w].late), late - counts.too_late, "late for w{w}");
+        let stated = stated(case, w);
+        duplicates += stated.duplicates;
+        assert_eq!(ran.sum(|s| s.parts[w].too_late), stated.too_late, "too late for w{w}");
+        assert_eq!(ran.sum(|s| s.parts[w].late), stated.late - stated.too_late, "late for w{w}");
     }
+    assert_eq!(ran.sum(|s| s.parts.iter().map(|p| p.duplicates).sum()), duplicates, "duplicates");
 }
 
 fn compare(case: &Case, ran: &Ran) {
@@ -192,17 +192,26 @@ fn agree_random_pipelines_when_run_at_all_widths_then_write_the_same_bytes() {
     cases(1_000_000, number("HIGHWATER_CASES").map_or(200, |n| n.div_ceil(10)), true);
 }
 
+/// How many lines of a source are no events.
+fn rejected(case: &Case, source: usize) -> u64 {
+    let mut counts = oracle::Counts::default();
+    for partition in case.partitions(source) {
+        oracle::arrivals(&partition, 0, &[], 1, &mut counts);
+    }
+    counts.rejected
+}
+
 #[test]
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
-    let mut seen = [0u64; 20];
+    let mut seen = [0u64; 22];
     for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
             let window = case.oracle(w);
-            let (rows, counts, late) = stated(&case, w);
-            let roads: Vec<usize> = case.roads(w).iter().map(Vec::len).collect();
+            let Stated { rows, too_late, late, duplicates } = stated(&case, w);
+            let roads = case.roads(w);
             let read = (0..case.sources()).filter(|s| roads[*s] > 0);
-            let partitions: usize = read.map(|s| case.partitions(s).len()).sum();
+            let partitions: usize = read.clone().map(|s| case.partitions(s).len()).sum();
             let routes = case.routes(w);
             let session = matches!(window.shape, Shape::Session { .. });
             // How many sessions of one group are retracted, and how many asserted, at one moment.
@@ -216,9 +225,9 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 rows.iter().any(|r| r.op == '-'),
                 rows.iter().any(|r| r.revision > 1),
                 rows.iter().any(|r| r.key.iter().any(|k| !k.is_string())),
-                counts.rejected > 0,
-                counts.too_late > 0,
-                late > counts.too_late,
+                read.clone().any(|s| rejected(&case, s) > 0),
+                too_late > 0,
+                late > too_late,
                 partitions > 1
                     && matches!(window.shape, Shape::Sliding { size, slide, .. } if size > slide)
                     && rows.len() > 50,
@@ -233,6 +242,8 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 routes && rows.len() > 20,
                 case.samples(w, true) && rows.len() > 20,
                 case.samples(w, false) && rows.len() > 20,
+                duplicates > 3 && rows.iter().any(|r| r.op == '-'),
+                duplicates > 3 && too_late > 0,
             ];
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }

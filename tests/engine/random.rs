@@ -9,7 +9,7 @@ mod graph;
 mod kind;
 
 use super::harness::Width;
-use super::oracle::{OracleAgg, OracleWindow, Partition, Take, Unit};
+use super::oracle::{self, Arrived, Counts, OracleAgg, OracleWindow, Partition, Unit};
 use expression::{Calc, Group, Test};
 use graph::Graph;
 use kind::Kind;
@@ -217,12 +217,26 @@ impl Case {
         self.tick.map_or_else(|| chosen.expect("all slides are whole milliseconds"), micros)
     }
 
-    /// The roads of window `w` from each source.
-    pub fn roads(&self, w: usize) -> Vec<Vec<Take>> {
-        let graph = &self.windows[w].graph;
-        let roads = graph.roads();
-        let of = |source| roads.iter().filter(move |road| road.source == source).map(|road| graph.take(road)).collect();
-        (0..self.sources.len()).map(of).collect()
+    /// How many roads there are to window `w` from each source.
+    pub fn roads(&self, w: usize) -> Vec<usize> {
+        self.windows[w].graph.roads_of_sources(self.sources.len())
+    }
+
+    /// The events that reach window `w`, and how many duplicates are dropped before it.
+    pub fn events(&self, w: usize) -> (Vec<Arrived>, u64) {
+        let (graph, tick) = (&self.windows[w].graph, self.tick());
+        let mut number = 0;
+        let mut sources = Vec::new();
+        for s in 0..self.sources.len() {
+            let mut all = Vec::new();
+            for (partition, positions) in self.partitions(s).iter().zip(self.positions(s)) {
+                all.extend(oracle::arrivals(partition, number, &positions, tick, &mut Counts::default()));
+                number += 1;
+            }
+            sources.push(all);
+        }
+        let horizon = self.windows[w].kind.reach() + micros(self.windows[w].lateness);
+        (graph.events(&sources, horizon), graph.duplicates(&sources, horizon))
     }
 
     /// True where a stream before window `w` is the rest of others.
@@ -261,7 +275,7 @@ impl Case {
     }
 
     /// Where the lines of each partition of a source begin that are no blank ones, in bytes.
-    pub fn positions(&self, source: usize) -> Vec<Vec<u64>> {
+    fn positions(&self, source: usize) -> Vec<Vec<u64>> {
         let before: usize = self.sources[..source].iter().map(|s| s.partitions.len()).sum();
         let files = &self.files[before..before + self.sources[source].partitions.len()];
         let of = |file: &Vec<u8>| {

@@ -16,6 +16,7 @@ type = "generate"
 [streams.shopping]
 from = "g"
 sample = { rate = 0.5 }
+dedup = { by = "event_id", within = "1m" }
 [windows.user_activity]
 from = "shopping"
 size = "10s"
@@ -63,7 +64,7 @@ fn part_of(section: &Section) -> Option<String> {
         ("sources.<name>", Some("stdin")) => "s",
         ("sources.<name>", Some("generate")) => "g",
         ("sources.<name>" | "sources.<name>.time", _) => "f",
-        ("streams.<name>" | "streams.<name>.sample", _) => "shopping",
+        ("streams.<name>" | "streams.<name>.sample" | "streams.<name>.dedup", _) => "shopping",
         ("windows.<name>", _) => "user_activity",
         ("sinks.<name>", Some("file")) => "p",
         ("sinks.<name>", _) => "o",

@@ -1,12 +1,12 @@
 //! The streams of a random case: as a pipeline file has them, and as what they do to an event on each road.
 
-use super::super::oracle::{Place, Take, canonical};
-use super::Random;
+use super::super::oracle::{Arrived, canonical};
 use super::expression::{Group, Test};
+use super::{Random, micros};
 use rapidhash::v3::rapidhash_v3;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::rc::Rc;
 
 /// A stream.
 #[derive(Debug, Clone)]
@@ -18,6 +18,10 @@ struct Node {
     sample: Option<Sample>,
     /// A column of its own.
     set: Option<(String, Group)>,
+    /// What duplicates have in common, and how near they are.
+    dedup: Option<(Group, &'static str)>,
+    /// A stream before it drops duplicates.
+    behind: bool,
 }
 
 /// A share of events.
@@ -43,7 +47,7 @@ impl Sample {
     }
 
     /// By the rule of the reference.
-    fn keeps(&self, place: &Place, event: &Value) -> bool {
+    fn keeps(&self, place: &Arrived, event: &Value) -> bool {
         let bytes = match &self.by {
             None => [place.time.to_le_bytes(), place.position.to_le_bytes()].concat(),
             Some(by) => match canonical(&by.of(event)) {
@@ -76,10 +80,18 @@ pub(super) struct Graph {
     pub(super) from: Vec<String>,
 }
 
-/// From a source to the window: the source, and the streams between.
+/// Where a road begins.
+#[derive(Debug, Clone, Copy)]
+enum Head {
+    Source(usize),
+    /// A stream that drops duplicates.
+    Dedup(usize),
+}
+
+/// From its beginning to the window, or to a stream that drops duplicates: the streams between.
 #[derive(Debug, Clone)]
-pub(super) struct Road {
-    pub(super) source: usize,
+struct Road {
+    head: Head,
     path: Vec<usize>,
 }
 
@@ -107,7 +119,17 @@ impl Graph {
                 rest_of = if r.one_in(2) { siblings.collect() } else { vec![first.name.clone()] };
                 from = first.from.clone();
             }
+            let behind = |name: &String| nodes.iter().any(|n| n.name == *name && (n.dedup.is_some() || n.behind));
+            let behind = from.iter().any(behind);
+            let dedup = if !behind && r.one_in(4) {
+                let by = if r.one_in(3) { Group::Path("n") } else { Group::random(r) };
+                Some((by, r.pick(&["1ms", "500ms", "2s", "2s", "10s", "1h"])))
+            } else {
+                None
+            };
             nodes.push(Node {
+                dedup,
+                behind,
                 name: format!("w{window}_{i}"),
                 from,
                 rest_of,
@@ -125,15 +147,14 @@ impl Graph {
         Self { nodes, from }
     }
 
-    /// True where a stream that is read is the rest of others.
-    pub(super) fn routes(&self) -> bool {
-        self.roads().iter().flat_map(|road| &road.path).any(|node| !self.nodes[*node].rest_of.is_empty())
-    }
-
     /// True where a stream that is read keeps a share, of keys or of events.
     pub(super) fn samples(&self, keys: bool) -> bool {
-        let samples = |node: &usize| self.nodes[*node].sample.as_ref().is_some_and(|s| s.by.is_some() == keys);
-        self.roads().iter().flat_map(|road| &road.path).any(samples)
+        self.read().any(|node| node.sample.as_ref().is_some_and(|s| s.by.is_some() == keys))
+    }
+
+    /// True where a stream that is read is the rest of others.
+    pub(super) fn routes(&self) -> bool {
+        self.read().any(|node| !node.rest_of.is_empty())
     }
 
     /// The columns that streams set.
@@ -158,57 +179,143 @@ impl Graph {
             if let Some((name, group)) = &node.set {
                 let _ = writeln!(out, "set = {{ {name} = '''{}''' }}", group.sql());
             }
+            if let Some((by, within)) = &node.dedup {
+                let _ = writeln!(out, "dedup = {{ by = '''{}''', within = \"{within}\" }}", by.sql());
+            }
             out.push('\n');
         }
         out
     }
 
-    /// The roads to the window, in the order of the lists of inputs.
-    pub(super) fn roads(&self) -> Vec<Road> {
-        self.roads_from(&self.from)
-    }
-
-    fn roads_from(&self, from: &[String]) -> Vec<Road> {
+    /// The roads to a reader of these inputs, in their order.
+    fn roads(&self, from: &[String]) -> Vec<Road> {
         let mut roads = Vec::new();
         for name in from {
             match self.nodes.iter().position(|n| n.name == *name) {
-                None => roads.push(Road { source: name[1..].parse().expect("a source"), path: Vec::new() }),
-                Some(node) => roads.extend(self.roads_from(&self.nodes[node].from).into_iter().map(|mut road| {
-                    road.path.push(node);
-                    road
-                })),
+                None => {
+                    let head = Head::Source(name[1..].parse().expect("a source"));
+                    roads.push(Road { head, path: Vec::new() });
+                }
+                Some(node) if self.nodes[node].dedup.is_some() => {
+                    roads.push(Road { head: Head::Dedup(node), path: Vec::new() });
+                }
+                Some(node) => roads.extend(self.through(node)),
             }
         }
         roads
     }
 
-    /// What the road makes of an event.
-    pub(super) fn take(&self, road: &Road) -> Take {
-        let (graph, path) = (self.clone(), road.path.clone());
-        Rc::new(move |place: &Place| {
-            let mut event = place.event.clone();
-            for node in &path {
-                let node = &graph.nodes[*node];
-                if !graph.passes(node, place, &event) {
-                    return None;
-                }
-                if let Some((name, group)) = &node.set {
-                    let value: Value = group.of(&event);
-                    event.as_object_mut().expect("an event is an object").insert(name.clone(), value);
-                }
-            }
-            Some(event)
-        })
+    /// The roads through a stream.
+    fn through(&self, node: usize) -> Vec<Road> {
+        let mut roads = self.roads(&self.nodes[node].from);
+        roads.iter_mut().for_each(|road| road.path.push(node));
+        roads
     }
 
-    fn passes(&self, node: &Node, place: &Place, event: &Value) -> bool {
+    /// The streams that drop duplicates before the window.
+    fn dedups(&self) -> BTreeSet<usize> {
+        let heads = self.roads(&self.from).into_iter().map(|road| road.head);
+        heads.filter_map(|head| if let Head::Dedup(node) = head { Some(node) } else { None }).collect()
+    }
+
+    /// How many roads there are to the window from each source, those through [`Graph::dedups`] among them.
+    pub(super) fn roads_of_sources(&self, sources: usize) -> Vec<usize> {
+        let mut count = vec![0; sources];
+        let mut add = |roads: Vec<Road>| {
+            for road in roads {
+                if let Head::Source(source) = road.head {
+                    count[source] += 1;
+                }
+            }
+        };
+        add(self.roads(&self.from));
+        self.dedups().into_iter().for_each(|node| add(self.through(node)));
+        count
+    }
+
+    /// The streams that are read.
+    fn read(&self) -> impl Iterator<Item = &Node> {
+        let dedups = self.dedups();
+        let before = dedups.into_iter().flat_map(|node| self.through(node));
+        let all = self.roads(&self.from).into_iter().chain(before);
+        all.flat_map(|road| road.path).map(|node| &self.nodes[node])
+    }
+
+    /// The events that reach the window from those of the sources. `horizon`: how far behind its tick an event is too
+    /// late for the window anyhow.
+    pub(super) fn events(&self, sources: &[Vec<Arrived>], horizon: i64) -> Vec<Arrived> {
+        self.along(&self.roads(&self.from), sources, horizon)
+    }
+
+    /// How many duplicates are dropped.
+    pub(super) fn duplicates(&self, sources: &[Vec<Arrived>], horizon: i64) -> u64 {
+        let dropped = |node| {
+            let before = self.along(&self.through(node), sources, horizon).len();
+            before - self.unique(node, sources, horizon).len()
+        };
+        self.dedups().into_iter().map(dropped).sum::<usize>() as u64
+    }
+
+    fn along(&self, roads: &[Road], sources: &[Vec<Arrived>], horizon: i64) -> Vec<Arrived> {
+        let mut events = Vec::new();
+        for (number, road) in roads.iter().enumerate() {
+            let begin = match road.head {
+                Head::Source(source) => sources[source].clone(),
+                Head::Dedup(node) => self.unique(node, sources, horizon),
+            };
+            let partition = |old: u64| old * roads.len() as u64 + number as u64;
+            let taken = begin.into_iter().filter_map(|a| self.take(&road.path, &a).map(|event| (event, a)));
+            events.extend(taken.map(|(event, a)| Arrived { event, partition: partition(a.partition), ..a }));
+        }
+        events
+    }
+
+    /// The events of a stream without duplicates, by looking at each against all that were kept.
+    fn unique(&self, node: usize, sources: &[Vec<Arrived>], horizon: i64) -> Vec<Arrived> {
+        let (by, within) = self.nodes[node].dedup.as_ref().expect("it drops duplicates");
+        let within = micros(within);
+        let mut events = self.along(&self.through(node), sources, horizon);
+        events.sort_by_key(|a| (a.tick.map_or(a.time, |tick| tick.max(a.time)), a.time, a.partition, a.position));
+        let mut kept: Vec<(String, i64)> = Vec::new();
+        events.retain(|a| {
+            let key = canonical(&by.of(&a.event));
+            if key.is_null() || a.tick.is_some_and(|tick| a.time + horizon <= tick) {
+                return true;
+            }
+            let key = key.to_string();
+            let near = kept.iter().any(|(other, time)| *other == key && (time - a.time).abs() < within);
+            if !near {
+                kept.push((key, a.time));
+            }
+            !near
+        });
+        events
+    }
+
+    /// What the streams make of an event.
+    fn take(&self, path: &[usize], a: &Arrived) -> Option<Value> {
+        let mut event = a.event.clone();
+        for node in path {
+            let node = &self.nodes[*node];
+            if !self.passes(node, a, &event) {
+                return None;
+            }
+            if let Some((name, group)) = &node.set {
+                let value: Value = group.of(&event);
+                event.as_object_mut().expect("an event is an object").insert(name.clone(), value);
+            }
+        }
+        Some(event)
+    }
+
+    fn passes(&self, node: &Node, a: &Arrived, event: &Value) -> bool {
         let taken = |name: &String| {
             let other = self.nodes.iter().find(|n| n.name == *name).expect("a stream");
-            self.passes(other, place, event)
+            self.passes(other, a, event)
         };
         !node.rest_of.iter().any(taken)
             && node.filter.as_ref().is_none_or(|test| test.of(event) == Some(true))
-            && node.sample.as_ref().is_none_or(|sample| sample.keeps(place, event))
+            && node.sample.as_ref().is_none_or(|sample| sample.keeps(a, event))
     }
 }
 

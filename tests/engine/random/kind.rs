@@ -64,6 +64,15 @@ const DAYS: &[Kind] = &[
 ];
 
 impl Kind {
+    /// How long after an event its last window can end, at most, as the reference states it; microseconds.
+    pub(super) fn reach(self) -> i64 {
+        match self {
+            Kind::Sliding(size, ..) | Kind::Cumulating(size, ..) => micros(size),
+            Kind::Session(gap) => micros(gap) + 1,
+            Kind::Days(_, size, ..) => (size + 1) * micros("1d"),
+        }
+    }
+
     pub(super) fn random(r: &mut Random, days: bool) -> Self {
         let list = match days {
             true => DAYS,

@@ -1,0 +1,89 @@
+//! A road to a window at the operator where it ends: rows go into contributions, contributions out of it.
+
+use super::container::SegmentBox;
+use super::window::Tables;
+use crate::event::EventBatch;
+use crate::observe::{Metrics, PartId};
+use crate::plan::Plan;
+use crate::window::{PreAggregate, Segment, Tallies};
+use std::sync::Arc;
+
+/// One feed of a window.
+pub(super) struct Part {
+    window: usize,
+    selection: usize,
+    /// The number of its road among how many to the window.
+    road: (u32, u32),
+    pre: PreAggregate,
+    tallies: Tallies,
+    tables: Option<Tables>,
+}
+
+impl Part {
+    /// Feed `feed` of window `window`; with the way back for tables where those change hands.
+    pub(super) fn new(plan: &Plan, window: usize, feed: usize, peers: usize) -> (Self, Option<Tables>) {
+        let p = &plan.windows[window];
+        let (of, roads) = (&p.feeds[feed], p.feeds.len());
+        let pre = PreAggregate::new(p.spec.clone(), Arc::clone(&of.layout), of.keys.clone(), p.mode, peers);
+        let tables = (peers == 1 && roads == 1).then(Tables::default);
+        let part = Self {
+            window,
+            selection: of.selection,
+            road: (feed as u32, roads as u32),
+            pre: if roads == 1 { pre } else { pre.one_of_several() },
+            tallies: Tallies::new(&p.layout),
+            tables: tables.clone(),
+        };
+        (part, tables)
+    }
+
+    /// Takes empty tables back from the window.
+    pub(super) fn refill(&mut self) {
+        while let Some(tables) = &self.tables
+            && self.pre.wants_tables()
+            && let Some(table) = tables.borrow_mut().pop()
+        {
+            self.pre.give_back(table);
+        }
+    }
+
+    /// Takes its rows of a batch, whose events are those of partition `partition`; see [`PreAggregate::add`].
+    pub(super) fn add(
+        &mut self,
+        batch: &mut EventBatch,
+        selections: &[Vec<u32>],
+        partition: u32,
+        base: i64,
+        out_of_orderness: i64,
+    ) {
+        // An event that comes by several roads has a place of its own on each.
+        batch.partition = partition * self.road.1 + self.road.0;
+        self.pre.add(batch, &selections[self.selection], base, out_of_orderness, &mut self.tallies);
+    }
+
+    /// [`Part::add`] for rows that have places of their own, those in `partitions`.
+    pub(super) fn add_placed(&mut self, batch: &mut EventBatch, selections: &[Vec<u32>], partitions: &[u32]) {
+        for (place, partition) in batch.places.iter_mut().zip(partitions) {
+            place.partition = partition * self.road.1 + self.road.0;
+        }
+        self.pre.add(batch, &selections[self.selection], i64::MIN, 0, &mut self.tallies);
+    }
+
+    /// Sends what must go before the tick becomes `tick`; see [`PreAggregate::flush`].
+    pub(super) fn flush(&mut self, tick: Option<i64>, send: &mut dyn FnMut(&mut SegmentBox)) {
+        self.pre.flush(tick, &mut |segment: Segment| send(&mut SegmentBox(Some(segment))));
+    }
+
+    /// True where something waits to be sent.
+    pub(super) fn is_open(&self) -> bool {
+        self.pre.open_slices() > 0
+    }
+
+    /// Hands what was counted to the metrics.
+    pub(super) fn count(&mut self, metrics: &Metrics) {
+        let counts = metrics.part(PartId(self.window as u32));
+        counts.late.add(std::mem::take(&mut self.tallies.late));
+        counts.too_late.add(std::mem::take(&mut self.tallies.too_late));
+        super::window::count_non_numeric(&mut self.tallies.tally, counts);
+    }
+}
