@@ -1,11 +1,12 @@
 //! A plan, turned into one timely dataflow on each worker.
 
-use super::container::{PacketBox, RowBox, SegmentBox};
+use super::container::{PacketBox, RowBox};
 use super::dedup::dedup;
+use super::part::Fed;
 use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
-use super::window::{Tables, window};
+use super::window::window;
 use crate::error::Error;
 use crate::observe::{Metrics, SinkId};
 use crate::plan::Plan;
@@ -43,18 +44,17 @@ pub fn build(
     let local = worker.clone();
     worker.dataflow_named::<i64, _, _>(&plan.name, |scope| {
         let mut rows: Vec<Option<Stream<'_, i64, RowBox>>> = plan.windows.iter().map(|_| None).collect();
-        let mut fed: Vec<Vec<(Stream<'_, i64, SegmentBox>, Option<Tables>)>> =
-            plan.windows.iter().map(|_| Vec::new()).collect();
+        let mut fed: Vec<Vec<Fed<'_>>> = plan.windows.iter().map(|_| Vec::new()).collect();
         let mut packets: Vec<Vec<Stream<'_, i64, PacketBox>>> = plan.dedups.iter().map(|_| Vec::new()).collect();
         for s in 0..plan.sources.len() {
             let (contributions, events) = source(scope, &local, plan, s, shared, metrics, &probe);
-            contributions.into_iter().for_each(|(w, stream, tables)| fed[w].push((stream, tables)));
+            contributions.into_iter().for_each(|(w, feed)| fed[w].push(feed));
             events.into_iter().for_each(|(d, stream)| packets[d].push(stream));
         }
         for (d, packets) in packets.into_iter().enumerate() {
             let packets = scope.concatenate(packets);
             let contributions = dedup(scope, packets, plan, d, local.peers(), shared, metrics);
-            contributions.into_iter().for_each(|(w, stream, tables)| fed[w].push((stream, tables)));
+            contributions.into_iter().for_each(|(w, feed)| fed[w].push(feed));
         }
         for (w, mut feeds) in fed.into_iter().enumerate() {
             let (contributions, tables) = match feeds.len() {

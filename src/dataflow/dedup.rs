@@ -7,9 +7,9 @@
 //! last seen, below everything that can still come, and is dropped when nothing is left.
 
 use super::container::{PacketBox, SegmentBox, to_target};
-use super::part::Part;
+use super::part::{Fed, Part};
 use super::shared::Shared;
-use super::window::{Tables, damaged};
+use super::window::damaged;
 use crate::event::EventBatch;
 use crate::observe::{Metrics, PartId, Share};
 use crate::plan::{DedupPlan, Plan};
@@ -176,7 +176,7 @@ pub(super) fn dedup<'scope>(
     peers: usize,
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
-) -> Vec<(usize, Stream<'scope, i64, SegmentBox>, Option<Tables>)> {
+) -> Vec<(usize, Fed<'scope>)> {
     let p = &plan.dedups[dedup];
     let mut builder = OperatorBuilder::new(format!("{}:dedup", p.name), scope);
     let mut input = builder.new_input(packets, to_target());
@@ -185,7 +185,7 @@ pub(super) fn dedup<'scope>(
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, CapacityContainerBuilder<SegmentBox>>::from(output));
         let (part, tables) = Part::new(plan, *w, *f, peers);
-        streams.push((*w, stream, tables));
+        streams.push((*w, (stream, tables)));
         parts.push(part);
     }
     let mut machine = Machine::new(plan, p, parts);

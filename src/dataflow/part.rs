@@ -7,6 +7,10 @@ use crate::observe::{Metrics, PartId};
 use crate::plan::Plan;
 use crate::window::{PreAggregate, Segment, Tallies};
 use std::sync::Arc;
+use timely::dataflow::Stream;
+
+/// The contributions of a feed, and the way back for tables where those change hands.
+pub(super) type Fed<'scope> = (Stream<'scope, i64, SegmentBox>, Option<Tables>);
 
 /// One feed of a window.
 pub(super) struct Part {

@@ -7,10 +7,9 @@
 
 use super::container::{PacketBox, SegmentBox};
 use super::dedup::Sender;
-use super::part::Part;
+use super::part::{Fed, Part};
 use super::reader::{Progress, Reader};
 use super::shared::Shared;
-use super::window::Tables;
 use crate::error::Error;
 use crate::observe::Metrics;
 use crate::plan::Plan;
@@ -28,8 +27,7 @@ const EMIT: usize = 8;
 
 /// What a source gives: contributions, each with the window they are for, and events, each with the stream that drops
 /// duplicates among them.
-pub(super) type Given<'scope> =
-    (Vec<(usize, Stream<'scope, i64, SegmentBox>, Option<Tables>)>, Vec<(usize, Stream<'scope, i64, PacketBox>)>);
+pub(super) type Given<'scope> = (Vec<(usize, Fed<'scope>)>, Vec<(usize, Stream<'scope, i64, PacketBox>)>);
 
 /// Builds the operator.
 pub(super) fn source<'scope>(
@@ -55,7 +53,7 @@ pub(super) fn source<'scope>(
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, WholeContainers>::from(output));
         let (part, tables) = Part::new(plan, *w, *f, worker.peers());
-        streams.push((*w, stream, tables));
+        streams.push((*w, (stream, tables)));
         parts.push(part);
     }
     let (mut packet_outputs, mut packet_streams, mut senders) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,11 +1,11 @@
 //! Settings, turned into a plan, with every problem of every expression.
 
 use super::select::{function, problem, show};
-use super::{DedupInput, DedupPlan, Head, Plan, SinkPlan, SourcePlan, WindowPlan, road};
+use super::{DedupInput, DedupPlan, Head, Plan, SinkPlan, SourcePlan, WindowPlan, dedup, road};
 use crate::aggregate::{Call, Function, Layout, is_aggregate};
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{
-    Config, DedupConfig, Located, PreAggregate, SampleConfig, StreamConfig, WindowConfig, WindowShape, fingerprint,
+    Config, Located, PreAggregate, SampleConfig, StreamConfig, WindowConfig, WindowShape, fingerprint,
 };
 use crate::error::{Problem, Problems};
 use crate::event::FieldPath;
@@ -19,9 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most aggregate calls of one window.
 const MOST_CALLS: usize = 64;
 /// A day of a time zone as settings have it, microseconds.
-const DAY: i64 = 86_400_000_000;
-/// What `explain` calls a column that is only the key of a dedup: no name that a stream can set.
-pub(super) const DEDUP_KEY: &str = "dedup by";
+pub(super) const DAY: i64 = 86_400_000_000;
 /// The largest tick that is chosen.
 const LARGEST_TICK: i64 = 1_000_000;
 
@@ -36,7 +34,7 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
     let mut windows: Vec<Option<WindowPlan>> = config.windows.iter().map(|_| None).collect();
     let mut parts = Vec::new();
     let needed = road::needed(config);
-    let mut dedups = dedups(config, &needed, tick, &mut windows, &mut problems);
+    let mut dedups = dedup::dedups(config, &needed, tick, &mut windows, &mut problems);
     for (i, source) in config.sources.iter().enumerate() {
         // Twice: the first time finds the paths, and so where the computed columns begin.
         let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
@@ -73,7 +71,7 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
         dedup.inputs.sort_by(|a, b| a.road.cmp(&b.road));
         dedup.inputs.iter().enumerate().for_each(|(i, input)| sources[input.source].dedups.push((d, i)));
         dedup.feeds = feeds(Head::Dedup(d), &windows);
-        let behind = dedup.feeds.iter().map(|(w, _)| reach(&config.windows[*w]));
+        let behind = dedup.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w]));
         dedup.horizon = behind.max().unwrap_or(0);
     }
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
@@ -131,61 +129,6 @@ fn unreached(config: &Config, needed: &BTreeSet<&str>, windows: &[Option<WindowP
         }
     }
     problems.append(&mut wrong);
-}
-
-/// How far behind its tick an event is too late for the window, whatever its place in it.
-fn reach(window: &WindowConfig) -> i64 {
-    let longest = match window.shape {
-        WindowShape::Sliding { size, .. } | WindowShape::Cumulating { size, .. } => size.0,
-        WindowShape::Session { gap } => gap.0 + 1,
-    };
-    // Days of a zone have up to 25 hours, and more where it has moved.
-    longest + if window.time_zone.is_some() { DAY } else { 0 } + window.allowed_lateness.0
-}
-
-/// The streams that drop duplicates, with all that is behind them; without their inputs.
-fn dedups(
-    config: &Config,
-    needed: &BTreeSet<&str>,
-    tick: i64,
-    windows: &mut [Option<WindowPlan>],
-    problems: &mut Vec<Problem>,
-) -> Vec<DedupPlan> {
-    let reached = road::reached(config);
-    let known =
-        |stream: &&StreamConfig| needed.contains(stream.name.as_str()) && reached.contains(stream.name.as_str());
-    let mut list = Vec::new();
-    for stream in config.streams.iter().filter(known) {
-        let Some(dedup) = &stream.dedup else { continue };
-        let head = Head::Dedup(list.len());
-        let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
-        let mut building = Building::new(config, needed, &[], tick, head, Vec::new());
-        building.children(&stream.name, 0, &BTreeMap::new(), &mut draft);
-        problems.append(&mut building.problems);
-        // Where no window is behind it, it is only named by a rest, which asks for what comes to it.
-        if draft.iter().all(Option::is_none) {
-            continue;
-        }
-        let mut building = Building::new(config, needed, &[], tick, head, building.paths);
-        building.children(&stream.name, 0, &BTreeMap::new(), windows);
-        let Building { paths, steps, .. } = building;
-        list.push(DedupPlan {
-            name: stream.name.clone(),
-            by: dedup.by.value.clone(),
-            within: dedup.within.0,
-            horizon: 0,
-            inputs: Vec::new(),
-            filters: steps.iter().map(|s| s.filter.as_ref().map(|(_, text)| text.clone())).collect(),
-            samples: steps.iter().map(|s| s.sample.clone()).collect(),
-            computed: steps.iter().map(|s| s.computed.clone()).collect(),
-            columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
-            steps: steps.into_iter().map(|s| s.step).collect(),
-            paths,
-            feeds: Vec::new(),
-            part: (config.windows.len() + list.len()) as u32,
-        });
-    }
-    list
 }
 
 fn schema(window: &WindowConfig) -> RowSchema {
@@ -264,41 +207,41 @@ fn spec(window: &WindowConfig, tick: i64) -> WindowSpec {
 }
 
 /// A step, and how it is shown.
-struct Built {
-    step: Step,
-    filter: Option<(Tree, String)>,
-    sample: Option<String>,
-    computed: Vec<(String, String)>,
-    is_root_stream: bool,
+pub(super) struct Built {
+    pub(super) step: Step,
+    pub(super) filter: Option<(Tree, String)>,
+    pub(super) sample: Option<String>,
+    pub(super) computed: Vec<(String, String)>,
+    pub(super) is_root_stream: bool,
 }
 
 /// One source while it is planned.
-struct Building<'a> {
+pub(super) struct Building<'a> {
     config: &'a Config,
     /// The streams that a window needs.
     needed: &'a BTreeSet<&'a str>,
     /// The streams that drop duplicates; roads from a source end at them.
-    dedups: &'a [DedupPlan],
+    pub(super) dedups: &'a [DedupPlan],
     /// What was found of their inputs, with their numbers.
-    inputs: Vec<(usize, DedupInput)>,
+    pub(super) inputs: Vec<(usize, DedupInput)>,
     tick: i64,
-    head: Head,
+    pub(super) head: Head,
     /// Where computed columns begin: behind the decoded ones.
     base: usize,
     /// The decoded columns.
-    paths: Vec<FieldPath>,
-    steps: Vec<Built>,
+    pub(super) paths: Vec<FieldPath>,
+    pub(super) steps: Vec<Built>,
     /// The streams on the road that is being planned, from the source on, and for each which of its inputs that is.
-    road: Vec<(&'a str, usize)>,
-    problems: Vec<Problem>,
+    pub(super) road: Vec<(&'a str, usize)>,
+    pub(super) problems: Vec<Problem>,
 }
 
 /// Names that streams have set, and their columns.
-type Names = BTreeMap<String, usize>;
+pub(super) type Names = BTreeMap<String, usize>;
 
 impl<'a> Building<'a> {
     /// `paths`: the decoded columns, as far as they are known.
-    fn new(
+    pub(super) fn new(
         config: &'a Config,
         needed: &'a BTreeSet<&'a str>,
         dedups: &'a [DedupPlan],
@@ -312,7 +255,7 @@ impl<'a> Building<'a> {
     }
 
     /// Plans everything that reads `from`, whose rows are `selection`.
-    fn children(&mut self, from: &str, selection: usize, names: &Names, windows: &mut [Option<WindowPlan>]) {
+    pub(super) fn children(&mut self, from: &str, selection: usize, names: &Names, windows: &mut [Option<WindowPlan>]) {
         let config = self.config;
         let input = |list: &[Located<String>]| list.iter().position(|name| name.value == from);
         let readers = config.streams.iter().filter(|s| self.needed.contains(s.name.as_str()));
@@ -361,7 +304,7 @@ impl<'a> Building<'a> {
     }
 
     /// The column of a path: one that a stream has set, or a field of the event.
-    fn slot(&mut self, names: &Names, path: &FieldPath) -> usize {
+    pub(super) fn slot(&mut self, names: &Names, path: &FieldPath) -> usize {
         if let [step] = path.steps()
             && let Some(slot) = names.get(step)
         {
@@ -427,7 +370,7 @@ impl<'a> Building<'a> {
             Some(program.as_slot().unwrap_or_else(|| {
                 let slot = self.base + first + sets.len();
                 sets.push((slot, program));
-                shown.push((DEDUP_KEY.to_owned(), dedup.by.value.clone()));
+                shown.push((dedup::KEY.to_owned(), dedup.by.value.clone()));
                 slot
             }))
         });
@@ -449,31 +392,6 @@ impl<'a> Building<'a> {
             Some(dedup) => self.duplicates(stream, dedup, (selection, key), &names),
         }
         selection
-    }
-
-    /// Ends the road at a stream that drops duplicates.
-    fn duplicates(
-        &mut self,
-        stream: &StreamConfig,
-        dedup: &DedupConfig,
-        (selection, key): (usize, Option<usize>),
-        names: &Names,
-    ) {
-        let Head::Source(source) = self.head else {
-            self.problems.push(dedup.by.problem(
-                "config.planned",
-                "a dedup behind another dedup is planned but not in this version",
-                Some("drop duplicates in one of the streams".into()),
-            ));
-            return;
-        };
-        let dedups = self.dedups;
-        let found = dedups.iter().enumerate().find(|(_, d)| d.name == stream.name);
-        if let (Some((d, plan)), Some(key)) = (found, key) {
-            let columns = plan.paths.iter().map(|path| self.slot(names, path)).collect();
-            let road = self.road.iter().rev().map(|(_, input)| *input).collect();
-            self.inputs.push((d, DedupInput { source, selection, key, columns, road }));
-        }
     }
 
     /// A sample, and how it is shown.
@@ -804,41 +722,5 @@ mod tests {
         assert_eq!(paths, ["x", "z", "y"]);
         assert_eq!(columns, [(4, vec![2, 4]), (1, vec![3, 1]), (1, vec![2, 1])]);
         assert_eq!(feeds.iter().map(|f| &f.road[..]).collect::<Vec<_>>(), [&[0, 0][..], &[1, 0], &[2]]);
-    }
-
-    const DEDUP: &str = "dedup = { by = \"lower(id)\", within = \"10s\" }\n";
-    const WINDOW: &str = "size = \"3s\"\nallowed_lateness = \"2s\"\nselect = { n = \"sum(y)\", m = \"max(x)\" }\n";
-
-    #[test]
-    fn behind_a_dedup_there_is_what_is_read_there_and_no_more() {
-        let text = format!(
-            "{SOURCE}[streams.d]\nfrom = \"e\"\nwhere = \"t = 'a'\"\nset = {{ y = \"x + 1\" }}\n{DEDUP}[streams.s]\nfrom = \"d\"\n\
-             where = \"u > 1\"\n[windows.w]\nfrom = [\"e\", \"s\"]\n{WINDOW}"
-        );
-        let (config, problems) = crate::config::parse("t.toml", &text, &[], &|_| None);
-        assert!(!problems.has_errors(), "{problems}");
-        let plan = compile(&config.unwrap()).unwrap();
-        let (source, dedup, window) = (&plan.sources[0], &plan.dedups[0], &plan.windows[0]);
-        let names = |paths: &[FieldPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(&dedup.paths), ["u", "y", "x"]);
-        // Computed there: y of d, and the key.
-        assert_eq!(names(&source.paths), ["t", "x", "id", "u", "y"]);
-        let input = &dedup.inputs[0];
-        assert_eq!((input.key, &input.columns[..], input.selection), (6, &[3, 5, 1][..], 1));
-        assert_eq!((dedup.within, dedup.horizon), (10_000_000, 5_000_000));
-        let heads: Vec<_> = window.feeds.iter().map(|f| (f.head, f.layout.columns())).collect();
-        assert_eq!(heads, [(Head::Source(0), vec![4, 1]), (Head::Dedup(0), vec![1, 2])]);
-        assert_eq!(
-            (&source.feeds[..], &source.dedups[..], &dedup.feeds[..]),
-            (&[(0, 0)][..], &[(0, 0)][..], &[(0, 1)][..])
-        );
-    }
-
-    #[test]
-    fn a_dedup_behind_another_is_said_to_be_planned() {
-        let text = format!(
-            "{SOURCE}[streams.d]\nfrom = \"e\"\n{DEDUP}[streams.s]\nfrom = \"d\"\n{DEDUP}[windows.w]\nfrom = \"s\"\n{WINDOW}"
-        );
-        assert_eq!(problems(&text), [("config.planned", 8)]);
     }
 }

@@ -3,7 +3,7 @@
 //! All three forms say the same: the parts with what they read, the fields that are decoded, the slices, the state
 //! that is kept and until when, and what each sink can promise.
 
-use super::compile::DEDUP_KEY;
+use super::dedup;
 use super::{DedupPlan, Feed, Head, Plan, SourcePlan, WindowPlan};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::event::FieldPath;
@@ -152,7 +152,7 @@ impl<'a> Stage<'a> {
 
     /// The fields that a step sets.
     fn sets(&self, step: usize) -> impl Iterator<Item = &'a (String, String)> {
-        self.computed[step].iter().filter(|(name, _)| name != DEDUP_KEY)
+        self.computed[step].iter().filter(|(name, _)| name != dedup::KEY)
     }
 }
 

@@ -11,6 +11,7 @@
 //! 3. `schemas[w]` describes the rows of window `w`; a row's `part` is the window's index.
 
 mod compile;
+mod dedup;
 mod explain;
 mod road;
 mod select;

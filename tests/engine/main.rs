@@ -20,3 +20,4 @@ mod oracle;
 mod oracle_random;
 mod random;
 mod sources;
+mod streams;
