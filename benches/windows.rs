@@ -63,10 +63,11 @@ fn exchange(input: &Path, mode: Mode) {
     // Too short for the thread's own clock, which moves in steps of the scheduler: wall time, and the median.
     let (mut encode, mut merge, mut bytes, mut count) = (Vec::new(), Vec::new(), 0, 0);
     for _ in 0..ROUNDS {
-        let mut pre = PreAggregate::new(window.spec.clone(), Arc::clone(&window.layout), window.keys.clone(), mode, 2);
+        let mut pre =
+            PreAggregate::new(window.spec.clone(), Arc::clone(&window.layout), window.feeds[0].keys.clone(), mode, 2);
         let mut tallies = Tallies::new(&window.layout);
         let mut sent = Vec::new();
-        let rows = &selections[window.selection];
+        let rows = &selections[window.feeds[0].selection];
         // Rows are encoded as they are added, groups when they are sent.
         let began = Instant::now();
         pre.add(&batch, rows, i64::MIN, source.out_of_orderness, &mut tallies);

@@ -462,7 +462,7 @@ pub(super) static STREAM: Section = Section {
             "{ by = \"event_id\", within = \"10m\" }",
         ),
     ],
-    planned: &["deduplicate", "enrich"],
+    planned: &["enrich"],
 };
 
 pub(super) static STREAM_SAMPLE: Section = Section {
