@@ -51,7 +51,18 @@ impl Canon {
 }
 
 fn source(text: &mut Canon, part: &SourceConfig) {
-    let SourceConfig { name, line: _, kind, format, time, out_of_orderness, on_bad, dead_letters, max_line } = part;
+    let SourceConfig {
+        name,
+        line: _,
+        kind,
+        format,
+        time,
+        out_of_orderness,
+        idle_after,
+        on_bad,
+        dead_letters,
+        max_line,
+    } = part;
     text.put("source", name);
     match kind {
         SourceKind::File(FileConfig { paths, as_one, compression, follow }) => {
@@ -96,6 +107,7 @@ fn source(text: &mut Canon, part: &SourceConfig) {
     time.field.steps().iter().for_each(|step| text.put("step", step));
     text.put("unit", time.unit.word());
     text.put("out_of_orderness", out_of_orderness.0);
+    text.maybe("idle_after", idle_after.map(|span| span.0).as_ref());
     text.put("on_bad", format!("{on_bad:?}"));
     text.maybe("dead_letters", dead_letters.as_ref());
     text.put("max_line", max_line.0);

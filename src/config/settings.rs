@@ -86,6 +86,8 @@ pub struct SourceConfig {
     pub time: TimeField,
     /// How far behind the newest event of its partition an event may be without being late.
     pub out_of_orderness: Span,
+    /// After which silence a partition no longer holds the windows of the others open; `None`: never.
+    pub idle_after: Option<Span>,
     /// What becomes of a line that is not an event.
     pub on_bad: OnBad,
     /// The file that keeps bad lines.

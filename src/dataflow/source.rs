@@ -66,6 +66,7 @@ pub(super) fn source<'scope>(
     }
     let mut reader = Reader::new(plan, source, Arc::clone(shared), Arc::clone(metrics));
     let (shared, metrics, behind) = (Arc::clone(shared), Arc::clone(metrics), behind.clone());
+    let idles = shared.idle_after(source).is_some();
     let (max_drift, max_inflight) = (plan.max_drift, plan.max_inflight);
 
     builder.build(move |capabilities| {
@@ -83,12 +84,16 @@ pub(super) fn source<'scope>(
             let wake = shared.wake_of(source, local);
             let mut armed = false;
             let mut wait = None;
+            // Where an idle partition speaks again, the worker may have gone past its clock: its events count from here.
+            let reached = capabilities.first().map(|c| *c.time()).filter(|time| idles && *time > i64::MIN);
+            let least_base = reached.map_or(i64::MIN, |time| time.saturating_add(reader.out_of_orderness()));
             let mut turn = || -> Result<bool, Error> {
                 loop {
                     let mut emitted = 0;
                     while emitted < EMIT
                         && let Some((decoded, base)) = reader.emit()?
                     {
+                        let base = base.max(least_base);
                         for part in &mut parts {
                             let rows = &decoded.selections[part.selection];
                             part.pre.add(&decoded.batch, rows, base, reader.out_of_orderness(), &mut part.tallies);
@@ -109,6 +114,7 @@ pub(super) fn source<'scope>(
                         Progress::Read => {}
                         Progress::End => {
                             shared.tell_clocks();
+                            shared.tell_activity(true);
                             return Ok(true);
                         }
                         Progress::Wait(time) if armed => {
@@ -118,6 +124,7 @@ pub(super) fn source<'scope>(
                         Progress::Wait(_) => {
                             // From here on whoever changes something wakes us; look once more for what came before.
                             shared.tell_clocks();
+                            shared.tell_activity(true);
                             wake.wait();
                             armed = true;
                         }
@@ -131,7 +138,9 @@ pub(super) fn source<'scope>(
                 capabilities.clear();
                 return;
             }
-            let tick = reader.tick();
+            shared.tell_activity(false);
+            // Never behind what it has reached: an idle partition that speaks again may be.
+            let tick = reader.tick().map(|tick| reached.map_or(tick, |reached| tick.max(reached)));
             for (i, part) in parts.iter_mut().enumerate() {
                 let mut output = outputs[i].activate();
                 let mut session = output.session_with_builder(&capabilities[i]);

@@ -7,13 +7,14 @@
 mod open;
 
 use crate::cluster::{Fate, Handle, Topology, execute_with};
-use crate::dataflow::{Opened, Shared, build};
+use crate::dataflow::{Opened, Pace, Shared, build};
 use crate::error::Error;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
 use crate::sink::{Finished, is_closed};
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How to run a plan.
 pub struct Options {
@@ -81,7 +82,12 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     topology.fingerprint = open::fingerprint(&plan, &sources);
     let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout)?) } else { None };
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
-    let shared = Shared::new(sources, topology.workers, plan.sinks.len());
+    let paced = plan.sources.iter().zip(sources).map(|(p, opened)| {
+        let idle_after = p.idle_after.map(|time| Duration::from_micros(time.unsigned_abs()));
+        (opened, Pace { tick: plan.tick, out_of_orderness: p.out_of_orderness, idle_after })
+    });
+    let processes = (topology.process, topology.processes);
+    let shared = Shared::new(paced.collect(), topology.workers, processes, plan.sinks.len());
 
     let several = topology.processes > 1;
     let sinks = Mutex::new(sinks);
@@ -90,9 +96,9 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
         move |handle: &Handle| {
             // Weak: the handle would keep the files of the run open through what it calls.
             let listening = Arc::downgrade(&shared);
-            handle.on_app(move |_, bytes| {
+            handle.on_app(move |from, bytes| {
                 if let Some(shared) = listening.upgrade() {
-                    shared.hear(bytes);
+                    shared.hear(from, bytes);
                 }
             });
             let telling = handle.clone();

@@ -484,6 +484,7 @@ fn finish_source(
         paths,
         windows: fed,
         out_of_orderness: source.out_of_orderness.0,
+        idle_after: source.idle_after.map(|span| span.0),
         on_bad: source.on_bad,
         config: source.clone(),
     }

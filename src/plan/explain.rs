@@ -22,6 +22,9 @@ pub fn explain_text(plan: &Plan) -> String {
         line(say, 0, &format!("source {}  ({})", source.name, kind(source)));
         line(say, 1, &format!("time          {} in {}", source.config.time.field, source.config.time.unit.word()));
         line(say, 1, &format!("watermark     newest event - {}", Span(source.out_of_orderness)));
+        if let Some(after) = source.idle_after {
+            line(say, 1, &format!("idle          after {} without input: windows do not wait for it", Span(after)));
+        }
         let paths: Vec<String> = source.paths.iter().map(ToString::to_string).collect();
         line(say, 1, &format!("decodes       {}", or_none(&paths.join(", "))));
         if let Some((path, texts)) = &source.prefilter {
@@ -247,6 +250,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "kind": kind(s),
                 "time": { "field": s.config.time.field.to_string(), "unit": s.config.time.unit.word() },
                 "out_of_orderness_us": s.out_of_orderness,
+                "idle_after_us": s.idle_after,
                 "decodes": s.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "prefilter": s.prefilter.as_ref().map(|(p, t)| json!({ "field": p.to_string(), "texts": t })),
             })

@@ -74,6 +74,8 @@ pub struct SourcePlan {
     pub windows: Vec<usize>,
     /// Microseconds.
     pub out_of_orderness: i64,
+    /// After which silence a partition no longer holds the others back, microseconds; `None`: never.
+    pub idle_after: Option<i64>,
     /// What becomes of bad lines.
     pub on_bad: OnBad,
 }

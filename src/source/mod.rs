@@ -139,6 +139,12 @@ pub trait Partition: Send + Sync {
         0
     }
 
+    /// How long nothing has come, where there is nothing to read now although somebody asked. Time in which it was not
+    /// asked, or in which what has come was not taken, is no silence.
+    fn silent_for(&self) -> Option<Duration> {
+        None
+    }
+
     /// Asks to be woken when a [`Next::Wait`] without a time may be over.
     fn on_ready(&self, _wake: Box<dyn Fn() + Send + Sync>) {}
 }

@@ -16,6 +16,8 @@
 mod cluster;
 mod commands;
 mod harness;
+#[cfg(unix)]
+mod idle;
 #[cfg(target_os = "linux")]
 mod pressure;
 #[cfg(unix)]
