@@ -122,8 +122,18 @@ fn stream(text: &mut Canon, part: &StreamConfig) {
 }
 
 fn window(text: &mut Canon, part: &WindowConfig) {
-    let WindowConfig { name, line: _, from, shape, time_zone, allowed_lateness, group_by, select, pre_aggregate } =
-        part;
+    let WindowConfig {
+        name,
+        line: _,
+        from,
+        shape,
+        time_zone,
+        allowed_lateness,
+        too_late,
+        group_by,
+        select,
+        pre_aggregate,
+    } = part;
     text.put("window", name);
     text.put("from", &from.value);
     match shape {
@@ -141,6 +151,7 @@ fn window(text: &mut Canon, part: &WindowConfig) {
     }
     text.maybe("time_zone", time_zone.as_ref());
     text.put("allowed_lateness", allowed_lateness.0);
+    text.maybe("too_late", too_late.as_ref());
     text.expressions("group_by", group_by);
     text.expressions("select", select);
     text.put("pre_aggregate", pre_aggregate.word());

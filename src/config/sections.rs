@@ -496,6 +496,13 @@ pub(super) static WINDOW: Section = Section {
             "\"1m\"",
         ),
         key(
+            "too_late",
+            KeyKind::Path,
+            "A file that keeps the events that come after the allowed lateness, in the form of `dead_letters`. Not given: \
+             they are only counted.",
+            "\"out/too-late.ndjson\"",
+        ),
+        key(
             "group_by",
             KeyKind::Dimensions,
             "The dimensions: names and SQL expressions, or a list of fields, each named by its last step. Not given: \

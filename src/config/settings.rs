@@ -286,6 +286,8 @@ pub struct WindowConfig {
     pub time_zone: Option<String>,
     /// How long after its end a window takes late events, in event time.
     pub allowed_lateness: Span,
+    /// The file that keeps events which come later than that.
+    pub too_late: Option<String>,
     /// The dimensions.
     pub group_by: Expressions,
     /// The values; 1 to 64.

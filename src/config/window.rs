@@ -30,6 +30,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
         shape: shape?,
         time_zone,
         allowed_lateness,
+        too_late: fields.get("too_late", ctx, value::text).map(|path| path.value),
         group_by,
         select,
         pre_aggregate,

@@ -12,8 +12,9 @@ use crate::error::Error;
 use crate::event::EventBatch;
 use crate::observe::{Metrics, SourceId};
 use crate::plan::{Plan, SourcePlan};
-use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next};
+use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE};
 use crate::stream::Steps;
+use crate::time::EventTime;
 use crate::watermark::tick_at;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,6 +35,30 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
+    /// Events that were too late for a window, as letters: rows and the ticks they came at.
+    pub(super) fn too_late(&self, rows: &[(u32, i64)]) -> Vec<DeadLetter> {
+        let letters = rows.iter().map(|(row, tick)| {
+            let offset = self.batch.offset[*row as usize];
+            let rest = &self.batch.bytes[self.block.range.start + offset as usize..self.block.range.end];
+            let line = rest.split(|b| *b == b'\n').next().unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let (time, tick) = (EventTime(self.batch.time[*row as usize]), EventTime(*tick));
+            DeadLetter {
+                position: self.block.position + u64::from(offset),
+                length: line.len() as u64,
+                reason: TOO_LATE,
+                detail: format!("its time is {time}, and the watermark was at {tick}"),
+                line: line.to_vec(),
+            }
+        });
+        letters.collect()
+    }
+
+    /// The number of the block in its partition.
+    pub(super) fn index(&self) -> u64 {
+        self.block.index
+    }
+
     /// The lines that are no events, in the order of their positions.
     fn letters(&self) -> Vec<DeadLetter> {
         let rejects = self.rejects.iter().map(|reject| {

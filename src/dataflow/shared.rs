@@ -31,6 +31,8 @@ pub struct SharedSource {
     pub partitions: Vec<SharedPartition>,
     /// Where rejected lines go.
     pub dead_letters: Option<DeadLetters>,
+    /// Partitions of the sources before it.
+    pub(super) first_lane: usize,
     pace: Pace,
     wakes: Vec<Wake>,
 }
@@ -66,6 +68,8 @@ pub type Opened = (Vec<Box<dyn Partition>>, Option<DeadLetters>);
 pub struct Shared {
     /// The sources in plan order.
     pub sources: Vec<SharedSource>,
+    /// Where each window keeps the events that are too late; the lanes are the partitions of all sources.
+    pub too_late: Vec<Option<DeadLetters>>,
     workers: usize,
     draining: AtomicBool,
     /// Bytes that wait in each sink's queue.
@@ -177,9 +181,10 @@ impl SharedPartition {
 
 impl Shared {
     /// The shared state of process `process` of `processes`, with `workers` workers. Sources and their partitions come
-    /// in plan order, and with each source its pace.
+    /// in plan order, and with each source its pace; `too_late`: see there.
     pub fn new(
         sources: Vec<(Opened, Pace)>,
+        too_late: Vec<Option<DeadLetters>>,
         workers: usize,
         (process, processes): (usize, usize),
         sinks: usize,
@@ -187,9 +192,12 @@ impl Shared {
         // This process itself adds nothing to what the others say.
         let others = (0..processes).map(|p| (p == process).then_some(Activity::NONE)).collect();
         let idles = sources.iter().any(|(_, pace)| pace.idle_after.is_some());
+        let lanes: Vec<usize> = sources.iter().map(|((partitions, _), _)| partitions.len()).collect();
         let sources = sources
             .into_iter()
-            .map(|((partitions, dead_letters), pace)| SharedSource {
+            .enumerate()
+            .map(|(i, ((partitions, dead_letters), pace))| SharedSource {
+                first_lane: lanes[..i].iter().sum(),
                 partitions: partitions.into_iter().map(SharedPartition::new).collect(),
                 dead_letters,
                 pace,
@@ -198,6 +206,7 @@ impl Shared {
             .collect();
         let shared = Arc::new(Self {
             sources,
+            too_late,
             workers,
             draining: AtomicBool::new(false),
             backlogs: (0..sinks).map(|_| AtomicU64::new(0)).collect(),

@@ -50,16 +50,20 @@ pub(super) fn source<'scope>(
         let tables: Option<Tables> = (worker.peers() == 1).then(Tables::default);
         streams.push((*w, stream, tables.clone()));
         let window = &plan.windows[*w];
+        let mut pre = PreAggregate::new(
+            window.spec.clone(),
+            Arc::clone(&window.layout),
+            window.keys.clone(),
+            window.mode,
+            worker.peers(),
+        );
+        if shared.too_late[*w].is_some() {
+            pre.keep_too_late();
+        }
         parts.push(Part {
             window: *w,
             selection: window.selection,
-            pre: PreAggregate::new(
-                window.spec.clone(),
-                Arc::clone(&window.layout),
-                window.keys.clone(),
-                window.mode,
-                worker.peers(),
-            ),
+            pre,
             tallies: Tallies::new(&window.layout),
             tables,
         });
@@ -97,6 +101,11 @@ pub(super) fn source<'scope>(
                         for part in &mut parts {
                             let rows = &decoded.selections[part.selection];
                             part.pre.add(&decoded.batch, rows, base, reader.out_of_orderness(), &mut part.tallies);
+                            if let Some(kept) = &shared.too_late[part.window] {
+                                let letters = decoded.too_late(&part.pre.take_too_late());
+                                let lane = shared.sources[source].first_lane + decoded.batch.partition as usize;
+                                kept.block(lane, decoded.index(), letters)?;
+                            }
                         }
                         reader.recycle(decoded);
                         emitted += 1;

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
 use crate::sink::{Finished, is_closed};
+use crate::source::DeadLetters;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Options {
     pub stdout: Box<dyn Write + Send>,
     /// Bytes of a file's block; another size changes no result.
     pub block_bytes: Option<u64>,
+    /// Dead-letter files whose lines are read too; see [`crate::source::Letters`].
+    pub dead_letters: Vec<String>,
     /// Called when all processes are there, before the first event is read.
     pub on_ready: Box<dyn FnOnce(&Running)>,
 }
@@ -41,6 +44,7 @@ impl Options {
             stdin: Some(Box::new(std::io::stdin())),
             stdout: Box::new(std::io::stdout()),
             block_bytes: None,
+            dead_letters: Vec::new(),
             on_ready: Box::new(|_| {}),
         }
     }
@@ -76,9 +80,9 @@ pub struct Outcome {
 /// The first failure: of a source, a sink, a peer. Under a fate that exits the process this may not return.
 pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     let plan = Arc::new(plan);
-    let Options { mut topology, fate, stdin, stdout, block_bytes, on_ready } = options;
+    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, on_ready } = options;
     topology.check()?;
-    let sources = open::sources(&plan, &topology, stdin, block_bytes)?;
+    let (sources, too_late) = open::sources(&plan, &topology, stdin, block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources);
     let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout)?) } else { None };
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
@@ -87,7 +91,7 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
         (opened, Pace { tick: plan.tick, out_of_orderness: p.out_of_orderness, idle_after })
     });
     let processes = (topology.process, topology.processes);
-    let shared = Shared::new(paced.collect(), topology.workers, processes, plan.sinks.len());
+    let shared = Shared::new(paced.collect(), too_late, topology.workers, processes, plan.sinks.len());
 
     let several = topology.processes > 1;
     let sinks = Mutex::new(sinks);
@@ -141,11 +145,8 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     for result in results {
         written.extend(result?);
     }
-    for source in &shared.sources {
-        if let Some(dead) = &source.dead_letters {
-            dead.finish()?;
-        }
-    }
+    let dead = shared.sources.iter().map(|s| &s.dead_letters).chain(&shared.too_late);
+    dead.flatten().try_for_each(DeadLetters::finish)?;
     Ok(Outcome { metrics, sinks: written })
 }
 

@@ -434,6 +434,7 @@ impl Building<'_> {
             select: texts_of(&window.select),
             spec: spec(window, self.tick),
             ends,
+            too_late: window.too_late.clone(),
             mode: match window.pre_aggregate {
                 PreAggregate::Auto => Mode::Auto,
                 PreAggregate::Always => Mode::Always,

@@ -107,6 +107,8 @@ pub struct WindowPlan {
     pub spec: WindowSpec,
     /// Of sessions: the aggregates that are their bounds.
     pub ends: Option<Ends>,
+    /// The file that keeps events which are too late.
+    pub too_late: Option<String>,
     /// Whether to aggregate before the exchange.
     pub mode: Mode,
     /// Its index among the schemas.
