@@ -36,6 +36,7 @@ const ROAD: &[(&str, &[&str])] = &[
             "sink",
             "source",
             "stream",
+            "time",
             "watermark",
             "window",
         ],

@@ -38,6 +38,9 @@ pub(super) struct RunArgs {
     /// After how long a silence another process counts as lost.
     #[arg(long, value_name = "SPAN", default_value = "5s", value_parser = span)]
     peer_timeout: Duration,
+    /// A dead-letter file whose lines are read too, once they or the pipeline are mended; may be given more than once.
+    #[arg(long, value_name = "FILE")]
+    dead_letters: Vec<PathBuf>,
     /// Neither a progress line nor a summary.
     #[arg(short, long)]
     quiet: bool,
@@ -88,6 +91,9 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     });
     let dead_letters = config.sources.iter().filter_map(|s| Some((s.name.clone(), s.dead_letters.clone()?)));
     let dead_letters: Vec<(String, String)> = dead_letters.collect();
+    let too_late =
+        config.windows.iter().filter_map(|w| Some((w.name.clone(), w.too_late.as_ref()?.value.clone()))).collect();
+    let letters = args.dead_letters.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     let sinks: Vec<String> = config.sinks.iter().map(|s| s.name.clone()).collect();
 
     let progress: Arc<Mutex<Option<Progress>>> = Arc::default();
@@ -106,7 +112,8 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         }
     };
     let stdout = Box::new(console.around(std::io::stdout()));
-    let options = Options { topology, fate, stdout, on_ready: Box::new(on_ready), ..Options::local(args.workers) };
+    let on_ready = Box::new(on_ready);
+    let options = Options { topology, fate, stdout, dead_letters: letters, on_ready, ..Options::local(args.workers) };
     let result = run_plan(plan, options);
     let elapsed = began.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
     if let Some(line) = progress.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -115,7 +122,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let outcome = result?;
     if !args.quiet {
         let places = sinks.into_iter().zip(outcome.sinks).map(|(name, f)| (name, f.places)).collect();
-        let ending = Ending { elapsed, dead_letters, places };
+        let ending = Ending { elapsed, dead_letters, too_late, places };
         console.say(summary(&outcome.metrics.snapshot(), &ending).as_bytes());
     }
     Ok(())

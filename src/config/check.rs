@@ -288,6 +288,12 @@ fn outputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
             written.push((place, plain(path), format!("source {} keeps bad lines in it", source.name)));
         }
     }
+    for window in &config.windows {
+        if let Some(path) = &window.too_late {
+            let place = place(parts, Role::Window, &window.name, "too_late");
+            written.push((place, plain(&path.value), format!("window {} keeps late events in it", window.name)));
+        }
+    }
     for sink in &config.sinks {
         let SinkKind::File { path, .. } = &sink.kind else { continue };
         let mut paths: Vec<String> = sink.from.iter().filter_map(|from| sink.kind.path_for(&from.value)).collect();

@@ -63,6 +63,7 @@ fn source(text: &mut Canon, part: &SourceConfig) {
         format,
         time,
         out_of_orderness,
+        idle_after,
         on_bad,
         dead_letters,
         max_line,
@@ -112,6 +113,7 @@ fn source(text: &mut Canon, part: &SourceConfig) {
     time.field.steps().iter().for_each(|step| text.put("step", step));
     text.put("unit", time.unit.word());
     text.put("out_of_orderness", out_of_orderness.0);
+    text.maybe("idle_after", idle_after.map(|span| span.0).as_ref());
     text.put("on_bad", format!("{on_bad:?}"));
     text.maybe("dead_letters", dead_letters.as_ref());
     text.put("max_line", max_line.0);
@@ -136,8 +138,18 @@ fn stream(text: &mut Canon, part: &StreamConfig) {
 }
 
 fn window(text: &mut Canon, part: &WindowConfig) {
-    let WindowConfig { name, line: _, from, shape, time_zone, allowed_lateness, group_by, select, pre_aggregate } =
-        part;
+    let WindowConfig {
+        name,
+        line: _,
+        from,
+        shape,
+        time_zone,
+        allowed_lateness,
+        too_late,
+        group_by,
+        select,
+        pre_aggregate,
+    } = part;
     text.put("window", name);
     text.names("from", from);
     match shape {
@@ -155,6 +167,7 @@ fn window(text: &mut Canon, part: &WindowConfig) {
     }
     text.maybe("time_zone", time_zone.as_ref());
     text.put("allowed_lateness", allowed_lateness.0);
+    text.maybe("too_late", too_late.as_ref().map(|path| &path.value));
     text.expressions("group_by", group_by);
     text.expressions("select", select);
     text.put("pre_aggregate", pre_aggregate.word());

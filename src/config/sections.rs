@@ -122,7 +122,7 @@ pub(super) static RUN: Section = Section {
             "\"1m\"",
         ),
     ],
-    planned: &["generation", "idle_after", "state_dir", "workers"],
+    planned: &["generation", "state_dir", "workers"],
 };
 
 pub(super) static SOURCE: Section = Section {
@@ -173,6 +173,15 @@ pub(super) static SOURCE: Section = Section {
             "How far behind the newest event of its partition an event may be without being late. The default takes \
              events to come in the order of their times.",
             "\"2s\"",
+        ),
+        key(
+            "idle_after",
+            WINDOW_SPAN,
+            "After such a silence a partition no longer holds the windows of the others open; events that it brings \
+             later count from where the others are then, and correct. Only a silence of the input counts, never a wait of \
+             our own. It makes the order of statements depend on the clock, so it is off but for `follow`, where it is \
+             `30s`.",
+            "\"30s\"",
         ),
         optional(
             "on_bad",
@@ -254,7 +263,7 @@ pub(super) static SOURCE: Section = Section {
             "'^(?<timestamp>\\S+) (?<level>[A-Z]+) (?<message>.*)'",
         ),
     ],
-    planned: &["align", "idle_after", "max_drift"],
+    planned: &["align", "max_drift"],
 };
 
 pub(super) static SOURCE_FILE: Section = Section {
@@ -572,6 +581,13 @@ pub(super) static WINDOW: Section = Section {
             "How long after its end, in event time, a window takes late events and states corrections. Of a session the \
              end that counts is that of the late event alone: its time + `gap`.",
             "\"1m\"",
+        ),
+        key(
+            "too_late",
+            KeyKind::Path,
+            "A file that keeps the events that come after the allowed lateness, in the form of `dead_letters`. Not given: \
+             they are only counted.",
+            "\"out/too-late.ndjson\"",
         ),
         key(
             "group_by",

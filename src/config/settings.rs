@@ -87,6 +87,8 @@ pub struct SourceConfig {
     pub time: TimeField,
     /// How far behind the newest event of its partition an event may be without being late.
     pub out_of_orderness: Span,
+    /// After which silence a partition no longer holds the windows of the others open; `None`: never.
+    pub idle_after: Option<Span>,
     /// What becomes of a line that is not an event.
     pub on_bad: OnBad,
     /// The file that keeps bad lines.
@@ -313,6 +315,8 @@ pub struct WindowConfig {
     pub time_zone: Option<String>,
     /// How long after its end a window takes late events, in event time.
     pub allowed_lateness: Span,
+    /// The file that keeps events which come later than that.
+    pub too_late: Option<Located<String>>,
     /// The dimensions.
     pub group_by: Expressions,
     /// The values; 1 to 64.

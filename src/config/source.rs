@@ -10,7 +10,10 @@ use super::tree::Node;
 use super::value;
 use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
-use crate::time::{EventTime, TimeUnit};
+use crate::time::{EventTime, Span, TimeUnit};
+
+/// The `idle_after` of files that are followed: one that nobody writes to any more is nothing unusual there.
+const FOLLOWED_IDLE: Span = Span(30_000_000);
 
 /// Reads one source; `None` where its kind or its input is not known.
 pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceConfig> {
@@ -40,6 +43,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         format,
         time: time(&fields, ctx),
         out_of_orderness: fields.or_default("out_of_orderness", ctx, value::span),
+        idle_after: fields.get("idle_after", ctx, value::span).map(|span| span.value),
         on_bad: match fields.or_default("on_bad", ctx, value::word) {
             "stop" => OnBad::Stop,
             _ => OnBad::Skip,
@@ -53,7 +57,9 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         "generate" => SourceKind::Generate(generate(&fields, ctx)),
         _ => SourceKind::Stdin,
     };
-    Some(SourceConfig { kind, ..common })
+    let follows = matches!(&kind, SourceKind::File(file) if file.follow);
+    let idle_after = common.idle_after.or(follows.then_some(FOLLOWED_IDLE));
+    Some(SourceConfig { kind, idle_after, ..common })
 }
 
 fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {

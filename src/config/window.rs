@@ -32,6 +32,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
         shape: shape?,
         time_zone,
         allowed_lateness,
+        too_late: fields.get("too_late", ctx, value::text),
         group_by,
         select,
         pre_aggregate,

@@ -26,4 +26,4 @@ mod source;
 mod window;
 
 pub use build::{Built, build};
-pub use shared::{Opened, Shared, Tell};
+pub use shared::{Opened, Pace, Shared, Tell};

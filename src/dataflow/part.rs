@@ -73,6 +73,21 @@ impl Part {
         self.pre.add(batch, &selections[self.selection], i64::MIN, 0, &mut self.tallies);
     }
 
+    /// The window it feeds.
+    pub(super) fn window(&self) -> usize {
+        self.window
+    }
+
+    /// See [`PreAggregate::keep_too_late`].
+    pub(super) fn keep_too_late(&mut self) {
+        self.pre.keep_too_late();
+    }
+
+    /// See [`PreAggregate::take_too_late`].
+    pub(super) fn take_too_late(&mut self) -> Vec<(u32, i64)> {
+        self.pre.take_too_late()
+    }
+
     /// Sends what must go before the tick becomes `tick`; see [`PreAggregate::flush`].
     pub(super) fn flush(&mut self, tick: Option<i64>, send: &mut dyn FnMut(&mut SegmentBox)) {
         self.pre.flush(tick, &mut |segment: Segment| send(&mut SegmentBox(Some(segment))));

@@ -12,8 +12,9 @@ use crate::error::Error;
 use crate::event::EventBatch;
 use crate::observe::{Metrics, SourceId};
 use crate::plan::{Plan, SourcePlan};
-use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next};
+use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE};
 use crate::stream::Steps;
+use crate::time::EventTime;
 use crate::watermark::tick_at;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,6 +35,30 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
+    /// Events that were too late for a window, as letters: rows and the ticks they came at.
+    pub(super) fn too_late(&self, rows: &[(u32, i64)]) -> Vec<DeadLetter> {
+        let letters = rows.iter().map(|(row, tick)| {
+            let offset = self.batch.offset[*row as usize];
+            let rest = &self.batch.bytes[self.block.range.start + offset as usize..self.block.range.end];
+            let line = rest.split(|b| *b == b'\n').next().unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let (time, tick) = (EventTime(self.batch.time[*row as usize]), EventTime(*tick));
+            DeadLetter {
+                position: self.block.position + u64::from(offset),
+                length: line.len() as u64,
+                reason: TOO_LATE,
+                detail: format!("its time is {time}, and the watermark was at {tick}"),
+                line: line.to_vec(),
+            }
+        });
+        letters.collect()
+    }
+
+    /// The number of the block in its partition.
+    pub(super) fn index(&self) -> u64 {
+        self.block.index
+    }
+
     /// The lines that are no events, in the order of their positions.
     fn letters(&self) -> Vec<DeadLetter> {
         let rejects = self.rejects.iter().map(|reject| {
@@ -175,6 +200,10 @@ impl Reader {
                     return Ok(Progress::Read);
                 }
                 Next::Wait(time) => {
+                    // Look again when its silence has become long enough to be idle.
+                    let left = |after: Duration| after.saturating_sub(p.partition.silent_for().unwrap_or_default());
+                    let idle = shared.idle_after(self.source).map(left).filter(|left| !left.is_zero());
+                    let time = time.or(idle);
                     wait = match (wait, time) {
                         (Some(a), Some(b)) => Some(a.min(b)),
                         (a, b) => a.or(b),
@@ -183,6 +212,7 @@ impl Reader {
                 }
                 Next::End => {
                     self.lanes[lane].ended = true;
+                    p.end();
                     self.spare.push(decoded);
                     let id = self.metrics.partition_id(SourceId(self.source as u32), lane);
                     self.metrics.partition(id).ended.set(1);
@@ -258,12 +288,22 @@ impl Reader {
     /// The least tick that anything this worker emits later can have; `None` where nothing will come.
     pub(super) fn tick(&self) -> Option<i64> {
         let source = &self.shared.sources[self.source];
-        let open = self.lanes.iter().zip(&source.partitions).filter(|(l, _)| !l.ended || !l.pending.is_empty());
-        open.map(|(lane, p)| {
+        let idle_after = self.shared.idle_after(self.source);
+        let (mut least, mut idle) = (None::<i64>, false);
+        for (lane, p) in self.lanes.iter().zip(&source.partitions).filter(|(l, _)| !l.ended || !l.pending.is_empty()) {
+            if lane.pending.is_empty() && idle_after.is_some_and(|after| p.is_idle(after)) {
+                idle = true;
+                continue;
+            }
             let first = lane.pending.front().and_then(|d| p.clock().base(d.block.index));
-            tick_at(first.unwrap_or_else(|| p.prefix()), self.out_of_orderness, self.tick)
-        })
-        .min()
+            let tick = tick_at(first.unwrap_or_else(|| p.prefix()), self.out_of_orderness, self.tick);
+            least = Some(least.map_or(tick, |l| l.min(tick)));
+        }
+        if idle {
+            let floor = self.shared.floor();
+            least = Some(least.map_or(floor, |l| l.min(floor)));
+        }
+        least
     }
 
     fn account(&mut self, lane: usize, decoded: &Decoded) -> Result<(), Error> {
@@ -279,6 +319,9 @@ impl Reader {
         self.failures = failures;
         let partition = self.metrics.partition(self.metrics.partition_id(id, lane));
         partition.restarts.set(source.partitions[lane].partition.restarts() as i64);
+        let (idle, idles) = source.partitions[lane].idleness();
+        partition.idle.set(i64::from(idle));
+        partition.idles.set(idles as i64);
         partition.offset.raise((block.position + block.range.len() as u64) as i64);
         let clock = source.partitions[lane].prefix();
         if clock > i64::MIN {

@@ -3,9 +3,10 @@
 use crate::error::Error;
 use crate::sink::is_closed;
 use crate::source::{DeadLetters, Partition};
-use crate::watermark::Clock;
+use crate::watermark::{Activity, Clock, tick_at};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use timely::scheduling::SyncActivator;
 
 /// A partition, its clock, and how it is numbered.
@@ -17,6 +18,11 @@ pub struct SharedPartition {
     prefix: std::sync::atomic::AtomicI64,
     /// The error of the first block that must end the run, of those that this process has decoded.
     bad: Mutex<Option<(u64, Error)>>,
+    /// This process has read all it will of it.
+    ended: AtomicBool,
+    /// It was silent for longer than `idle_after` when it was last looked at, and how often it became so.
+    idle: AtomicBool,
+    idles: AtomicU64,
 }
 
 /// A source as all workers of a process see it.
@@ -25,6 +31,7 @@ pub struct SharedSource {
     pub partitions: Vec<SharedPartition>,
     /// Where rejected lines go.
     pub dead_letters: Option<DeadLetters>,
+    pace: Pace,
     wakes: Vec<Wake>,
 }
 
@@ -33,6 +40,17 @@ pub struct SharedSource {
 pub struct Wake {
     waiting: AtomicBool,
     activator: Mutex<Option<SyncActivator>>,
+}
+
+/// How a source's event time moves.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The pipeline's tick, microseconds.
+    pub tick: i64,
+    /// How far the watermark is behind the newest event, microseconds.
+    pub out_of_orderness: i64,
+    /// After which silence a partition no longer holds the others back.
+    pub idle_after: Option<Duration>,
 }
 
 /// How a message reaches the other processes.
@@ -48,6 +66,8 @@ pub type Opened = (Vec<Box<dyn Partition>>, Option<DeadLetters>);
 pub struct Shared {
     /// The sources in plan order.
     pub sources: Vec<SharedSource>,
+    /// Where each window keeps the events that are too late; the lanes are the partitions of all sources.
+    pub too_late: Vec<Option<DeadLetters>>,
     workers: usize,
     draining: AtomicBool,
     /// Bytes that wait in each sink's queue.
@@ -60,6 +80,12 @@ pub struct Shared {
     ask_to_drain: Mutex<Option<Ask>>,
     /// Clocks that the other processes are still to be told.
     untold: Mutex<Vec<BlockClock>>,
+    /// Whether a source can be idle: then processes tell each other how far they have come.
+    idles: bool,
+    /// What was last told of this process, and how often it could have been told since.
+    told: Mutex<(Option<Activity>, u32)>,
+    /// How far each other process has come, as far as it has said.
+    others: Mutex<Vec<Option<Activity>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -90,7 +116,15 @@ impl SharedPartition {
     /// A partition from its beginning.
     pub fn new(partition: Box<dyn Partition>) -> Self {
         let prefix = std::sync::atomic::AtomicI64::new(i64::MIN);
-        Self { partition, clock: Mutex::default(), prefix, bad: Mutex::default() }
+        Self {
+            partition,
+            clock: Mutex::default(),
+            prefix,
+            bad: Mutex::default(),
+            ended: AtomicBool::new(false),
+            idle: AtomicBool::new(false),
+            idles: AtomicU64::new(0),
+        }
     }
 
     /// The partition's clock.
@@ -112,6 +146,31 @@ impl SharedPartition {
         lock(&self.bad).as_ref().filter(|(first, _)| *first <= index).map(|(_, error)| error.clone())
     }
 
+    /// This process has read all it will of it.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it has been silent for `idle_after`.
+    pub(super) fn is_idle(&self, idle_after: Duration) -> bool {
+        let idle = self.partition.silent_for().is_some_and(|time| time >= idle_after);
+        if idle != self.idle.swap(idle, Ordering::SeqCst) {
+            let partition = self.partition.name();
+            if idle {
+                self.idles.fetch_add(1, Ordering::SeqCst);
+                tracing::info!(partition, "nothing comes from it, so windows no longer wait for it (idle_after)");
+            } else {
+                tracing::info!(partition, "events come from it again");
+            }
+        }
+        idle
+    }
+
+    /// Whether it was idle when it was last looked at, and how often it became so.
+    pub(super) fn idleness(&self) -> (bool, u64) {
+        (self.idle.load(Ordering::SeqCst), self.idles.load(Ordering::SeqCst))
+    }
+
     /// The greatest event time of all blocks known without a gap.
     pub fn prefix(&self) -> i64 {
         self.prefix.load(Ordering::SeqCst)
@@ -119,18 +178,30 @@ impl SharedPartition {
 }
 
 impl Shared {
-    /// The shared state of a process with `workers` workers. Partitions come in plan order.
-    pub fn new(sources: Vec<Opened>, workers: usize, sinks: usize) -> Arc<Self> {
+    /// The shared state of process `process` of `processes`, with `workers` workers. Sources and their partitions come
+    /// in plan order, and with each source its pace; `too_late`: see there.
+    pub fn new(
+        sources: Vec<(Opened, Pace)>,
+        too_late: Vec<Option<DeadLetters>>,
+        workers: usize,
+        (process, processes): (usize, usize),
+        sinks: usize,
+    ) -> Arc<Self> {
+        // This process itself adds nothing to what the others say.
+        let others = (0..processes).map(|p| (p == process).then_some(Activity::NONE)).collect();
+        let idles = sources.iter().any(|(_, pace)| pace.idle_after.is_some());
         let sources = sources
             .into_iter()
-            .map(|(partitions, dead_letters)| SharedSource {
+            .map(|((partitions, dead_letters), pace)| SharedSource {
                 partitions: partitions.into_iter().map(SharedPartition::new).collect(),
                 dead_letters,
+                pace,
                 wakes: (0..workers).map(|_| Wake::default()).collect(),
             })
             .collect();
         let shared = Arc::new(Self {
             sources,
+            too_late,
             workers,
             draining: AtomicBool::new(false),
             backlogs: (0..sinks).map(|_| AtomicU64::new(0)).collect(),
@@ -139,6 +210,9 @@ impl Shared {
             tell: Mutex::new(None),
             untold: Mutex::new(Vec::new()),
             ask_to_drain: Mutex::default(),
+            idles,
+            told: Mutex::default(),
+            others: Mutex::new(others),
         });
         for (i, source) in shared.sources.iter().enumerate() {
             for p in &source.partitions {
@@ -215,17 +289,65 @@ impl Shared {
         }
     }
 
+    /// How far the partitions of this process have come.
+    fn activity(&self) -> Activity {
+        let mut all = Activity::NONE;
+        for source in &self.sources {
+            for p in &source.partitions {
+                let tick = tick_at(p.prefix(), source.pace.out_of_orderness, source.pace.tick);
+                let idle = || source.pace.idle_after.is_some_and(|after| p.is_idle(after));
+                all = all.with(tick, !p.ended.load(Ordering::SeqCst) && !idle());
+            }
+        }
+        all
+    }
+
+    /// Tells the other processes how far this one has come, where idle partitions anywhere may depend on it. `now`: it
+    /// is about to wait; otherwise not each time.
+    pub(super) fn tell_activity(&self, now: bool) {
+        if !self.idles || lock(&self.others).len() < 2 {
+            return;
+        }
+        let mut told = lock(&self.told);
+        told.1 += 1;
+        if !now && told.1 < TELL_ACTIVITY {
+            return;
+        }
+        told.1 = 0;
+        let activity = self.activity();
+        if told.0 != Some(activity) {
+            told.0 = Some(activity);
+            self.tell(&Message::Activity(activity));
+        }
+    }
+
+    /// The tick at which an idle partition is taken to stand; [`i64::MIN`] while another process has not yet said how
+    /// far it has come.
+    pub(super) fn floor(&self) -> i64 {
+        let others = lock(&self.others);
+        match others.iter().copied().collect::<Option<Vec<Activity>>>() {
+            Some(others) => others.into_iter().fold(self.activity(), Activity::and).floor(),
+            None => i64::MIN,
+        }
+    }
+
+    /// How long a source's partitions may be silent before they are idle.
+    pub(super) fn idle_after(&self, source: usize) -> Option<Duration> {
+        self.sources[source].pace.idle_after
+    }
+
     fn know(&self, source: usize, partition: usize, index: u64, newest: i64, ours: bool) {
         let p = &self.sources[source].partitions[partition];
         let mut clock = p.clock();
         clock.publish(index, newest, ours);
         p.prefix.store(clock.prefix(), Ordering::SeqCst);
         drop(clock);
-        self.wake(source);
+        // An idle partition of another source may go with this one.
+        if self.idles { self.wake_all() } else { self.wake(source) }
     }
 
-    /// Another process says something; garbage is ignored.
-    pub fn hear(&self, bytes: &[u8]) {
+    /// Process `from` says something; garbage is ignored.
+    pub fn hear(&self, from: usize, bytes: &[u8]) {
         match Message::decode(bytes) {
             Some(Message::Clocks(clocks)) => {
                 for BlockClock { source, partition, index, newest } in clocks {
@@ -241,6 +363,12 @@ impl Shared {
                     p.clock().cut(end);
                     self.wake(source as usize);
                 }
+            }
+            Some(Message::Activity(activity)) => {
+                if let Some(other) = lock(&self.others).get_mut(from) {
+                    *other = Some(activity);
+                }
+                self.wake_all();
             }
             None => tracing::warn!("a message between processes was not understood"),
         }
@@ -305,6 +433,9 @@ impl Shared {
 /// Blocks whose clocks go in one message: a message costs several wake-ups of threads at both ends.
 const TELL_BLOCKS: usize = 4;
 
+/// So many turns of a worker that goes on reading, and it says how far it has come.
+const TELL_ACTIVITY: u32 = 16;
+
 /// A block is decoded; its greatest event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct BlockClock {
@@ -321,12 +452,18 @@ enum Message {
     Clocks(Vec<BlockClock>),
     /// The sender reads no block from `end` on.
     Cut { source: u32, partition: u32, end: u64 },
+    /// How far the sender's partitions have come.
+    Activity(Activity),
 }
 
 impl Message {
-    /// A byte for the kind, then 24 bytes a block (source, partition, index, clock) or 16 for a cut.
+    /// A byte for the kind, then 24 bytes a block (source, partition, index, clock) or 16 for a cut or an activity.
     fn encode(&self) -> Vec<u8> {
-        let mut out = vec![if matches!(self, Message::Clocks(_)) { 1 } else { 2 }];
+        let mut out = vec![match self {
+            Message::Clocks(_) => 1,
+            Message::Cut { .. } => 2,
+            Message::Activity(_) => 3,
+        }];
         match self {
             Message::Clocks(clocks) => {
                 for c in clocks {
@@ -340,6 +477,10 @@ impl Message {
                 out.extend_from_slice(&source.to_le_bytes());
                 out.extend_from_slice(&partition.to_le_bytes());
                 out.extend_from_slice(&end.to_le_bytes());
+            }
+            Message::Activity(Activity { least, newest }) => {
+                out.extend_from_slice(&least.to_le_bytes());
+                out.extend_from_slice(&newest.to_le_bytes());
             }
         }
         out
@@ -359,6 +500,10 @@ impl Message {
                 .collect::<Option<_>>()
                 .map(Message::Clocks),
             (2, 16) => Some(Message::Cut { source: four(rest, 0)?, partition: four(rest, 4)?, end: eight(rest, 8)? }),
+            (3, 16) => {
+                let (least, newest) = (eight(rest, 0)? as i64, eight(rest, 8)? as i64);
+                Some(Message::Activity(Activity { least, newest }))
+            }
             _ => None,
         }
     }
@@ -373,6 +518,7 @@ mod tests {
         for message in [
             Message::Clocks(vec![BlockClock { source: 1, partition: 2, index: 3, newest: -4 }; 3]),
             Message::Cut { source: 1, partition: 2, end: u64::MAX },
+            Message::Activity(Activity { least: -5, newest: i64::MAX }),
         ] {
             assert_eq!(Message::decode(&message.encode()), Some(message.clone()));
             assert_eq!(Message::decode(&message.encode()[1..]), None);

@@ -48,11 +48,19 @@ pub(super) fn source<'scope>(
 
     let mut outputs = Vec::new();
     let mut streams = Vec::new();
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
+    // Windows whose events that are too late are kept.
+    let mut kept: Vec<usize> = Vec::new();
     for (w, f) in &p.feeds {
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, WholeContainers>::from(output));
-        let (part, tables) = Part::new(plan, *w, *f, worker.peers());
+        let (mut part, tables) = Part::new(plan, *w, *f, worker.peers());
+        if shared.too_late[*w].is_some() {
+            part.keep_too_late();
+            if !kept.contains(w) {
+                kept.push(*w);
+            }
+        }
         streams.push((*w, (stream, tables)));
         parts.push(part);
     }
@@ -65,6 +73,7 @@ pub(super) fn source<'scope>(
     }
     let mut reader = Reader::new(plan, source, Arc::clone(shared), Arc::clone(metrics));
     let (shared, metrics, behind) = (Arc::clone(shared), Arc::clone(metrics), behind.clone());
+    let idles = shared.idle_after(source).is_some();
     let (max_drift, max_inflight) = (plan.max_drift, plan.max_inflight);
 
     builder.build(move |capabilities| {
@@ -82,6 +91,9 @@ pub(super) fn source<'scope>(
             let wake = shared.wake_of(source, local);
             let mut armed = false;
             let mut wait = None;
+            // Where an idle partition speaks again, the worker may have gone past its clock: its events count from here.
+            let reached = capabilities.first().map(|c| *c.time()).filter(|time| idles && *time > i64::MIN);
+            let least_base = reached.map_or(i64::MIN, |time| time.saturating_add(reader.out_of_orderness()));
             let mut turn = || -> Result<bool, Error> {
                 loop {
                     let mut emitted = 0;
@@ -89,9 +101,20 @@ pub(super) fn source<'scope>(
                         && let Some((mut decoded, base)) = reader.emit()?
                     {
                         let partition = decoded.batch.partition;
+                        let base = base.max(least_base);
                         let late = reader.out_of_orderness();
                         for part in &mut parts {
                             part.add(&mut decoded.batch, &decoded.selections, partition, base, late);
+                        }
+                        for w in &kept {
+                            let of = parts.iter_mut().filter(|part| part.window() == *w);
+                            let mut rows: Vec<(u32, i64)> = of.flat_map(Part::take_too_late).collect();
+                            // What comes by several roads is one event.
+                            rows.sort_unstable();
+                            rows.dedup();
+                            if let Some(file) = &shared.too_late[*w] {
+                                file.block(partition as usize, decoded.index(), decoded.too_late(&rows))?;
+                            }
                         }
                         for sender in &mut senders {
                             sender.add(&mut decoded.batch, &decoded.selections, partition, base, late);
@@ -112,6 +135,7 @@ pub(super) fn source<'scope>(
                         Progress::Read => {}
                         Progress::End => {
                             shared.tell_clocks();
+                            shared.tell_activity(true);
                             return Ok(true);
                         }
                         Progress::Wait(time) if armed => {
@@ -121,6 +145,7 @@ pub(super) fn source<'scope>(
                         Progress::Wait(_) => {
                             // From here on whoever changes something wakes us; look once more for what came before.
                             shared.tell_clocks();
+                            shared.tell_activity(true);
                             wake.wait();
                             armed = true;
                         }
@@ -134,7 +159,9 @@ pub(super) fn source<'scope>(
                 capabilities.clear();
                 return;
             }
-            let tick = reader.tick();
+            shared.tell_activity(false);
+            // Never behind what it has reached: an idle partition that speaks again may be.
+            let tick = reader.tick().map(|tick| reached.map_or(tick, |reached| tick.max(reached)));
             for (i, part) in parts.iter_mut().enumerate() {
                 let mut output = outputs[i].activate();
                 let mut session = output.session_with_builder(&capabilities[i]);

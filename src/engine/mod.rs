@@ -7,13 +7,15 @@
 mod open;
 
 use crate::cluster::{Fate, Handle, Topology, execute_with};
-use crate::dataflow::{Opened, Shared, build};
+use crate::dataflow::{Opened, Pace, Shared, build};
 use crate::error::Error;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
 use crate::sink::{Finished, is_closed};
+use crate::source::DeadLetters;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How to run a plan.
 pub struct Options {
@@ -27,6 +29,8 @@ pub struct Options {
     pub stdout: Box<dyn Write + Send>,
     /// Bytes of a file's block; another size changes no result.
     pub block_bytes: Option<u64>,
+    /// Dead-letter files whose lines are read too; see [`crate::source::Letters`].
+    pub dead_letters: Vec<String>,
     /// Called when all processes are there, before the first event is read.
     pub on_ready: Box<dyn FnOnce(&Running)>,
 }
@@ -40,6 +44,7 @@ impl Options {
             stdin: Some(Box::new(std::io::stdin())),
             stdout: Box::new(std::io::stdout()),
             block_bytes: None,
+            dead_letters: Vec::new(),
             on_ready: Box::new(|_| {}),
         }
     }
@@ -75,13 +80,18 @@ pub struct Outcome {
 /// The first failure: of a source, a sink, a peer. Under a fate that exits the process this may not return.
 pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     let plan = Arc::new(plan);
-    let Options { mut topology, fate, stdin, stdout, block_bytes, on_ready } = options;
+    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, on_ready } = options;
     topology.check()?;
-    let sources = open::sources(&plan, &topology, stdin, block_bytes)?;
+    let (sources, too_late) = open::sources(&plan, &topology, stdin, block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources);
     let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout)?) } else { None };
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
-    let shared = Shared::new(sources, topology.workers, plan.sinks.len());
+    let paced = plan.sources.iter().zip(sources).map(|(p, opened)| {
+        let idle_after = p.idle_after.map(|time| Duration::from_micros(time.unsigned_abs()));
+        (opened, Pace { tick: plan.tick, out_of_orderness: p.out_of_orderness, idle_after })
+    });
+    let processes = (topology.process, topology.processes);
+    let shared = Shared::new(paced.collect(), too_late, topology.workers, processes, plan.sinks.len());
 
     let several = topology.processes > 1;
     let sinks = Mutex::new(sinks);
@@ -90,9 +100,9 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
         move |handle: &Handle| {
             // Weak: the handle would keep the files of the run open through what it calls.
             let listening = Arc::downgrade(&shared);
-            handle.on_app(move |_, bytes| {
+            handle.on_app(move |from, bytes| {
                 if let Some(shared) = listening.upgrade() {
-                    shared.hear(bytes);
+                    shared.hear(from, bytes);
                 }
             });
             let telling = handle.clone();
@@ -135,11 +145,8 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     for result in results {
         written.extend(result?);
     }
-    for source in &shared.sources {
-        if let Some(dead) = &source.dead_letters {
-            dead.finish()?;
-        }
-    }
+    let dead = shared.sources.iter().map(|s| &s.dead_letters).chain(&shared.too_late);
+    dead.flatten().try_for_each(DeadLetters::finish)?;
     Ok(Outcome { metrics, sinks: written })
 }
 

@@ -12,12 +12,12 @@ use crate::generate::Settings;
 use crate::plan::Plan;
 use crate::sink::{Format, Mode, Ordered, Sink, SinkKind, SinkSpec};
 use crate::source::{
-    BLOCK_BYTES, Compression, DeadLetters, FilePartition, Found, GeneratePartition, InOrder, LINE_TOO_LONG, Limit,
-    LimitedPartition, Lines, Partition, Share, StreamPartition, find,
+    BLOCK_BYTES, Compression, DeadLetters, FilePartition, Found, GeneratePartition, InOrder, LINE_TOO_LONG, Lane,
+    Letters, Limit, LimitedPartition, Lines, Partition, Share, StreamPartition, find, is_same_file,
 };
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Why lines are rejected, in the order in which the reader counts them.
@@ -26,22 +26,25 @@ pub(super) fn reasons() -> &'static [&'static str] {
     REASONS.get_or_init(|| RejectReason::ALL.iter().map(|r| r.code()).chain([LINE_TOO_LONG]).collect())
 }
 
-/// Opens all sources; dead-letter files last, when all else is known to be there.
+/// Opens all sources, with the dead letters that are to be read again; the files of letters last, when all else is known
+/// to be there. Gives for each window the file of what is too late.
 pub(super) fn sources(
     plan: &Plan,
     topology: &Topology,
     mut stdin: Option<Box<dyn Read + Send>>,
     block: Option<u64>,
-) -> Result<Vec<Opened>, Error> {
+    dead_letters: &[String],
+) -> Result<(Vec<Opened>, Vec<Option<DeadLetters>>), Error> {
     let share = Share { process: topology.process as u64, processes: topology.processes as u64 };
-    let mut opened = Vec::new();
+    let mut letters = letters(plan, share, dead_letters)?;
+    let mut opened: Vec<Opened> = Vec::new();
     for p in &plan.sources {
         let header = matches!(&p.config.format, SourceFormat::Csv(csv) if csv.header);
         let rate = p.config.rate_limit.map(|rate| rate.0);
         // What comes at a slow rate is read in small blocks.
         let size = |most| rate.map_or(most, |rate| Limit::block(rate, most));
         let lines = Lines { max_line: p.config.max_line.0, block: size(block.unwrap_or(BLOCK_BYTES)), header };
-        let partitions: Vec<Box<dyn Partition>> = match &p.config.kind {
+        let mut partitions: Vec<Box<dyn Partition>> = match &p.config.kind {
             SourceKind::File(config) => {
                 files(config, lines, share).map_err(|e| e.at(format!("sources.{}.path", p.name)))?
             }
@@ -58,23 +61,74 @@ pub(super) fn sources(
                 })
                 .collect(),
         };
+        for letters in letters.extract_if(.., |letters| letters.source == p.name) {
+            let ours = partitions.len() as u64 % share.processes == share.process;
+            partitions.push(letters.open(lines, ours));
+        }
         let partitions = match rate {
             Some(rate) => LimitedPartition::all(partitions, rate, share.processes),
             None => partitions,
         };
         opened.push((partitions, None));
     }
+    let lanes = |source: &str, partitions: &[Box<dyn Partition>]| -> Vec<Lane> {
+        let lane = |p: &dyn Partition| {
+            let (first, step) = if p.is_shared() { (share.process, share.processes) } else { (0, 1) };
+            Lane { source: source.to_owned(), partition: p.name().to_owned(), first, step }
+        };
+        partitions.iter().map(|p| lane(&**p)).collect()
+    };
+    let all: Vec<Lane> =
+        plan.sources.iter().zip(&opened).flat_map(|(p, (partitions, _))| lanes(&p.name, partitions)).collect();
     for (p, (partitions, dead)) in plan.sources.iter().zip(&mut opened) {
         if let Some(path) = &p.config.dead_letters {
-            // Each process has a file of its own; the first has the name that was given.
-            let path = if share.process == 0 { path.clone() } else { format!("{path}.{}", share.process) };
-            let numbers = |p: &dyn Partition| if p.is_shared() { (share.process, share.processes) } else { (0, 1) };
-            let numbered = partitions.iter().map(|p| (p, numbers(&**p)));
-            let numbered: Vec<_> = numbered.map(|(p, (first, step))| (p.name().to_owned(), first, step)).collect();
-            *dead = Some(DeadLetters::create(&PathBuf::from(path), &p.name, &numbered)?);
+            *dead = Some(DeadLetters::create(&own_file(path, share), None, lanes(&p.name, partitions))?);
         }
     }
-    Ok(opened)
+    let too_late = plan.windows.iter().map(|w| {
+        let kept = w.too_late.as_ref();
+        kept.map(|path| DeadLetters::create(&own_file(path, share), Some(&w.name), all.clone())).transpose()
+    });
+    Ok((opened, too_late.collect::<Result<_, _>>()?))
+}
+
+/// Each process writes a file of its own; the first has the name that was given.
+fn own_file(path: &str, share: Share) -> PathBuf {
+    PathBuf::from(if share.process == 0 { path.to_owned() } else { format!("{path}.{}", share.process) })
+}
+
+/// The letters that are to be read again.
+fn letters(plan: &Plan, share: Share, files: &[String]) -> Result<Vec<Letters>, Error> {
+    let mut all = Vec::new();
+    for file in files {
+        let written = plan.sources.iter().filter_map(|p| p.config.dead_letters.as_ref());
+        let mut written = written.chain(plan.windows.iter().filter_map(|w| w.too_late.as_ref()));
+        let same = |path: &String| is_same_file(&own_file(path, share), Path::new(file));
+        if written.any(same) {
+            return Err(Error::user("source.letter", format!("{file} is read, and this run would write it"))
+                .help("give the file another name first: its letters would be lost"));
+        }
+        for letters in Letters::scan(file)? {
+            let Some(source) = plan.sources.iter().find(|p| p.name == letters.source) else {
+                let names: Vec<&str> = plan.sources.iter().map(|p| p.name.as_str()).collect();
+                return Err(Error::user("source.letter", format!("{file} has letters of source {}", letters.source))
+                    .help(format!("this pipeline's sources are: {}", names.join(", "))));
+            };
+            if matches!(&source.config.format, SourceFormat::Csv(csv) if csv.header && csv.columns.is_empty()) {
+                return Err(Error::user(
+                    "source.letter",
+                    format!("the letters in {file} are CSV without their header"),
+                )
+                .at(format!("sources.{}", source.name))
+                .help("name the columns in the pipeline: columns = [...]"));
+            }
+            if letters.empty > 0 {
+                tracing::warn!(file, letters.empty, "letters without bytes are left out: their lines were too long");
+            }
+            all.push(letters);
+        }
+    }
+    Ok(all)
 }
 
 /// The partitions of a source of files.

@@ -224,6 +224,8 @@ scope! { "partition", "one partition of a source", PartitionMetrics, PartitionCo
     offset: Mark => Option<i64>, "bytes", "How far it is read.";
     length: Mark => Option<i64>, "bytes", "Where it ends, for bounded input.";
     ended: Gauge => i64, "1", "1 when it is read to its end.";
+    idle: Gauge => i64, "1", "1 while nothing has come for longer than `idle_after`.";
+    idles: Gauge => i64, "1", "How often nothing came for longer than `idle_after`.";
     restarts: Gauge => i64, "1", "How often the file that is followed was rotated or truncated.";
 }
 

@@ -24,6 +24,8 @@ pub struct Ending {
     pub elapsed: Duration,
     /// The dead-letter files: source and path.
     pub dead_letters: Vec<(String, String)>,
+    /// The files of events that were too late: window and path.
+    pub too_late: Vec<(String, String)>,
     /// Where the rows of each sink are: sink and places.
     pub places: Vec<(String, Vec<String>)>,
 }
@@ -52,6 +54,13 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
         if too_late > 0 {
             let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), p.too_late)));
             let _ = write!(text, ", {} too late{by}", grouped(too_late));
+            let files: Vec<&str> = (ending.too_late.iter())
+                .filter(|(w, _)| snapshot.parts.iter().any(|p| p.name == *w && p.too_late > 0))
+                .map(|(_, path)| path.as_str())
+                .collect();
+            if !files.is_empty() {
+                let _ = write!(text, ", kept in {}", files.join(", "));
+            }
         }
         line("late", text);
     }
@@ -197,6 +206,7 @@ mod tests {
         let ending = Ending {
             elapsed: Duration::from_millis(1_420),
             dead_letters: vec![("events".into(), "dead.ndjson".into())],
+            too_late: vec![("health".into(), "late.ndjson".into()), ("pages".into(), "none.ndjson".into())],
             places: vec![("activity".into(), ["a.csv", "b.csv", "c.csv"].map(String::from).into())],
         };
         assert_eq!(
@@ -204,7 +214,7 @@ mod tests {
             "\
 5,000,000 events in 1.42 s: 3.52 M events/s, 845 MB/s
   rows         12,340, 1 correction
-  late         120, 3 too late (health: 3)
+  late         120, 3 too late (health: 3), kept in late.ndjson
   rejected     3 (not_json: 2, too_large: 1), kept in dead.ndjson
   filtered     7
   duplicates   6 (health: 6)

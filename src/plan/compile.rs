@@ -49,6 +49,7 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
         parts.push((paths, steps));
     }
     unreached(config, &needed, &windows, &mut problems);
+    dedup::keeps(config, &windows, &mut problems);
     if !problems.is_empty() {
         // What stands on several roads is compiled for each.
         let mut said: Vec<Problem> = Vec::new();
@@ -554,6 +555,7 @@ impl<'a> Building<'a> {
             select: texts_of(&window.select),
             spec: spec(window, self.tick),
             ends,
+            too_late: window.too_late.as_ref().map(|path| path.value.clone()),
             mode: match window.pre_aggregate {
                 PreAggregate::Auto => Mode::Auto,
                 PreAggregate::Always => Mode::Always,
@@ -605,6 +607,7 @@ fn finish_source(
         feeds: feeds(Head::Source(index), windows),
         dedups: Vec::new(),
         out_of_orderness: source.out_of_orderness.0,
+        idle_after: source.idle_after.map(|span| span.0),
         on_bad: source.on_bad,
         config: source.clone(),
     }

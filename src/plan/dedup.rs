@@ -65,6 +65,20 @@ pub(super) fn reach(window: &WindowConfig) -> i64 {
     longest + if window.time_zone.is_some() { DAY } else { 0 } + window.allowed_lateness.0
 }
 
+/// Reports windows behind a dedup that are to keep what is too late: events have left their lines behind there.
+pub(super) fn keeps(config: &Config, windows: &[Option<WindowPlan>], problems: &mut Vec<Problem>) {
+    for (window, plan) in config.windows.iter().zip(windows) {
+        let behind = plan.iter().flat_map(|w| &w.feeds).any(|feed| matches!(feed.head, Head::Dedup(_)));
+        if let Some(path) = window.too_late.as_ref().filter(|_| behind) {
+            problems.push(path.problem(
+                "window.too_late",
+                "a window behind a dedup cannot keep events that are too late: only the fields it reads get there",
+                Some("keep them in a window of the stream before the dedup".into()),
+            ));
+        }
+    }
+}
+
 impl Building<'_> {
     /// Ends the road at a stream that drops duplicates.
     pub(super) fn duplicates(
@@ -125,6 +139,20 @@ mod tests {
             (&source.feeds[..], &source.dedups[..], &dedup.feeds[..]),
             (&[(0, 0)][..], &[(0, 0)][..], &[(0, 1)][..])
         );
+    }
+
+    #[test]
+    fn a_window_behind_a_dedup_that_keeps_what_is_too_late_is_a_problem() {
+        for (from, expected) in [("d", &[("window.too_late", 10)][..]), ("e", &[])] {
+            let text = format!(
+                "{SOURCE}[streams.d]\nfrom = \"e\"\n{DEDUP}[windows.v]\nfrom = \"d\"\nsize = \"3s\"\nselect.n = \"count(*)\"\n\
+                 [windows.w]\nfrom = \"{from}\"\ntoo_late = \"late.ndjson\"\n{WINDOW}"
+            );
+            let (config, _) = crate::config::parse("t.toml", &text, &[], &|_| None);
+            let problems = compile(&config.unwrap()).err().map(|p| p.list).unwrap_or_default();
+            let found: Vec<_> = problems.iter().map(|p| (p.code, p.line)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
     }
 
     #[test]

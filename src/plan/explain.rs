@@ -28,6 +28,9 @@ pub fn explain_text(plan: &Plan) -> String {
         if let Some(rate) = source.config.rate_limit {
             line(say, 1, &format!("rate limit    {rate}"));
         }
+        if let Some(after) = source.idle_after {
+            line(say, 1, &format!("idle          after {} without input: windows do not wait for it", Span(after)));
+        }
         let paths: Vec<String> = source.paths.iter().map(ToString::to_string).collect();
         line(say, 1, &format!("decodes       {}", or_none(&paths.join(", "))));
         if let Some((path, texts)) = &source.prefilter {
@@ -373,6 +376,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "time": { "field": s.config.time.field.to_string(), "unit": s.config.time.unit.word() },
                 "rate_limit_per_second": s.config.rate_limit.map(|rate| rate.0),
                 "out_of_orderness_us": s.out_of_orderness,
+                "idle_after_us": s.idle_after,
                 "decodes": s.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "prefilter": s.prefilter.as_ref().map(|(p, t)| json!({ "field": p.to_string(), "texts": t })),
             })

@@ -82,6 +82,8 @@ pub struct SourcePlan {
     pub dedups: Vec<(usize, usize)>,
     /// Microseconds.
     pub out_of_orderness: i64,
+    /// After which silence a partition no longer holds the others back, microseconds; `None`: never.
+    pub idle_after: Option<i64>,
     /// What becomes of bad lines.
     pub on_bad: OnBad,
 }
@@ -109,6 +111,8 @@ pub struct WindowPlan {
     pub spec: WindowSpec,
     /// Of sessions: the aggregates that are their bounds.
     pub ends: Option<Ends>,
+    /// The file that keeps events which are too late.
+    pub too_late: Option<String>,
     /// Whether to aggregate before the exchange.
     pub mode: Mode,
     /// Its index among the schemas.

@@ -1,8 +1,9 @@
-//! Rejected lines, turned into a dead-letter file in the order of the input.
+//! Rejected lines, and events that were too late for a window, turned into a dead-letter file in the order of the input.
 //!
 //! One JSON object a line: `source`, `partition`, `position` (bytes from the partition's start), `length`, `reason`,
-//! `detail`, and the original bytes as `line` (text) or, where they are not UTF-8, as `line_base64`. Blocks of a partition are
-//! written in their order whatever worker had them; those of several partitions come in any order among each other.
+//! of events that were too late the `part`, `detail`, and the original bytes as `line` (text) or, where they are not
+//! UTF-8, as `line_base64`. Blocks of a partition are written in their order whatever worker had them; those of several
+//! partitions come in any order among each other. [`super::Letters`] reads the file again.
 
 use crate::error::Error;
 use std::collections::BTreeMap;
@@ -29,11 +30,22 @@ pub struct DeadLetter {
 /// The dead-letter file of one source in one process.
 pub struct DeadLetters {
     path: PathBuf,
-    source: String,
-    partitions: Vec<String>,
-    /// Blocks of a partition are numbered `first, first + step, ...` in this process.
-    steps: Vec<u64>,
+    part: Option<String>,
+    lanes: Vec<Lane>,
     state: Mutex<State>,
+}
+
+/// A partition whose letters a file keeps.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// The source.
+    pub source: String,
+    /// The partition.
+    pub partition: String,
+    /// The number of its first block in this process.
+    pub first: u64,
+    /// From one block of this process to the next.
+    pub step: u64,
 }
 
 struct State {
@@ -44,12 +56,11 @@ struct State {
 }
 
 impl DeadLetters {
-    /// Makes the file, and its folder. `partitions`: the name of each, and the number of its first block in this process
-    /// and the step to the next.
+    /// Makes the file, and its folder. `part`: the window that the letters were too late for.
     ///
     /// # Errors
     /// `source.dead_letters` where it cannot be made.
-    pub fn create(path: &Path, source: &str, partitions: &[(String, u64, u64)]) -> Result<Self, Error> {
+    pub fn create(path: &Path, part: Option<&str>, lanes: Vec<Lane>) -> Result<Self, Error> {
         let failed = |e: std::io::Error| {
             Error::outside("source.dead_letters", format!("cannot make the dead-letter file: {e}"))
                 .at(path.display().to_string())
@@ -61,15 +72,14 @@ impl DeadLetters {
         let out = BufWriter::new(File::create(path).map_err(failed)?);
         Ok(Self {
             path: path.to_owned(),
-            source: source.to_owned(),
-            partitions: partitions.iter().map(|(name, _, _)| name.clone()).collect(),
-            steps: partitions.iter().map(|(_, _, step)| *step).collect(),
+            part: part.map(str::to_owned),
             state: Mutex::new(State {
                 out,
-                next: partitions.iter().map(|(_, first, _)| *first).collect(),
-                waiting: partitions.iter().map(|_| BTreeMap::new()).collect(),
+                next: lanes.iter().map(|lane| lane.first).collect(),
+                waiting: lanes.iter().map(|_| BTreeMap::new()).collect(),
                 failed: false,
             }),
+            lanes,
         })
     }
 
@@ -77,16 +87,16 @@ impl DeadLetters {
     ///
     /// # Errors
     /// `source.dead_letters` where writing fails; once, later blocks are dropped.
-    pub fn block(&self, partition: usize, index: u64, letters: Vec<DeadLetter>) -> Result<(), Error> {
+    pub fn block(&self, lane: usize, index: u64, letters: Vec<DeadLetter>) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.waiting[partition].insert(index, letters);
+        state.waiting[lane].insert(index, letters);
         while let Some(letters) = {
-            let next = state.next[partition];
-            state.waiting[partition].remove(&next)
+            let next = state.next[lane];
+            state.waiting[lane].remove(&next)
         } {
-            state.next[partition] += self.steps[partition];
+            state.next[lane] += self.lanes[lane].step;
             for letter in &letters {
-                let text = self.text(partition, letter);
+                let text = self.text(lane, letter);
                 if !state.failed
                     && let Err(e) = state.out.write_all(text.as_bytes())
                 {
@@ -105,10 +115,10 @@ impl DeadLetters {
     pub fn finish(&self) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Only a run that was cut short has blocks here that wait for one before them.
-        for partition in 0..state.waiting.len() {
-            for (_, letters) in std::mem::take(&mut state.waiting[partition]) {
+        for lane in 0..state.waiting.len() {
+            for (_, letters) in std::mem::take(&mut state.waiting[lane]) {
                 for letter in &letters {
-                    let text = self.text(partition, letter);
+                    let text = self.text(lane, letter);
                     state.out.write_all(text.as_bytes()).map_err(|e| self.cannot_write(&e))?;
                 }
             }
@@ -122,7 +132,7 @@ impl DeadLetters {
             .help("make room on the disk, or choose another path")
     }
 
-    fn text(&self, partition: usize, letter: &DeadLetter) -> String {
+    fn text(&self, lane: usize, letter: &DeadLetter) -> String {
         #[derive(serde::Serialize)]
         struct Form<'a> {
             source: &'a str,
@@ -130,6 +140,8 @@ impl DeadLetters {
             position: u64,
             length: u64,
             reason: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            part: Option<&'a str>,
             detail: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             line: Option<&'a str>,
@@ -138,11 +150,12 @@ impl DeadLetters {
         }
         let line = std::str::from_utf8(&letter.line).ok();
         let form = Form {
-            source: &self.source,
-            partition: &self.partitions[partition],
+            source: &self.lanes[lane].source,
+            partition: &self.lanes[lane].partition,
             position: letter.position,
             length: letter.length,
             reason: letter.reason,
+            part: self.part.as_deref(),
             detail: &letter.detail,
             line,
             line_base64: line.is_none().then(|| base64(&letter.line)),
@@ -182,7 +195,8 @@ mod tests {
     fn letters_are_written_in_the_order_of_the_blocks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sub/dead.ndjson");
-        let dead = DeadLetters::create(&path, "events", &[("a".into(), 0, 1)]).unwrap();
+        let lane = Lane { source: "events".into(), partition: "a".into(), first: 0, step: 1 };
+        let dead = DeadLetters::create(&path, None, vec![lane]).unwrap();
         let letter = |position, line: &[u8]| DeadLetter {
             position,
             length: line.len() as u64,

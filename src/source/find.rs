@@ -47,6 +47,11 @@ fn of_entry(entry: &str) -> Result<Vec<Found>, Error> {
     }
 }
 
+/// Whether two paths lead to one file that exists.
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
+    std::fs::canonicalize(a).is_ok_and(|a| std::fs::canonicalize(b).is_ok_and(|b| a == b))
+}
+
 /// What is said of a file that cannot be opened.
 pub(super) fn cannot_open(path: &str, e: &std::io::Error) -> Error {
     Error::outside("source.open", format!("cannot open {path}: {e}"))

@@ -141,6 +141,10 @@ impl Partition for LimitedPartition {
         self.inner.restarts()
     }
 
+    fn silent_for(&self) -> Option<Duration> {
+        self.inner.silent_for()
+    }
+
     fn on_ready(&self, wake: Box<dyn Fn() + Send + Sync>) {
         self.inner.on_ready(wake);
     }

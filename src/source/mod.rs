@@ -15,16 +15,18 @@ mod deadletter;
 mod file;
 mod find;
 mod generate;
+mod letters;
 mod limit;
 mod stream;
 mod tail;
 mod unpack;
 
 use claims::Claims;
-pub use deadletter::{DeadLetter, DeadLetters};
+pub use deadletter::{DeadLetter, DeadLetters, Lane};
 pub use file::FilePartition;
-pub use find::{Found, find};
+pub use find::{Found, find, is_same_file};
 pub use generate::GeneratePartition;
+pub use letters::Letters;
 pub use limit::{Limit, LimitedPartition};
 pub use stream::StreamPartition;
 pub use tail::InOrder;
@@ -40,6 +42,9 @@ pub const BLOCK_BYTES: u64 = 256 * 1024;
 
 /// The reason of lines that are longer than `max_line`; counted behind the decoder's reasons.
 pub const LINE_TOO_LONG: &str = "line_too_long";
+
+/// The reason of events that came after the allowed lateness of a window.
+pub const TOO_LATE: &str = "too_late";
 
 /// The byte order mark that some editors put before a file's first line; it is no part of it.
 const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -139,6 +144,12 @@ pub trait Partition: Send + Sync {
     /// How often the file that is followed was rotated or truncated.
     fn restarts(&self) -> u64 {
         0
+    }
+
+    /// How long nothing has come, where there is nothing to read now although somebody asked. Time in which it was not
+    /// asked, or in which what has come was not taken, is no silence.
+    fn silent_for(&self) -> Option<Duration> {
+        None
     }
 
     /// Asks to be woken when a [`Next::Wait`] without a time may be over.

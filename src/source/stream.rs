@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Blocks that wait between the reading thread and the workers, at most.
 const QUEUE: usize = 8;
@@ -49,6 +49,8 @@ struct State {
     claimed: u64,
     ended: bool,
     stopped: bool,
+    /// Since when there is nothing though somebody asked.
+    silent: Option<Instant>,
     failed: Option<Error>,
     wake: Vec<Box<dyn Fn() + Send + Sync>>,
 }
@@ -304,6 +306,7 @@ impl Reading {
         }
         ready.index = state.produced;
         state.produced += 1;
+        state.silent = None;
         state.ready.push_back(ready);
         state.wake.iter().for_each(|wake| wake());
         Ok(())
@@ -329,7 +332,11 @@ impl Partition for StreamPartition {
         if let Some(e) = state.failed.take() {
             return Err(e);
         }
-        Ok(if state.ended { Next::End } else { Next::Wait(None) })
+        if state.ended {
+            return Ok(Next::End);
+        }
+        state.silent.get_or_insert_with(Instant::now);
+        Ok(Next::Wait(None))
     }
 
     fn stop(&self) -> u64 {
@@ -353,6 +360,10 @@ impl Partition for StreamPartition {
 
     fn restarts(&self) -> u64 {
         self.shared.restarts.load(Ordering::Relaxed)
+    }
+
+    fn silent_for(&self) -> Option<Duration> {
+        self.shared.lock().silent.map(|since| since.elapsed())
     }
 
     fn on_ready(&self, wake: Box<dyn Fn() + Send + Sync>) {

@@ -10,6 +10,10 @@
 //!
 //! Units: microseconds; [`i64::MIN`] is "no event yet".
 
+mod idle;
+
+pub use idle::Activity;
+
 use std::collections::BTreeMap;
 
 /// Rounds the watermark that belongs to a partition clock of `newest` down to the tick.

@@ -100,6 +100,8 @@ pub struct PreAggregate {
     spare: Vec<GroupTable>,
     buckets: Vec<(i64, Vec<u32>)>,
     late_rows: Vec<(i64, i64, u32)>,
+    /// Rows of the last block that were too late, and their ticks, where they are to be kept.
+    too_late: Option<Vec<(u32, i64)>>,
     hashes: Vec<u64>,
     key_bytes: Vec<u8>,
     offsets: Vec<u32>,
@@ -126,6 +128,7 @@ impl PreAggregate {
             spare: Vec::new(),
             buckets: Vec::new(),
             late_rows: Vec::new(),
+            too_late: None,
             hashes: Vec::new(),
             key_bytes: Vec::new(),
             offsets: Vec::new(),
@@ -136,6 +139,16 @@ impl PreAggregate {
     /// Groups are always sent as bytes: for a window that has more than one of these, each with columns of its own.
     pub fn one_of_several(self) -> Self {
         Self { whole: false, ..self }
+    }
+
+    /// From now on [`PreAggregate::take_too_late`] gives the rows that were too late.
+    pub fn keep_too_late(&mut self) {
+        self.too_late.get_or_insert_default();
+    }
+
+    /// The rows of the blocks since the last call that were too late for all their windows, with their ticks.
+    pub fn take_too_late(&mut self) -> Vec<(u32, i64)> {
+        self.too_late.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The worker that owns a group.
@@ -181,6 +194,9 @@ impl PreAggregate {
                 if time < tick {
                     if spec.is_too_late(time, slice.start, tick) {
                         tallies.too_late += 1;
+                        if let Some(kept) = &mut self.too_late {
+                            kept.push((*row, tick));
+                        }
                     } else {
                         tallies.late += 1;
                         self.late_rows.push((tick, slice.start, *row));

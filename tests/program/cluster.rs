@@ -79,13 +79,13 @@ from = ["w"]
 "#;
 
 /// A cluster on free ports, all in one folder.
-struct Hosts<'a> {
+pub struct Hosts<'a> {
     scratch: &'a Scratch,
     ports: Vec<u16>,
 }
 
 impl<'a> Hosts<'a> {
-    fn new(scratch: &'a Scratch, n: usize) -> Self {
+    pub fn new(scratch: &'a Scratch, n: usize) -> Self {
         let ports = ports(n);
         let text: String = ports.iter().map(|p| format!("127.0.0.1:{p}\n")).collect();
         scratch.write("hosts.txt", &text);
@@ -106,7 +106,7 @@ impl<'a> Hosts<'a> {
     }
 
     /// Starts all and waits until they have met.
-    fn meet(&self, args: &[&str]) -> Vec<Child> {
+    pub fn meet(&self, args: &[&str]) -> Vec<Child> {
         let mut all = self.start(args);
         all.iter_mut().for_each(|child| child.until_err("ready"));
         all

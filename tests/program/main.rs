@@ -5,6 +5,8 @@
 //! - `signals`: a drain and a stop by signals.
 //! - `cluster`: several processes on this machine: the same answer, and how they end when one of them fails.
 //! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
+//! - `idle`: partitions that fall silent.
+//! - `letters`: lines and events that were dropped, kept and fed back.
 //! - `sources`: files that are followed, patterns, other formats than JSON.
 //!
 //! No test sleeps to be in step: it waits for what the program writes, or for its end. The short looks at a process
@@ -16,6 +18,10 @@
 mod cluster;
 mod commands;
 mod harness;
+#[cfg(unix)]
+mod idle;
+#[cfg(unix)]
+mod letters;
 #[cfg(target_os = "linux")]
 mod pressure;
 #[cfg(unix)]

@@ -19,6 +19,7 @@ fn a_small_file_becomes_its_settings_and_the_defaults() {
         format: SourceFormat::Json,
         time: TimeField { field: FieldPath::dotted("timestamp"), unit: TimeUnit::Seconds },
         out_of_orderness: Span::ZERO,
+        idle_after: None,
         on_bad: OnBad::Skip,
         dead_letters: None,
         max_line: ByteSize(1 << 20),
