@@ -34,6 +34,7 @@ mod tree;
 mod value;
 mod window;
 
+pub(crate) use depth::too_deep;
 pub use fingerprint::fingerprint;
 pub use reference::{Key, KeyKind, Section};
 pub use sections::reference;
