@@ -123,7 +123,9 @@ pub(super) fn test(args: &TestArgs) -> Result<(), Failure> {
         return Ok(());
     }
     if args.format == Form::Text {
-        write_out(format!("{}\n", tally.text()).as_bytes())?;
+        let differs = tally.failed > 0 && !args.rewrite;
+        let hint = if differs { "; --rewrite takes what came as what is expected" } else { "" };
+        write_out(format!("{}{hint}\n", tally.text()).as_bytes())?;
     }
     if tally.code == 0 { Ok(()) } else { Err(Failure::Said(tally.code)) }
 }

@@ -64,8 +64,8 @@ pub struct RowDifference {
     pub part: String,
     /// The row; where it differs the one that was expected.
     pub row: Row,
-    /// Its group as text.
-    pub group: String,
+    /// Its dimensions by name.
+    pub group: Vec<(String, Value)>,
     /// Values by name: expected, got. Where it differs those that do.
     pub values: Vec<(String, Option<Value>, Option<Value>)>,
 }
@@ -197,9 +197,10 @@ fn rows(case: &Case, told: &Told, expected: Vec<Row>, out: &mut Differences) {
     let all = told.rows.iter().map(|(_, row)| row).filter(in_scope).count();
     let differing = out.rows.iter().filter(|d| d.kind == RowKind::Differs).count();
     out.same = all - unexpected - differing;
-    let told_by = |d: &RowDifference| (d.row.end, d.row.start, d.row.part, d.group.clone(), d.row.revision, d.kind);
-    // Of one revision the row that is taken back comes first.
-    out.rows.sort_by(|a, b| told_by(a).cmp(&told_by(b)).then(b.row.op.cmp(&a.row.op)));
+    out.rows.sort_by_cached_key(|d| {
+        let Row { end, start, part, revision, op, group, .. } = &d.row;
+        (*end, *start, *part, Value::from(group.clone()).to_string(), *revision, *op, d.kind)
+    });
 }
 
 fn difference(
@@ -208,7 +209,7 @@ fn difference(
     schema: &RowSchema,
     values: Vec<(String, Option<Value>, Option<Value>)>,
 ) -> RowDifference {
-    let group = row.told_group(schema);
+    let group = schema.dimensions.iter().cloned().zip(row.group.iter().cloned()).collect();
     RowDifference { kind, part: schema.name.clone(), row: row.clone(), group, values }
 }
 

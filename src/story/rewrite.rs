@@ -82,7 +82,14 @@ fn lines(case: &Case, expect: &Expect, told: &Told) -> String {
 fn named<'r>(case: &Case, rows: &'r [Row], part: usize, schema: &RowSchema) -> Option<BTreeSet<&'r str>> {
     let mut of_part = rows.iter().filter(|row| row.part == part).peekable();
     of_part.peek()?;
-    let mut names: BTreeSet<&str> = of_part.flat_map(|row| &row.written).map(|(name, _)| name.as_str()).collect();
+    // What a row of revision 0 says of it, or one with + of that, may be left out.
+    let said = |row: &Row, name: &str| match name {
+        "revision" => row.revision == 0,
+        "op" => row.op == '+',
+        _ => true,
+    };
+    let names = of_part.flat_map(|row| row.written.iter().filter(|(name, _)| said(row, name)));
+    let mut names: BTreeSet<&str> = names.map(|(name, _)| name.as_str()).collect();
     if case.exact || schema.values.iter().all(|name| names.contains(name.as_str())) {
         let all = ["name", "revision", "op"].iter().all(|name| names.contains(name));
         if all {

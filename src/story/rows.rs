@@ -165,13 +165,6 @@ impl Row {
     pub(super) fn window(&self) -> String {
         format!("{} .. {}", format_rfc3339(self.start), format_rfc3339(self.end))
     }
-
-    /// The group as text.
-    pub(super) fn told_group(&self, schema: &RowSchema) -> String {
-        let pairs: Vec<String> =
-            schema.dimensions.iter().zip(&self.group).map(|(name, value)| format!("{name}={value}")).collect();
-        pairs.join(" ")
-    }
 }
 
 /// The name of a value by its place in the schema.

@@ -86,7 +86,8 @@ fn rows(n: usize) -> String {
 fn head(row: &RowDifference) -> [String; 5] {
     let line = if row.row.line > 0 { format!("line {}", row.row.line) } else { String::new() };
     let revision = format!("revision {} {}", row.row.revision, row.row.op);
-    [row.part.clone(), row.row.window(), cut(&row.group), revision, line]
+    let group: Vec<String> = row.group.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    [row.part.clone(), row.row.window(), cut(&group.join(" ")), revision, line]
 }
 
 fn values(row: &RowDifference, out: &mut String) {
@@ -166,7 +167,7 @@ pub fn json(file: &str, story: &str, verdict: &Verdict) -> Value {
 }
 
 fn row(difference: &RowDifference) -> Value {
-    let RowDifference { kind, part, row, values, .. } = difference;
+    let RowDifference { kind, part, row, group, values } = difference;
     let list: Vec<Value> = (values.iter())
         .map(|(name, expected, got)| {
             let mut value = object!({ "name": name });
@@ -180,7 +181,7 @@ fn row(difference: &RowDifference) -> Value {
         "name": part,
         "window_start": format_rfc3339(row.start),
         "window_end": format_rfc3339(row.end),
-        "group": row.group,
+        "group": group.iter().cloned().collect::<serde_json::Map<_, _>>(),
         "revision": row.revision,
         "op": row.op.to_string(),
         "line": row.line,
