@@ -255,7 +255,8 @@ impl Reader<'_> {
         if !has_pipeline && !self.problems.iter().any(|p| p.code == "case.key") {
             let help = "for example pipeline = \"shop.toml\", relative to the case, or the pipeline's text between ''' \
                         and '''";
-            self.say("case.required", 0, "a case needs pipeline", Some(help));
+            let problem = problem(self.text, "case.required", 0, "a case needs pipeline".into(), Some(help.into()));
+            self.problems.push(Problem { text: file.to_owned(), ..problem });
         }
         if let Some(error) = &case.error
             && !case.expects.is_empty()

@@ -24,6 +24,8 @@ mod rows;
 mod run;
 mod scratch;
 mod show;
+#[cfg(test)]
+mod tests;
 
 pub use case::{Case, Count, Expect, Feed, Input, PipelineText, Written, parse, read};
 pub use differ::{CountDifference, Differences, RowDifference, RowKind, judge};

@@ -241,7 +241,7 @@ mod tests {
             ("[1]".to_owned(), "the row is not a JSON object", ""),
             ("{\"name\":\"w\"".to_owned(), "not a JSON object: EOF", ""),
             ("{}".to_owned(), "the row has no name", "is the window"),
-            ("{\"name\":\"v\"}".to_owned(), "there is no window \"v\"", "there are w"),
+            ("{\"name\":\"zebra\"}".to_owned(), "there is no window \"zebra\"", "there are w"),
             ("{\"name\":\"w\"}".to_owned(), "no window_start", "window_start, window_end, page, revision and op"),
             ("{\"name\":\"w\",\"window_start\":5}".to_owned(), "window_start must be a time", "for example"),
             (full("\"n\":5"), "the row has no page", "told by"),

@@ -190,3 +190,49 @@ fn told(prepared: Prepared, output: &str, counts: Snapshot) -> Result<Told, Verd
     }
     Ok(Told { schemas, rows, counts })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{PartCounts, SourceCounts};
+
+    fn ran(rows: &str, late: u64) -> Ran {
+        let part = PartCounts { name: "w".into(), late, groups: 5, ..PartCounts::default() };
+        Ok((rows.to_owned(), Snapshot { parts: vec![part], ..Snapshot::default() }))
+    }
+
+    #[test]
+    fn what_differs_between_widths_is_told_by_its_first_row_count_or_end() {
+        let error = |code| -> Ran { Err(Error::user(code, "no")) };
+        let how = |a: &Ran, b: &Ran| {
+            uneven((Width { workers: 1, block: None }, a), (Width { workers: 2, block: Some(7) }, b))
+        };
+        let one = ran("a\nb\n", 1);
+        for same in [(&one, &ran("a\nb\n", 1)), (&error("x"), &error("x"))] {
+            assert_eq!(how(same.0, same.1), None);
+        }
+        for (other, words) in [
+            (ran("a\nc\n", 1), "1 worker and 2 workers in blocks of 7 bytes differ in row 2\n  b\n  c"),
+            (ran("a\n", 1), "row 2\n  b\n  (no more rows)"),
+            (ran("a\nb\nc\n", 1), "row 3\n  (no more rows)\n  c"),
+            (ran("a\nb\n", 2), "counts\n"),
+            (error("x"), "the end\n  the run ended well\n  error[x]: no"),
+        ] {
+            let said = how(&one, &other);
+            assert!(said.as_ref().is_some_and(|said| said.contains(words)), "{said:?}: {words}");
+        }
+        assert!(how(&error("x"), &error("y")).is_some());
+    }
+
+    #[test]
+    fn counts_are_those_that_do_not_depend_on_the_moment() {
+        let source =
+            SourceCounts { name: "s".into(), bytes: 9, rejected: vec![("syntax".into(), 2)], ..Default::default() };
+        let Ok((_, mut counts)) = ran("", 1) else { panic!("it is well") };
+        counts.sources.push(source);
+        let all = counted(&counts);
+        assert!(all.contains(&("s".into(), "rejected", Some("syntax".into()), 2)), "{all:?}");
+        assert!(all.contains(&("w".into(), "late", None, 1)), "{all:?}");
+        assert!(!all.iter().any(|(_, name, ..)| ["bytes", "groups"].contains(name)), "{all:?}");
+    }
+}
