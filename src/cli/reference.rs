@@ -181,8 +181,9 @@ fn cases(out: &mut String) {
     }
     out.push_str(
         "\nThe order of rows that `--rewrite` writes is that in which they are stated: by the time of the statement, \
-         then by window, group, revision and op. It changes values of `expect` and `expect_counts` alone, and where the \
-         rows of a window name only some values, the new ones name the same. Exit codes: 0 all as expected, 1 not, 2 a \
+         then by window, group, revision and op. It changes values of `expect` and `expect_counts` alone (a \
+         case that expects nothing gets an `[expect]` at its end), and where the rows of a window name only some \
+         values, the new ones name the same. Exit codes: 0 all as expected, 1 not, 2 a \
          case or its pipeline is wrong, 3 something outside, 4 the widths differ, which is a bug of ours.\n",
     );
 }
