@@ -259,10 +259,11 @@ impl Reader<'_> {
             self.problems.push(Problem { text: file.to_owned(), ..problem });
         }
         if let Some(error) = &case.error
-            && !case.expects.is_empty()
+            && !(case.expects.is_empty() && case.counts.is_empty())
         {
             let at = error.span.start;
-            self.say("case.value", at, "a run that fails has no rows", Some("remove expect or expect_error"));
+            let help = "remove expect and expect_counts, or expect_error";
+            self.say("case.value", at, "a run that fails has no rows and no counts", Some(help));
         }
         Some(case)
     }

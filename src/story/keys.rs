@@ -58,7 +58,8 @@ pub const KEYS: &[Key] = &[
         name: "expect_error",
         takes: "text",
         default: "",
-        doc: "The run must fail, with this text in its error: a code such as `source.bad`, or words of the message.",
+        doc: "The run must fail, with this text in its error: a code such as `source.bad`, or words of the message. \
+              It has no rows and no counts then.",
         example: "\"source.bad\"",
     },
     Key {

@@ -70,7 +70,7 @@ fn differences(all: &Differences, out: &mut String) {
         values(row, out);
     }
     if all.rows.len() > shown.len() {
-        let _ = writeln!(out, "  ... and {} more", rows(all.rows.len() - shown.len()));
+        let _ = writeln!(out, "  ... and {} that are not as expected", rows(all.rows.len() - shown.len()));
     }
     counts(&all.counts, out);
     if let Some((expected, got)) = &all.end {

@@ -145,6 +145,7 @@ fn what_is_wrong_with_a_case_is_said_with_its_line_and_what_to_do() {
         assert!(all.contains(from), "{from}");
         all.replacen(from, to, 1)
     };
+    let head = all.split_once("[expect]").map(|(head, _)| head.to_owned()).unwrap();
     for (text, code, line, words) in [
         (change("input.events", "imput.events"), "case.key", 18, "did you mean input?"),
         (change("input.events", "input.event"), "case.input", 18, "did you mean events?"),
@@ -160,6 +161,7 @@ fn what_is_wrong_with_a_case_is_said_with_its_line_and_what_to_do() {
         (change("[expect]", "set = { a = 1 }\n[expect]"), "case.type", 25, "a list of texts, found a table"),
         (change("[expect]", "set = ['windows.v.size=5s']\n[expect]"), "config.set", 0, "--set windows.v.size=5s"),
         (change("[expect]", "expect_error = 'x'\n[expect]"), "case.value", 25, "a run that fails has no rows"),
+        (head.clone() + "expect_error = 'x'\nexpect_counts.late = 1\n", "case.value", 25, "no rows and no counts"),
         (change("[expect]", "expect_counts = { lat = 1 }\n[expect]"), "case.count", 25, "did you mean late?"),
         (change("[expect]", "expect_counts.w = { lat = 1 }\n[expect]"), "case.count", 25, "did you mean late?"),
         (change("[expect]", "expect_counts.rejected.syntx = 1\n[expect]"), "case.count", 25, "did you mean syntax?"),
@@ -181,11 +183,10 @@ fn what_is_wrong_with_a_case_is_said_with_its_line_and_what_to_do() {
         let found = problems.list.iter().find(|p| p.line == line && p.to_string_has(words));
         assert!(found.is_some_and(|p| p.code == code || code.starts_with("expr")), "{code} {line} {words}\n{problems}");
     }
-    let (head, _) = all.split_once("[expect]").unwrap();
     assert!(
-        said(head).contains("error[case.required]: the case expects nothing\n    --> x.case.toml\n"),
+        said(&head).contains("error[case.required]: the case expects nothing\n    --> x.case.toml\n"),
         "{}",
-        said(head)
+        said(&head)
     );
 }
 
@@ -199,6 +200,30 @@ impl Has for crate::error::Problem {
             .iter()
             .any(|text| text.contains(words))
     }
+}
+
+#[test]
+fn every_key_of_the_reference_is_read_as_its_example_has_it() {
+    for key in KEYS {
+        let pipeline = if key.name == "pipeline" { "" } else { "pipeline = \"x\"\n" };
+        let text = format!("{pipeline}{} = {}\n", key.name, key.example);
+        assert!(parse("x.case.toml", &text).is_ok_and(|case| case != parse("", "pipeline = \"x\"").unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn of_many_rows_that_differ_some_are_shown() {
+    let (head, _) = right().split_once("input.events").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let many = head.replace("\"stdin\"", "\"generate\"\nevents = 1000\nrate = 1");
+    let said = said(&format!("{many}expect = ''\n"));
+    assert!(said.starts_with("FAILED  x.case.toml: A story.\n  0 rows as expected, "), "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("  unexpected")).count(), 20);
+    assert!(
+        said.lines()
+            .last()
+            .is_some_and(|last| last.starts_with("  ... and ") && last.ends_with(" rows that are not as expected")),
+        "{said}"
+    );
 }
 
 #[test]
