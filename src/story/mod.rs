@@ -19,6 +19,7 @@ mod differ;
 mod find;
 mod keys;
 mod pipeline;
+mod read;
 mod rewrite;
 mod rows;
 mod run;
@@ -27,10 +28,11 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-pub use case::{Case, Count, Expect, Feed, Input, PipelineText, Written, parse, read};
+pub use case::{Case, Count, Expect, Feed, Input, PipelineText, Written};
 pub use differ::{CountDifference, Differences, RowDifference, RowKind, judge};
 pub use find::{ENDING, find};
 pub use keys::{KEYS, Key};
+pub use read::{parse, read};
 pub use rewrite::rewrite;
 pub use rows::Row;
 pub use run::{Told, tell};

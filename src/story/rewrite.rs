@@ -5,8 +5,9 @@
 //! the file stay.
 
 use super::Verdict;
-use super::case::{Case, Expect, parse};
+use super::case::{Case, Expect};
 use super::differ::{judge, rows_of, total};
+use super::read::parse;
 use super::rows::Row;
 use super::run::Told;
 use crate::error::{Error, Kind};
