@@ -43,6 +43,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ),
     ("cluster", &["error"]),
     ("engine", &["cluster", "codec", "config", "dataflow", "error", "generate", "observe", "plan", "sink", "source"]),
+    ("story", &["config", "engine", "error", "observe", "plan", "result", "time"]),
     (
         "bench",
         &[
@@ -80,6 +81,7 @@ const ROAD: &[(&str, &[&str])] = &[
             "plan",
             "sink",
             "source",
+            "story",
             "time",
         ],
     ),
@@ -88,7 +90,7 @@ const ROAD: &[(&str, &[&str])] = &[
 /// What only some rooms may name, outside of tests.
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("timely::", &["dataflow", "cluster"]),
-    ("std::fs", &["config", "source", "sink", "cluster", "cli", "bench", "observe"]),
+    ("std::fs", &["config", "source", "sink", "cluster", "cli", "bench", "observe", "story"]),
     ("std::net", &["cluster", "bench"]),
     ("thread::Builder", &["source", "sink", "observe", "cluster"]),
     ("thread::spawn", &["cluster", "bench"]),

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! time, error -> event -> config -> codec, expr -> source, watermark -> stream -> aggregate -> window
-//!             -> result -> sink -> plan -> dataflow -> cluster -> engine -> cli
+//!             -> result -> sink -> plan -> dataflow -> cluster -> engine -> story -> cli
 //! ```
 //!
 //! | room | what turns into what |
@@ -29,12 +29,13 @@
 //! | [`dataflow`] | a plan into a timely dataflow |
 //! | [`cluster`] | processes into one computation: sockets, hand-shake, heartbeats |
 //! | [`engine`] | a plan and a topology into a finished run |
+//! | [`story`] | case files into verdicts: the runner of users' tests, and of our own |
 //! | [`observe`] | the one list of counters and the set-up of logs |
 //! | [`mod@bench`] | jobs into figures: the engine against a hand-written loop |
 //! | [`cli`] | the command line, one file a command |
 //!
-//! Only `dataflow` and `cluster` name timely. Only `source`, `sink`, `config` loading, `cluster` and `cli` touch
-//! files or sockets. All else is pure: no clock, no thread, no I/O.
+//! Only `dataflow` and `cluster` name timely. Only `source`, `sink`, `config` loading, `cluster`, `story` and
+//! `cli` touch files or sockets. All else is pure: no clock, no thread, no I/O.
 //!
 //! It is not a database, not a message broker, and not a batch engine.
 
@@ -55,6 +56,7 @@ pub mod plan;
 pub mod result;
 pub mod sink;
 pub mod source;
+pub mod story;
 pub mod stream;
 pub mod time;
 pub mod watermark;

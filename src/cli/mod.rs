@@ -12,11 +12,12 @@ mod explain;
 mod generate;
 mod reference;
 mod run;
+mod test;
 
 use crate::config::{self, Config};
 use crate::error::{Error, Problems};
 use crate::observe::{Console, LogFormat, init_logs};
-use crate::plan::{Plan, compile};
+use crate::plan::{Plan, all_problems, compile};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     Run(run::RunArgs),
     /// Report every problem of a pipeline file.
     Check(FileArgs),
+    /// Run the test cases of pipelines: input, rows expected, what differs.
+    Test(test::TestArgs),
     /// Show what a pipeline compiles to.
     Explain(explain::ExplainArgs),
     /// Write a realistic stream of events.
@@ -74,6 +77,8 @@ enum Failure {
     Error(Error),
     /// Problems of a pipeline file.
     Problems(Problems),
+    /// All has been said; this is the exit code.
+    Said(u8),
 }
 
 impl From<Error> for Failure {
@@ -99,6 +104,7 @@ pub fn main() -> ExitCode {
     let result = init_logs(format, &console).map_err(Failure::from).and_then(|()| match &cli.command {
         Command::Run(args) => run::run(args, &console),
         Command::Check(args) => check::check(args),
+        Command::Test(args) => test::test(args),
         Command::Explain(args) => explain::explain(args),
         Command::Generate(args) => generate::generate(args, &console),
         Command::Bench(args) => bench::bench(args, &console),
@@ -111,6 +117,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Error(e)) if crate::sink::is_closed(&e) => return ExitCode::SUCCESS,
         Err(Failure::Error(e)) => (e.to_string(), e.kind.exit_code()),
         Err(Failure::Problems(p)) => (p.to_string(), 2),
+        Err(Failure::Said(code)) => return ExitCode::from(code),
     };
     console.say(format!("{text}\n").as_bytes());
     ExitCode::from(code)
@@ -139,13 +146,7 @@ fn plan(file: &Path, set: &[String]) -> Result<(Plan, Config), Problems> {
     // The settings are wrong; the SQL of what could be read is looked at all the same.
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let (config, _) = config::parse(&settings.file, &text, set, &env);
-    let mut list = settings.list;
-    if let Some(Err(more)) = config.as_ref().map(compile) {
-        list.extend(more.list);
-    }
-    list.sort_by_key(|p| p.line);
-    list.dedup();
-    Err(Problems { file: settings.file, list })
+    Err(all_problems(config.as_ref(), settings))
 }
 
 /// The command line's own description, for completions and the reference.

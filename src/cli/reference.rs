@@ -6,6 +6,7 @@ use crate::codec::json::RejectReason;
 use crate::config;
 use crate::expr::{functions, operators};
 use crate::observe::list;
+use crate::story::KEYS;
 use std::fmt::Write;
 
 /// The reference in Markdown.
@@ -18,6 +19,7 @@ pub fn reference() -> String {
     expressions(&mut out);
     counters(&mut out);
     commands(&mut out);
+    cases(&mut out);
     differences(&mut out);
     out
 }
@@ -163,6 +165,27 @@ fn commands(out: &mut String) {
             row(out, &[&code(&names), &help, &default]);
         }
     }
+}
+
+fn cases(out: &mut String) {
+    out.push_str(
+        "\n## Case files\n\nWhat `highwater test` runs: TOML files, found in folders by names that end in `.case.toml`. \
+         The first comment is the case's story. Time is what the events say: a partition's watermark is its newest \
+         event less `out_of_orderness`, so an event moves the clock, also one that no `where` lets through; at the end \
+         of the input every open window is stated.\n\n",
+    );
+    head(out, &["key", "type", "default", "meaning", "example"]);
+    for key in KEYS {
+        let default = if key.default == "required" { "required".to_owned() } else { code(key.default) };
+        row(out, &[&code(key.name), key.takes, &default, key.doc, &code(key.example)]);
+    }
+    out.push_str(
+        "\nThe order of rows that `--rewrite` writes is that in which they are stated: by the time of the statement, \
+         then by window, group, revision and op. It changes values of `expect` and `expect_counts` alone (a \
+         case that expects nothing gets an `[expect]` at its end), and where the rows of a window name only some \
+         values, the new ones name the same. Exit codes: 0 all as expected, 1 not, 2 a \
+         case or its pipeline is wrong, 3 something outside, 4 the widths differ, which is a bug of ours.\n",
+    );
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! Cost: one pass over the bytes.
 
 /// The byte at which `text` is nested more than `deepest` levels.
-pub(super) fn too_deep(text: &str, deepest: usize) -> Option<usize> {
+pub(crate) fn too_deep(text: &str, deepest: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     // Dots of the key being read, at each open bracket; the first is outside of all.
     let mut open: Vec<usize> = vec![0];

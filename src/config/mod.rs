@@ -35,6 +35,7 @@ mod tree;
 mod value;
 mod window;
 
+pub(crate) use depth::too_deep;
 pub use fingerprint::fingerprint;
 pub use rate::{EventRate, parse_rate};
 pub use reference::{Key, KeyKind, Section};

@@ -21,7 +21,8 @@ pub use explain::{explain_dot, explain_json, explain_text};
 
 use crate::aggregate::Layout;
 use crate::codec::json::Projection;
-use crate::config::{OnBad, SinkConfig, SourceConfig};
+use crate::config::{Config, OnBad, SinkConfig, SourceConfig};
+use crate::error::Problems;
 use crate::event::FieldPath;
 use crate::result::RowSchema;
 use crate::stream::Step;
@@ -197,4 +198,15 @@ pub struct SinkPlan {
     pub config: SinkConfig,
     /// The windows.
     pub parts: Vec<u32>,
+}
+
+/// All problems of a file whose settings have some: those, and the problems of the expressions that could be read.
+pub fn all_problems(config: Option<&Config>, settings: Problems) -> Problems {
+    let Problems { file, mut list } = settings;
+    if let Some(Err(more)) = config.map(compile) {
+        list.extend(more.list);
+    }
+    list.sort_by_key(|p| p.line);
+    list.dedup();
+    Problems { file, list }
 }

@@ -27,9 +27,9 @@ pub(super) const BATCH_BYTES: usize = 128 * 1024;
 /// What [`Slices`] did so far, for the metrics.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Stated {
-    /// Rows asserted for the first time.
+    /// Rows asserted for the first time, those of groups that came late among them.
     pub rows: u64,
-    /// Corrections: a retraction with its assertion, or an assertion of a group that came late.
+    /// Corrections: a retraction with its assertion.
     pub corrections: u64,
 }
 
@@ -279,7 +279,7 @@ impl Slices {
             if old.is_empty() {
                 head.op = Op::Assert;
                 push_row(&mut self.out, head, key, &mut self.answers, &new);
-                self.stated.corrections += 1;
+                self.stated.rows += 1;
             } else {
                 let revision = self.revisions.get(&end).and_then(|r| r.get(key)).copied().unwrap_or(0);
                 head.revision = revision;
@@ -452,6 +452,7 @@ mod tests {
         assert_eq!(s.size().2, 1, "window 10 takes corrections until 17");
         assert_eq!(advance(&mut s, Some(17)), [""; 0]);
         assert_eq!(s.size().2, 0);
+        assert_eq!(s.stated(), Stated { rows: 4, corrections: 4 });
     }
 
     #[test]

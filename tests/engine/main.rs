@@ -5,13 +5,15 @@
 //! - `random`: a seed, turned into a pipeline and its input, both for the engine and for the oracle.
 //! - `agree_generated`: large generated input at several widths; sums of awkward floats.
 //! - `conformance`: windows from the test suites of other engines.
-//! - `demo`: the smallest story, with its expected rows in `tests/cases`.
+//! - `cases`: the case files in `tests/cases` and `examples`, through the runner that users have.
+//! - `demo`: the smallest of these, against the oracle.
 //! - `ends`: what happens at the ends of input: of none, of bad lines, of a drain; counts and dead letters.
 //! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
 //! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
 //!   that the oracle states wrongly, nor what only large inputs do.
 
 mod agree_generated;
+mod cases;
 mod conformance;
 mod demo;
 mod ends;

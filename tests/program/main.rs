@@ -2,6 +2,7 @@
 //!
 //! - `harness`: starts the program, watches it with a limit on every wait, and ends what it started.
 //! - `commands`: each command, its output, its errors and exit codes.
+//! - `cases`: what `highwater test` says of case files, and writes into them.
 //! - `signals`: a drain and a stop by signals.
 //! - `cluster`: several processes on this machine: the same answer, and how they end when one of them fails.
 //! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
@@ -14,6 +15,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod cases;
 #[cfg(unix)]
 mod cluster;
 mod commands;

@@ -1,0 +1,176 @@
+//! The pipeline of a case, turned into settings that read the case's input and write rows to nowhere but the runner.
+
+use super::case::{Case, Feed, PipelineText};
+use super::find::read_text;
+use super::scratch::Scratch;
+use crate::config::{
+    self, Config, FileCompression, FileConfig, Located, Pace, SinkConfig, SinkKind, SinkMode, SourceKind, StdoutFormat,
+    Times,
+};
+use crate::error::{Error, Problem, Problems, nearest};
+use crate::plan::{all_problems, compile};
+use crate::result::RowSchema;
+
+/// The largest pipeline file, in bytes.
+const LARGEST: u64 = 8 << 20;
+
+/// A pipeline that can be run as often as is needed.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The settings, with input and output replaced.
+    pub(super) config: Config,
+    /// What the rows of each window look like.
+    pub(super) schemas: Vec<RowSchema>,
+    /// Bytes of the largest text that a source reads.
+    pub(super) longest: u64,
+}
+
+/// Why a case cannot be run.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The case or its pipeline is wrong.
+    Problems(Problems),
+    /// The scratch folder is.
+    Error(Error),
+}
+
+impl From<Problems> for Trouble {
+    fn from(problems: Problems) -> Self {
+        Trouble::Problems(problems)
+    }
+}
+
+/// Reads the pipeline of a case and puts the case's input into `scratch`.
+pub(super) fn prepare(case: &Case, scratch: &Scratch) -> Result<Prepared, Trouble> {
+    let (file, text) = text_of(case)?;
+    let env = |name: &str| case.env.iter().find(|(one, _)| one == name).map(|(_, value)| value.clone());
+    let (config, mut problems) = config::parse(&file, &text, &case.set, &env);
+    let mut config = match config {
+        Some(config) if !problems.has_errors() => config,
+        config => {
+            for problem in problems.list.iter_mut().filter(|p| p.code == "config.env") {
+                problem.help = Some("give it in env = { NAME = \"...\" } of the case, or a default here".into());
+            }
+            return Err(all_problems(config.as_ref(), problems).into());
+        }
+    };
+    check(case, &config)?;
+    let mut longest = 0;
+    for source in &mut config.sources {
+        // A run of a case writes nothing that was not asked for.
+        source.dead_letters = None;
+        // Nor does it depend on the clock, or wait for it.
+        (source.idle_after, source.rate_limit) = (None, None);
+        if let Some(input) = case.inputs.iter().find(|input| input.source == source.name) {
+            let (paths, bytes) = paths(case, &source.name, &input.feeds, scratch)?;
+            longest = longest.max(bytes);
+            let as_one = matches!(&source.kind, SourceKind::File(files) if files.as_one);
+            let texts = input.feeds.iter().all(|feed| matches!(feed, Feed::Text(_)));
+            let compression = if texts { FileCompression::None } else { FileCompression::Auto };
+            source.kind = SourceKind::File(FileConfig { paths, as_one, compression, follow: false });
+        } else if let SourceKind::Generate(generate) = &mut source.kind {
+            generate.pace = Pace::None;
+        }
+    }
+    config.windows.iter_mut().for_each(|window| window.too_late = None);
+    config.sinks = vec![rows(&config)];
+    let schemas = compile(&config)?.schemas;
+    Ok(Prepared { config, schemas, longest })
+}
+
+/// The name and the text of the pipeline. A text in the case keeps its lines, so that problems are shown there.
+fn text_of(case: &Case) -> Result<(String, String), Problems> {
+    match &case.pipeline {
+        PipelineText::Here(written) => {
+            let mut text = "\n".repeat(written.line.saturating_sub(1));
+            text.push_str(&written.text);
+            Ok((case.file.clone(), text))
+        }
+        PipelineText::File(written) => {
+            let path = case.folder().join(&written.text);
+            match read_text(&path, LARGEST) {
+                Ok(text) => Ok((path.display().to_string(), text)),
+                Err(message) => {
+                    let message = format!("cannot read {}: {message}", path.display());
+                    let help = "give its path relative to the case".to_owned();
+                    Err(case.problems(vec![case.problem("case.pipeline", written.line, message, Some(help))]))
+                }
+            }
+        }
+    }
+}
+
+/// Whether inputs and sources belong together.
+fn check(case: &Case, config: &Config) -> Result<(), Problems> {
+    let mut list: Vec<Problem> = Vec::new();
+    let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
+    for input in case.inputs.iter().filter(|input| !names.contains(&input.source.as_str())) {
+        let help = match nearest(&input.source, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("its sources are {}", names.join(", ")),
+        };
+        let message = format!("the pipeline has no source '{}'", input.source);
+        list.push(case.problem("case.input", input.line, message, Some(help)));
+    }
+    for source in &config.sources {
+        let given = case.inputs.iter().any(|input| input.source == source.name);
+        if !given && !matches!(source.kind, SourceKind::Generate(_)) && list.is_empty() {
+            let message = format!("source '{}' has no input", source.name);
+            let help = format!("add it below [input]: {} = '''...''', with one event a line", source.name);
+            let problem = case.problem("case.input", 0, message, Some(help));
+            list.push(Problem { text: case.file.clone(), ..problem });
+        }
+    }
+    for input in &case.inputs {
+        for feed in &input.feeds {
+            let Feed::File(path) = feed else { continue };
+            let path = case.folder().join(path);
+            if !path.exists() && !path.display().to_string().contains(['*', '?', '[']) {
+                let message = format!("there is no {}", path.display());
+                let help = "give its path relative to the case".to_owned();
+                list.push(case.problem("case.input", input.line, message, Some(help)));
+            }
+        }
+    }
+    if list.is_empty() { Ok(()) } else { Err(case.problems(list)) }
+}
+
+/// The files of a source, and the bytes of the longest text among them.
+fn paths(case: &Case, source: &str, feeds: &[Feed], scratch: &Scratch) -> Result<(Vec<String>, u64), Trouble> {
+    let (mut paths, mut longest) = (Vec::new(), 0);
+    for (i, feed) in feeds.iter().enumerate() {
+        paths.push(match feed {
+            Feed::Text(text) => {
+                longest = longest.max(text.len() as u64);
+                // The name that errors show: as the case has it.
+                let name = if feeds.len() == 1 { format!("input.{source}") } else { format!("input.{source}[{i}]") };
+                scratch.write(&name, text).map_err(Trouble::Error)?
+            }
+            Feed::File(path) => {
+                let path = case.folder().join(path);
+                longest = longest.max(std::fs::metadata(&path).map_or(0, |meta| meta.len()));
+                path.display().to_string()
+            }
+        });
+    }
+    Ok((paths, longest))
+}
+
+/// The sink that takes every row of every window.
+fn rows(config: &Config) -> SinkConfig {
+    let from = |name: &String| Located {
+        value: name.clone(),
+        line: 0,
+        path: "sinks.rows.from".to_owned(),
+        text: String::new(),
+    };
+    SinkConfig {
+        name: "rows".to_owned(),
+        line: 0,
+        implied: true,
+        kind: SinkKind::Stdout { format: StdoutFormat::Json },
+        from: config.windows.iter().map(|window| from(&window.name)).collect(),
+        times: Times::Rfc3339,
+        mode: SinkMode::Changes,
+    }
+}
