@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_window_behind_a_dedup_that_keeps_what_is_too_late_is_a_problem() {
-        for (from, expected) in [("d", &[("window.too_late", 10)][..]), ("e", &[])] {
+        for (from, expected) in [("d", &[("window.too_late", 12)][..]), ("e", &[])] {
             let text = format!(
                 "{SOURCE}[streams.d]\nfrom = \"e\"\n{DEDUP}[windows.v]\nfrom = \"d\"\nsize = \"3s\"\nselect.n = \"count(*)\"\n\
                  [windows.w]\nfrom = \"{from}\"\ntoo_late = \"late.ndjson\"\n{WINDOW}"
