@@ -81,7 +81,7 @@ fn main() {
                 continue;
             }
             let mut decoder = JsonDecoder::with_level(source.projection.clone(), level);
-            let (mut batch, mut rejects) = (EventBatch::new(source.columns), Vec::new());
+            let (mut batch, mut rejects) = (EventBatch::new(source.stage.columns), Vec::new());
             let decode = move |block: &[u8]| {
                 batch.clear();
                 rejects.clear();

@@ -53,12 +53,12 @@ fn main() {
 fn exchange(input: &Path, mode: Mode) {
     let plan = plan(Job::J1, input, Path::new("out.ndjson")).expect("the pipelines of the jobs are right");
     let (source, window) = (&plan.sources[0], &plan.windows[0]);
-    let mut batch = EventBatch::new(source.columns);
+    let mut batch = EventBatch::new(source.stage.columns);
     batch.bytes = std::fs::read(input).expect("the input is there");
     let length = batch.bytes.len();
     let mut selections = Vec::new();
     JsonDecoder::new(source.projection.clone()).decode(&mut batch, 0..length, &mut Vec::new());
-    Steps::new(source.steps.clone()).run(&mut batch, &mut selections);
+    Steps::new(source.stage.steps.clone()).run(&mut batch, &mut selections);
 
     // Too short for the thread's own clock, which moves in steps of the scheduler: wall time, and the median.
     let (mut encode, mut merge, mut bytes, mut count) = (Vec::new(), Vec::new(), 0, 0);

@@ -78,13 +78,13 @@ fn travel(plan: &Plan, last: usize, output: &Path) -> Result<u64, Error> {
     let file = FilePartition::one(path, Lines::new(source.config.max_line.0), Share { process: 0, processes: 1 })?;
 
     let mut decoder = JsonDecoder::new(source.projection.clone());
-    let mut steps = Steps::new(source.steps.clone());
+    let mut steps = Steps::new(source.stage.steps.clone());
     let mut pre = PreAggregate::new(window.spec.clone(), Arc::clone(&window.layout), feed.keys.clone(), window.mode, 1);
     let mut tallies = Tallies::new(&window.layout);
     let answers = Answers::new(Arc::clone(&window.layout), window.answers.clone());
     let mut slices = Slices::new(window.spec.clone(), window.part, Arc::clone(&window.layout), answers);
     let mut sink = if last >= 5 { Some(open(plan, output)?) } else { None };
-    let mut batch = EventBatch::new(source.columns);
+    let mut batch = EventBatch::new(source.stage.columns);
     let (mut selections, mut rejects): (Vec<Vec<u32>>, Vec<Reject>) = (Vec::new(), Vec::new());
     let (mut newest, mut events) = (i64::MIN, 0);
     // The window's end, and its rows so far.

@@ -132,10 +132,10 @@ impl Machine {
         Self {
             ordered: Ordered::new(plan.tick),
             dedup: Dedup::new(p.within, p.horizon),
-            columns: p.paths.len(),
-            on_time: Rows::new(p.columns),
-            late: Rows::new(p.columns),
-            stages: Stages { steps: Steps::new(p.steps.clone()), selections: Vec::new(), parts },
+            columns: p.stage.paths.len(),
+            on_time: Rows::new(p.stage.columns),
+            late: Rows::new(p.stage.columns),
+            stages: Stages { steps: Steps::new(p.stage.steps.clone()), selections: Vec::new(), parts },
             duplicates: 0,
         }
     }
@@ -181,7 +181,7 @@ pub(super) fn dedup<'scope>(
     let mut builder = OperatorBuilder::new(format!("{}:dedup", p.name), scope);
     let mut input = builder.new_input(packets, to_target());
     let (mut outputs, mut streams, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-    for (w, f) in &p.feeds {
+    for (w, f) in &p.stage.feeds {
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, CapacityContainerBuilder<SegmentBox>>::from(output));
         let (part, tables) = Part::new(plan, *w, *f, peers);

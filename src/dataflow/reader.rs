@@ -94,9 +94,9 @@ fn bad_line(partition: &str, letter: &DeadLetter) -> Error {
 
 /// The decoder of a source.
 fn decoder(plan: &SourcePlan) -> Decoder {
-    let slot = |path| plan.paths.iter().position(|p| p == path);
+    let slot = |path| plan.stage.paths.iter().position(|p| p == path);
     let wanted = Wanted {
-        paths: plan.paths.clone(),
+        paths: plan.stage.paths.clone(),
         time: plan.config.time.field.clone(),
         unit: plan.config.time.unit,
         prefilter: plan.prefilter.as_ref().and_then(|(path, allowed)| Some((slot(path)?, allowed.clone()))),
@@ -146,8 +146,8 @@ impl Reader {
             lanes: lanes.collect(),
             before,
             decoder: decoder(p),
-            steps: Steps::new(p.steps.clone()),
-            columns: p.columns,
+            steps: Steps::new(p.stage.steps.clone()),
+            columns: p.stage.columns,
             out_of_orderness: p.out_of_orderness,
             stop_on_bad: p.on_bad == OnBad::Stop,
             tick: plan.tick,
@@ -290,10 +290,19 @@ impl Reader {
         let source = &self.shared.sources[self.source];
         let idle_after = self.shared.idle_after(self.source);
         let (mut least, mut idle) = (None::<i64>, false);
-        for (lane, p) in self.lanes.iter().zip(&source.partitions).filter(|(l, _)| !l.ended || !l.pending.is_empty()) {
-            if lane.pending.is_empty() && idle_after.is_some_and(|after| p.is_idle(after)) {
-                idle = true;
+        for (i, (lane, p)) in self.lanes.iter().zip(&source.partitions).enumerate() {
+            if lane.ended && lane.pending.is_empty() {
                 continue;
+            }
+            if let Some(after) = idle_after {
+                let silent = lane.pending.is_empty() && p.is_idle(after);
+                let id = self.metrics.partition_id(SourceId(self.source as u32), i);
+                self.metrics.partition(id).idle.set(i64::from(silent));
+                self.metrics.partition(id).idles.set(p.idles() as i64);
+                if silent {
+                    idle = true;
+                    continue;
+                }
             }
             let first = lane.pending.front().and_then(|d| p.clock().base(d.block.index));
             let tick = tick_at(first.unwrap_or_else(|| p.prefix()), self.out_of_orderness, self.tick);
@@ -319,9 +328,6 @@ impl Reader {
         self.failures = failures;
         let partition = self.metrics.partition(self.metrics.partition_id(id, lane));
         partition.restarts.set(source.partitions[lane].partition.restarts() as i64);
-        let (idle, idles) = source.partitions[lane].idleness();
-        partition.idle.set(i64::from(idle));
-        partition.idles.set(idles as i64);
         partition.offset.raise((block.position + block.range.len() as u64) as i64);
         let clock = source.partitions[lane].prefix();
         if clock > i64::MIN {

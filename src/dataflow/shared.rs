@@ -20,7 +20,7 @@ pub struct SharedPartition {
     bad: Mutex<Option<(u64, Error)>>,
     /// This process has read all it will of it.
     ended: AtomicBool,
-    /// It was silent for longer than `idle_after` when it was last looked at, and how often it became so.
+    /// It was silent for `idle_after` when it was last looked at, and how often it became so.
     idle: AtomicBool,
     idles: AtomicU64,
 }
@@ -166,9 +166,9 @@ impl SharedPartition {
         idle
     }
 
-    /// Whether it was idle when it was last looked at, and how often it became so.
-    pub(super) fn idleness(&self) -> (bool, u64) {
-        (self.idle.load(Ordering::SeqCst), self.idles.load(Ordering::SeqCst))
+    /// How often it became idle.
+    pub(super) fn idles(&self) -> u64 {
+        self.idles.load(Ordering::SeqCst)
     }
 
     /// The greatest event time of all blocks known without a gap.

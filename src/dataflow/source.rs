@@ -51,7 +51,7 @@ pub(super) fn source<'scope>(
     let mut parts: Vec<Part> = Vec::new();
     // Windows whose events that are too late are kept.
     let mut kept: Vec<usize> = Vec::new();
-    for (w, f) in &p.feeds {
+    for (w, f) in &p.stage.feeds {
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, WholeContainers>::from(output));
         let (mut part, tables) = Part::new(plan, *w, *f, worker.peers());

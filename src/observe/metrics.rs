@@ -402,10 +402,10 @@ impl Snapshot {
     }
 
     /// The event time up to which the run is complete: the least watermark of the partitions that have one and are
-    /// not at their end; where all are at their end, the greatest. Microseconds.
+    /// neither idle nor at their end; where all are, the greatest. Microseconds.
     pub fn position(&self) -> Option<i64> {
-        let known = |ended: bool| self.partitions.iter().filter(move |p| (p.ended != 0) == ended);
-        known(false).filter_map(|p| p.position).min().or_else(|| known(true).filter_map(|p| p.position).max())
+        let known = |moves: bool| self.partitions.iter().filter(move |p| (p.ended == 0 && p.idle == 0) == moves);
+        known(true).filter_map(|p| p.position).min().or_else(|| known(false).filter_map(|p| p.position).max())
     }
 
     /// How much of bounded input is read, from 0 to 1; `None` where the length of a partition is not known.
@@ -493,6 +493,9 @@ mod tests {
             p.length.raise(100);
         }
         assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (Some(10), Some(0.0)));
+        p[0].idle.set(1);
+        assert_eq!(m.snapshot().position(), Some(20));
+        p[0].idle.set(0);
         p[1].ended.set(1);
         p[0].offset.raise(50);
         assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (Some(20), Some(0.5)));

@@ -6,6 +6,7 @@
 //!   late         120, 3 too late (pages: 3)
 //!   rejected     3 (not_json: 2, no_time: 1), kept in dead.ndjson
 //!   duplicates   40 (unique: 40)
+//!   idle         2 (b.log: 2)
 //!   non-numeric  7 (pages.avg: 7)
 //!   not computed 2 (pages: 2)
 //!   activity     12,340 rows, 3.1 MB in out/pages.ndjson
@@ -90,6 +91,12 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
     if duplicates > 0 {
         let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), p.duplicates)));
         line("duplicates", format!("{}{by}", grouped(duplicates)));
+    }
+
+    let idles = snapshot.partitions.iter().map(|p| (p.name.clone(), u64::try_from(p.idles).unwrap_or_default()));
+    let total: u64 = idles.clone().map(|(_, n)| n).sum();
+    if total > 0 {
+        line("idle", format!("{}{}", grouped(total), by(idles)));
     }
 
     let values = |p: &super::PartCounts| p.non_numeric.iter().map(|(_, n)| n).sum();

@@ -1,7 +1,7 @@
 //! Settings, turned into a plan, with every problem of every expression.
 
 use super::select::{function, problem, show};
-use super::{DedupInput, DedupPlan, Head, Plan, SinkPlan, SourcePlan, WindowPlan, dedup, road};
+use super::{DedupInput, DedupPlan, Head, Plan, SinkPlan, SourcePlan, Stage, WindowPlan, dedup, road};
 use crate::aggregate::{Call, Function, Layout, is_aggregate};
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{
@@ -71,8 +71,8 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
     for (d, dedup) in dedups.iter_mut().enumerate() {
         dedup.inputs.sort_by(|a, b| a.road.cmp(&b.road));
         dedup.inputs.iter().enumerate().for_each(|(i, input)| sources[input.source].dedups.push((d, i)));
-        dedup.feeds = feeds(Head::Dedup(d), &windows);
-        let behind = dedup.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w]));
+        dedup.stage.feeds = feeds(Head::Dedup(d), &windows);
+        let behind = dedup.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w]));
         dedup.horizon = behind.max().unwrap_or(0);
     }
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
@@ -598,18 +598,25 @@ fn finish_source(
         name: source.name.clone(),
         projection: Projection::new(&paths, &source.time.field, source.time.unit, decoder),
         prefilter: prefilter.filter(|_| slot.is_some()),
-        filters: steps.iter().map(|s| s.filter.as_ref().map(|(_, text)| text.clone())).collect(),
-        samples: steps.iter().map(|s| s.sample.clone()).collect(),
-        computed: steps.iter().map(|s| s.computed.clone()).collect(),
-        columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
-        steps: steps.into_iter().map(|s| s.step).collect(),
-        paths,
-        feeds: feeds(Head::Source(index), windows),
+        stage: stage(paths, steps, feeds(Head::Source(index), windows)),
         dedups: Vec::new(),
         out_of_orderness: source.out_of_orderness.0,
         idle_after: source.idle_after.map(|span| span.0),
         on_bad: source.on_bad,
         config: source.clone(),
+    }
+}
+
+/// What is planned behind a head, from its steps.
+pub(super) fn stage(paths: Vec<FieldPath>, steps: Vec<Built>, feeds: Vec<(usize, usize)>) -> Stage {
+    Stage {
+        filters: steps.iter().map(|s| s.filter.as_ref().map(|(_, text)| text.clone())).collect(),
+        samples: steps.iter().map(|s| s.sample.clone()).collect(),
+        columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
+        computed: steps.iter().map(|s| s.computed.clone()).collect(),
+        steps: steps.into_iter().map(|s| s.step).collect(),
+        paths,
+        feeds,
     }
 }
 
@@ -665,8 +672,8 @@ mod tests {
         let (config, _) = crate::config::parse("t.toml", &text, &[], &|_| None);
         let plan = compile(&config.unwrap()).unwrap();
         let (source, window) = (&plan.sources[0], &plan.windows[0]);
-        assert_eq!(source.paths, [FieldPath::dotted("t"), FieldPath::dotted("x")]);
-        assert_eq!((source.columns, &window.feeds[0].keys[..]), (4, &[2, 3][..]));
+        assert_eq!(source.stage.paths, [FieldPath::dotted("t"), FieldPath::dotted("x")]);
+        assert_eq!((source.stage.columns, &window.feeds[0].keys[..]), (4, &[2, 3][..]));
         assert_eq!(source.prefilter, Some((FieldPath::dotted("t"), vec!["a".into(), "b".into()])));
         assert_eq!(window.calls, ["sum(y)", "avg(y)", "count(*)"]);
         assert_eq!(plan.tick, 500_000);
@@ -689,7 +696,7 @@ mod tests {
     fn roads_are_planned_each_up_to_a_limit_that_is_said_once_for_each_part() {
         let (config, _) = crate::config::parse("t.toml", &doubling(3), &[], &|_| None);
         let plan = compile(&config.unwrap()).unwrap();
-        assert_eq!((plan.windows[0].feeds.len(), plan.sources[0].feeds.len()), (8, 8));
+        assert_eq!((plan.windows[0].feeds.len(), plan.sources[0].stage.feeds.len()), (8, 8));
         assert_eq!(problems(&doubling(6)), []);
         assert_eq!(problems(&doubling(40)).len(), 2 * 33 + 1);
         assert!(problems(&doubling(40)).iter().all(|(code, _)| *code == "stream.roads"));
@@ -721,7 +728,7 @@ mod tests {
         // Decoded: x, z, y; computed: y of a, z of b.
         let feeds = &plan.windows[0].feeds;
         let columns: Vec<_> = feeds.iter().map(|f| (f.keys[0], f.layout.columns())).collect();
-        let paths: Vec<String> = plan.sources[0].paths.iter().map(ToString::to_string).collect();
+        let paths: Vec<String> = plan.sources[0].stage.paths.iter().map(ToString::to_string).collect();
         assert_eq!(paths, ["x", "z", "y"]);
         assert_eq!(columns, [(4, vec![2, 4]), (1, vec![3, 1]), (1, vec![2, 1])]);
         assert_eq!(feeds.iter().map(|f| &f.road[..]).collect::<Vec<_>>(), [&[0, 0][..], &[1, 0], &[2]]);

@@ -1,7 +1,7 @@
 //! Streams that drop duplicates, each turned into a stage of its own: what is read behind it decides which columns
 //! come with an event, and the roads to it end there.
 
-use super::compile::{Building, DAY, Names};
+use super::compile::{Building, DAY, Names, stage};
 use super::{DedupInput, DedupPlan, Head, WindowPlan, road};
 use crate::config::{Config, DedupConfig, StreamConfig, WindowConfig, WindowShape};
 use crate::error::Problem;
@@ -42,13 +42,8 @@ pub(super) fn dedups(
             within: dedup.within.0,
             horizon: 0,
             inputs: Vec::new(),
-            filters: steps.iter().map(|s| s.filter.as_ref().map(|(_, text)| text.clone())).collect(),
-            samples: steps.iter().map(|s| s.sample.clone()).collect(),
-            computed: steps.iter().map(|s| s.computed.clone()).collect(),
-            columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
-            steps: steps.into_iter().map(|s| s.step).collect(),
-            paths,
-            feeds: Vec::new(),
+            // What it feeds is known when all roads are.
+            stage: stage(paths, steps, Vec::new()),
             part: (config.windows.len() + list.len()) as u32,
         });
     }
@@ -99,7 +94,7 @@ impl Building<'_> {
         let dedups = self.dedups;
         let found = dedups.iter().enumerate().find(|(_, d)| d.name == stream.name);
         if let (Some((d, plan)), Some(key)) = (found, key) {
-            let columns = plan.paths.iter().map(|path| self.slot(names, path)).collect();
+            let columns = plan.stage.paths.iter().map(|path| self.slot(names, path)).collect();
             let road = self.road.iter().rev().map(|(_, input)| *input).collect();
             self.inputs.push((d, DedupInput { source, selection, key, columns, road }));
         }
@@ -127,16 +122,16 @@ mod tests {
         let plan = compile(&config.unwrap()).unwrap();
         let (source, dedup, window) = (&plan.sources[0], &plan.dedups[0], &plan.windows[0]);
         let names = |paths: &[FieldPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(&dedup.paths), ["u", "y", "x"]);
+        assert_eq!(names(&dedup.stage.paths), ["u", "y", "x"]);
         // Computed there: y of d, and the key.
-        assert_eq!(names(&source.paths), ["t", "x", "id", "u", "y"]);
+        assert_eq!(names(&source.stage.paths), ["t", "x", "id", "u", "y"]);
         let input = &dedup.inputs[0];
         assert_eq!((input.key, &input.columns[..], input.selection), (6, &[3, 5, 1][..], 1));
         assert_eq!((dedup.within, dedup.horizon), (10_000_000, 5_000_000));
         let heads: Vec<_> = window.feeds.iter().map(|f| (f.head, f.layout.columns())).collect();
         assert_eq!(heads, [(Head::Source(0), vec![4, 1]), (Head::Dedup(0), vec![1, 2])]);
         assert_eq!(
-            (&source.feeds[..], &source.dedups[..], &dedup.feeds[..]),
+            (&source.stage.feeds[..], &source.dedups[..], &dedup.stage.feeds[..]),
             (&[(0, 0)][..], &[(0, 0)][..], &[(0, 1)][..])
         );
     }

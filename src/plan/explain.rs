@@ -4,10 +4,8 @@
 //! that is kept and until when, and what each sink can promise.
 
 use super::dedup;
-use super::{DedupPlan, Feed, Head, Plan, SourcePlan, WindowPlan};
+use super::{DedupPlan, Feed, Head, Plan, SourcePlan, Stage, WindowPlan};
 use crate::config::{SinkKind, SinkMode, SourceKind};
-use crate::event::FieldPath;
-use crate::stream::Step;
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
 use serde_json::{Value, json};
@@ -31,14 +29,14 @@ pub fn explain_text(plan: &Plan) -> String {
         if let Some(after) = source.idle_after {
             line(say, 1, &format!("idle          after {} without input: windows do not wait for it", Span(after)));
         }
-        let paths: Vec<String> = source.paths.iter().map(ToString::to_string).collect();
+        let paths: Vec<String> = source.stage.paths.iter().map(ToString::to_string).collect();
         line(say, 1, &format!("decodes       {}", or_none(&paths.join(", "))));
         if let Some((path, texts)) = &source.prefilter {
             line(say, 1, &format!("drops early   events whose {path} is none of: {}", texts.join(", ")));
         }
     }
     for stream in streams(plan) {
-        let (stage, i) = (stream.stage, stream.step);
+        let (stage, i) = (stream.behind.stage, stream.step);
         line(say, 0, &format!("stream {}  from {}", stream.name(), stream.from.join(", ")));
         let rest = stream.rest_of();
         if !rest.is_empty() {
@@ -50,7 +48,7 @@ pub fn explain_text(plan: &Plan) -> String {
         if let Some(sample) = &stage.samples[i] {
             line(say, 1, &format!("sample        {sample}"));
         }
-        for (name, text) in stage.sets(i) {
+        for (name, text) in stream.behind.sets(i) {
             line(say, 1, &format!("set           {name} = {text}"));
         }
         if let Some(dedup) = stream.dedup {
@@ -59,7 +57,7 @@ pub fn explain_text(plan: &Plan) -> String {
                 1,
                 &format!("drops         events less than {} from one with the same {}", Span(dedup.within), dedup.by),
             );
-            let paths: Vec<String> = dedup.paths.iter().map(ToString::to_string).collect();
+            let paths: Vec<String> = dedup.stage.paths.iter().map(ToString::to_string).collect();
             line(say, 1, &format!("exchanges     events by {}, with {}", dedup.by, or_none(&paths.join(", "))));
             let kept = Span(dedup.within + dedup.horizon);
             line(say, 1, &format!("kept          a key until the watermark passes its event + {kept}"));
@@ -109,38 +107,20 @@ fn is_window(plan: &Plan, name: &str) -> bool {
     plan.windows.iter().any(|w| w.name == name)
 }
 
-/// What is planned behind a source, or behind a stream that drops duplicates.
+/// A stage with the name of its head.
 #[derive(Clone, Copy)]
-struct Stage<'a> {
+struct Behind<'a> {
     name: &'a str,
-    paths: &'a [FieldPath],
-    steps: &'a [Step],
-    filters: &'a [Option<String>],
-    samples: &'a [Option<String>],
-    computed: &'a [Vec<(String, String)>],
+    stage: &'a Stage,
 }
 
 /// The stages in the order of the plan.
-fn stages(plan: &Plan) -> impl Iterator<Item = Stage<'_>> {
-    let sources = plan.sources.iter().map(|s| Stage {
-        name: &s.name,
-        paths: &s.paths,
-        steps: &s.steps,
-        filters: &s.filters,
-        samples: &s.samples,
-        computed: &s.computed,
-    });
-    sources.chain(plan.dedups.iter().map(|d| Stage {
-        name: &d.name,
-        paths: &d.paths,
-        steps: &d.steps,
-        filters: &d.filters,
-        samples: &d.samples,
-        computed: &d.computed,
-    }))
+fn stages(plan: &Plan) -> impl Iterator<Item = Behind<'_>> {
+    let sources = plan.sources.iter().map(|s| Behind { name: &s.name, stage: &s.stage });
+    sources.chain(plan.dedups.iter().map(|d| Behind { name: &d.name, stage: &d.stage }))
 }
 
-fn stage(plan: &Plan, head: Head) -> Stage<'_> {
+fn behind(plan: &Plan, head: Head) -> Behind<'_> {
     let at = match head {
         Head::Source(i) => i,
         Head::Dedup(i) => plan.sources.len() + i,
@@ -148,20 +128,20 @@ fn stage(plan: &Plan, head: Head) -> Stage<'_> {
     stages(plan).nth(at).expect("a road begins at a part of the plan")
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Behind<'a> {
     fn selection(&self, selection: usize) -> &'a str {
-        if selection == 0 { self.name } else { &self.steps[selection - 1].name }
+        if selection == 0 { self.name } else { &self.stage.steps[selection - 1].name }
     }
 
     /// The fields that a step sets.
     fn sets(&self, step: usize) -> impl Iterator<Item = &'a (String, String)> {
-        self.computed[step].iter().filter(|(name, _)| name != dedup::KEY)
+        self.stage.computed[step].iter().filter(|(name, _)| name != dedup::KEY)
     }
 }
 
 /// A stream as it stands on the first road that was planned, with its inputs on all.
 struct Shown<'a> {
-    stage: Stage<'a>,
+    behind: Behind<'a>,
     step: usize,
     from: Vec<&'a str>,
     dedup: Option<&'a DedupPlan>,
@@ -169,27 +149,27 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn name(&self) -> &'a str {
-        &self.stage.steps[self.step].name
+        &self.behind.stage.steps[self.step].name
     }
 
     /// The streams that it is the rest of.
     fn rest_of(&self) -> Vec<&'a str> {
-        self.stage.steps[self.step].minus.iter().map(|taken| self.stage.selection(*taken)).collect()
+        self.behind.stage.steps[self.step].minus.iter().map(|taken| self.behind.selection(*taken)).collect()
     }
 }
 
 /// Each stream once, in the order of the plan.
 fn streams(plan: &Plan) -> Vec<Shown<'_>> {
     let mut list: Vec<Shown<'_>> = Vec::new();
-    for stage in stages(plan) {
-        for (i, step) in stage.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
-            let from = stage.selection(step.from);
+    for behind in stages(plan) {
+        for (i, step) in behind.stage.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
+            let from = behind.selection(step.from);
             match list.iter_mut().find(|s| s.name() == step.name) {
                 Some(shown) if shown.from.contains(&from) => {}
                 Some(shown) => shown.from.push(from),
                 None => {
                     let dedup = plan.dedups.iter().find(|d| d.name == step.name);
-                    list.push(Shown { stage, step: i, from: vec![from], dedup });
+                    list.push(Shown { behind, step: i, from: vec![from], dedup });
                 }
             }
         }
@@ -199,12 +179,12 @@ fn streams(plan: &Plan) -> Vec<Shown<'_>> {
 
 /// The parts on the road of a feed, from its source, or the stream that drops duplicates, on.
 fn road<'a>(plan: &'a Plan, feed: &Feed) -> Vec<&'a str> {
-    let stage = stage(plan, feed.head);
+    let behind = behind(plan, feed.head);
     let mut names = Vec::new();
     let mut at = feed.selection;
     while at > 0 {
-        at = stage.steps[at - 1].from;
-        names.push(stage.selection(at));
+        at = behind.stage.steps[at - 1].from;
+        names.push(behind.selection(at));
     }
     names.reverse();
     names
@@ -231,11 +211,11 @@ fn kind(source: &SourcePlan) -> String {
 
 /// What the aggregates keep, with columns and answers by name.
 fn state(plan: &Plan, window: &WindowPlan) -> Vec<String> {
-    let source = stage(plan, window.feeds[0].head);
-    let computed: Vec<&str> = source.computed.iter().flatten().map(|(_, text)| text.as_str()).collect();
-    let name = |column: usize| match source.paths.get(column) {
+    let source = behind(plan, window.feeds[0].head);
+    let computed: Vec<&str> = source.stage.computed.iter().flatten().map(|(_, text)| text.as_str()).collect();
+    let name = |column: usize| match source.stage.paths.get(column) {
         Some(path) => path.to_string(),
-        None => computed.get(column - source.paths.len()).map_or_else(String::new, |text| format!("({text})")),
+        None => computed.get(column - source.stage.paths.len()).map_or_else(String::new, |text| format!("({text})")),
     };
     let call = |i: usize| window.calls.get(i).cloned().unwrap_or_default();
     let describe = window.feeds[0].layout.describe();
@@ -377,7 +357,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "rate_limit_per_second": s.config.rate_limit.map(|rate| rate.0),
                 "out_of_orderness_us": s.out_of_orderness,
                 "idle_after_us": s.idle_after,
-                "decodes": s.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "decodes": s.stage.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "prefilter": s.prefilter.as_ref().map(|(p, t)| json!({ "field": p.to_string(), "texts": t })),
             })
         })
@@ -390,9 +370,9 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "name": s.name(),
                 "from": s.from,
                 "rest_of": s.rest_of(),
-                "where": s.stage.filters[s.step],
-                "sample": s.stage.samples[s.step],
-                "set": pairs(s.stage.sets(s.step)),
+                "where": s.behind.stage.filters[s.step],
+                "sample": s.behind.stage.samples[s.step],
+                "set": pairs(s.behind.sets(s.step)),
                 "dedup": dedup,
             })
         })
@@ -456,7 +436,7 @@ pub fn explain_dot(plan: &Plan) -> String {
     }
     for s in streams(plan) {
         let name = s.name();
-        let filter = s.stage.filters[s.step].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
+        let filter = s.behind.stage.filters[s.step].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
         node(name, &format!("{name}{filter}"), "");
     }
     for w in &plan.windows {
@@ -473,7 +453,7 @@ pub fn explain_dot(plan: &Plan) -> String {
     }
     let mut edges: Vec<(&str, &str)> = Vec::new();
     for s in stages(plan) {
-        for step in s.steps {
+        for step in &s.stage.steps {
             let inputs = [step.from].into_iter().chain(step.minus.iter().copied());
             edges.extend(inputs.map(|input| (s.selection(input), step.name.as_str())));
         }

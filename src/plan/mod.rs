@@ -54,19 +54,11 @@ pub struct Plan {
     pub fingerprint: [u8; 32],
 }
 
-/// A source with everything its operator does.
+/// What is planned behind a source, or behind a stream that drops duplicates.
 #[derive(Debug)]
-pub struct SourcePlan {
-    /// The source's name.
-    pub name: String,
-    /// Its settings.
-    pub config: SourceConfig,
-    /// The decoded slots.
+pub struct Stage {
+    /// What is read of an event: the columns that come with it.
     pub paths: Vec<FieldPath>,
-    /// What the decoder reads.
-    pub projection: Projection,
-    /// The decoder drops events whose value at the path is none of these texts, where there is such a condition.
-    pub prefilter: Option<(FieldPath, Vec<String>)>,
     /// Streams and windows, each after what it reads.
     pub steps: Vec<Step>,
     /// For each step its `where`, as text.
@@ -75,10 +67,25 @@ pub struct SourcePlan {
     pub samples: Vec<Option<String>>,
     /// For each step the columns it computes: name or purpose, and expression.
     pub computed: Vec<Vec<(String, String)>>,
-    /// All columns: decoded and computed.
+    /// All columns: those that come and those that are computed.
     pub columns: usize,
     /// What it feeds: windows, each with the number of its feed.
     pub feeds: Vec<(usize, usize)>,
+}
+
+/// A source with everything its operator does.
+#[derive(Debug)]
+pub struct SourcePlan {
+    /// The source's name.
+    pub name: String,
+    /// Its settings.
+    pub config: SourceConfig,
+    /// What is planned behind it; its first columns are the decoded slots.
+    pub stage: Stage,
+    /// What the decoder reads.
+    pub projection: Projection,
+    /// The decoder drops events whose value at the path is none of these texts, where there is such a condition.
+    pub prefilter: Option<(FieldPath, Vec<String>)>,
     /// Streams that drop duplicates, each with the number of its input.
     pub dedups: Vec<(usize, usize)>,
     /// Microseconds.
@@ -134,20 +141,8 @@ pub struct DedupPlan {
     pub horizon: i64,
     /// The roads on which events reach it, from sources.
     pub inputs: Vec<DedupInput>,
-    /// What the parts behind it read of an event: the columns that come with it.
-    pub paths: Vec<FieldPath>,
-    /// Streams and windows behind it, each after what it reads.
-    pub steps: Vec<Step>,
-    /// As of a source.
-    pub filters: Vec<Option<String>>,
-    /// As of a source.
-    pub samples: Vec<Option<String>>,
-    /// As of a source.
-    pub computed: Vec<Vec<(String, String)>>,
-    /// All columns: those that come and those that are computed.
-    pub columns: usize,
-    /// What it feeds: windows, each with the number of its feed.
-    pub feeds: Vec<(usize, usize)>,
+    /// What is planned behind it; its first columns come with the events.
+    pub stage: Stage,
     /// Its index among what is counted, behind the windows.
     pub part: u32,
 }

@@ -181,6 +181,10 @@ mod tests {
         fn is_shared(&self) -> bool {
             false
         }
+
+        fn silent_for(&self) -> Option<Duration> {
+            Some(Duration::from_secs(7))
+        }
     }
 
     /// A partition at 10 lines a second, and its clock in milliseconds.
@@ -234,6 +238,12 @@ mod tests {
         p.next(&mut Vec::new()).unwrap();
         p.stop();
         assert_eq!(p.next(&mut Vec::new()), Ok(Next::End));
+    }
+
+    #[test]
+    fn what_a_partition_says_of_itself_is_passed_on() {
+        let (p, _) = limited(1);
+        assert_eq!((p.name(), p.silent_for()), ("endless", Some(Duration::from_secs(7))));
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn a_partition_when_silent_then_the_others_go_on_and_what_it_brings_corrects() {
         child.until_err("windows no longer wait for it");
         child.signal("INT");
         let ended = child.end();
-        ended.expect(0, &["8 events"]);
+        ended.expect(0, &["8 events", "a.log: ", "b.log: 2)"]);
         assert!(ended.out.contains(&row(2, 23, 0, '+')), "{}", ended.out);
     }
 }
@@ -115,4 +115,5 @@ fn a_partition_when_it_may_be_silent_for_ever_then_the_others_wait_for_it() {
     let ended = child.end();
     ended.expect(0, &["8 events"]);
     assert!(!ended.out.contains("\"op\":\"-\""), "{}", ended.out);
+    assert!(!ended.err.contains("idle"), "{}", ended.err);
 }

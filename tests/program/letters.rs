@@ -126,3 +126,27 @@ fn letters_when_they_cannot_be_fed_then_the_error_says_why() {
     scratch.write("other.ndjson", &other);
     fed("other.ndjson").expect(2, &["letters of source clicks", "this pipeline's sources are: events"]);
 }
+
+#[test]
+fn what_is_too_late_on_several_roads_when_kept_then_is_there_once_with_its_source() {
+    let scratch = Scratch::new();
+    let source = |name: &str| format!("[sources.{name}]\ntype = \"file\"\npath = \"{name}.ndjson\"\n");
+    let streams = "[streams.s]\nfrom = \"a\"\nwhere = \"v > 0\"\n[streams.t]\nfrom = \"a\"\n";
+    let window = "[windows.w]\nfrom = [\"s\", \"t\", \"b\"]\nsize = \"10s\"\ntoo_late = \"late.ndjson\"\n\
+                  select = { n = \"count(*)\" }\n";
+    scratch.write("p.toml", &format!("{}{}{streams}{window}", source("a"), source("b")));
+    scratch.write("a.ndjson", &format!("{}\n{}\n{}\n", event(1, 1), event(40, 1), event(3, 1)));
+    scratch.write("b.ndjson", &format!("{}\n{}\n{}\n", event(2, 2), event(41, 2), event(4, 2)));
+    for workers in ["1", "3"] {
+        // By two roads the event of a is two for the window, and one line.
+        scratch
+            .run(["run", "p.toml", "-w", workers])
+            .expect(0, &["6 events", "3 too late (w: 3), kept in late.ndjson"]);
+        let mut kept: Vec<_> = letters(&scratch.read("late.ndjson"))
+            .iter()
+            .map(|l| ["source", "partition", "line"].map(|key| l[key].as_str().unwrap().to_owned()))
+            .collect();
+        kept.sort();
+        assert_eq!(kept, [["a", "a.ndjson", &*event(3, 1)], ["b", "b.ndjson", &*event(4, 2)]]);
+    }
+}
