@@ -493,9 +493,9 @@ mod tests {
             p.length.raise(100);
         }
         assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (Some(10), Some(0.0)));
-        p[0].idle.set(1);
+        p[1].idle.set(1);
         assert_eq!(m.snapshot().position(), Some(20));
-        p[0].idle.set(0);
+        p[1].idle.set(0);
         p[1].ended.set(1);
         p[0].offset.raise(50);
         assert_eq!((m.snapshot().position(), m.snapshot().fraction()), (Some(20), Some(0.5)));
