@@ -14,7 +14,7 @@ use highwater::bench::session::{input, plan};
 use highwater::bench::statistics::median;
 use highwater::codec::json::JsonDecoder;
 use highwater::engine::{Options, run};
-use highwater::event::EventBatch;
+use highwater::event::{EventBatch, RowKeys};
 use highwater::stream::Steps;
 use highwater::window::{Mode, PreAggregate, RawRows, SegmentKind, Tallies};
 use std::path::Path;
@@ -68,9 +68,11 @@ fn exchange(input: &Path, mode: Mode) {
         let mut tallies = Tallies::new(&window.layout);
         let mut sent = Vec::new();
         let rows = &selections[window.feeds[0].selection];
+        let mut keys = RowKeys::default();
         // Rows are encoded as they are added, groups when they are sent.
         let began = Instant::now();
-        pre.add(&batch, rows, i64::MIN, source.out_of_orderness, &mut tallies);
+        pre.find_keys(&batch, rows, &mut keys);
+        pre.add(&batch, rows, &keys, i64::MIN, source.out_of_orderness, &mut tallies);
         let added = began.elapsed().as_secs_f64();
         pre.flush(None, &mut |segment| sent.push(segment.kind));
         encode.push(if mode == Mode::Never { added } else { began.elapsed().as_secs_f64() - added });

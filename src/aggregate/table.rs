@@ -19,6 +19,7 @@ use super::quantile::Histogram;
 use super::recycle;
 use super::squares;
 use super::sum::{self, Spills, Wide};
+use crate::event::RowKeys;
 use std::sync::Arc;
 
 /// With fewer groups than this, slots and keys are in the cache and looking keys up one by one is quickest.
@@ -135,23 +136,24 @@ impl GroupTable {
         group
     }
 
-    /// Appends to `out` the groups of many keys, made where there are none: key i is `keys[offsets[i]..offsets[i + 1]]`
-    /// with hash `hashes[i]`. Quicker than one by one, above all where the table is large.
-    pub fn groups_of(&mut self, hashes: &[u64], keys: &[u8], offsets: &[u32], out: &mut Vec<u32>) {
+    /// Appends to `out` the groups of those of `keys` that `picks` names, made where there are none. Quicker than one by
+    /// one, above all where the table is large.
+    pub fn groups_of(&mut self, keys: &RowKeys, picks: &[u32], out: &mut Vec<u32>) {
         if self.keys.len() < CACHED {
-            out.reserve(hashes.len());
-            for (hash, span) in hashes.iter().zip(offsets.windows(2)) {
-                out.push(self.keys.find_or_make(*hash, &keys[span[0] as usize..span[1] as usize]));
+            out.reserve(picks.len());
+            for pick in picks {
+                out.push(self.keys.find_or_make(keys.hash(*pick), keys.key(*pick)));
             }
             self.fit();
             return;
         }
-        let mut found = [0; BLOCK];
-        for (block, hashes) in hashes.chunks(BLOCK).enumerate() {
-            let offsets = &offsets[block * BLOCK..];
-            let key = |i: usize| &keys[offsets[i] as usize..offsets[i + 1] as usize];
-            self.keys.find_many(hashes, key, &mut found);
-            out.extend_from_slice(&found[..hashes.len()]);
+        let (mut found, mut hashes) = ([0; BLOCK], [0; BLOCK]);
+        for picks in picks.chunks(BLOCK) {
+            for (hash, pick) in hashes.iter_mut().zip(picks) {
+                *hash = keys.hash(*pick);
+            }
+            self.keys.find_many(&hashes[..picks.len()], |i| keys.key(picks[i]), &mut found);
+            out.extend_from_slice(&found[..picks.len()]);
         }
         self.fit();
     }

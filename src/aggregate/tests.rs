@@ -5,7 +5,7 @@
 //! sets of canonical bytes; it shares only the order of values and the sketches' documented error bounds with the code.
 
 use super::*;
-use crate::event::{Cell, Column, Origin, Origins, Tag, Value, key};
+use crate::event::{Cell, Column, Origin, Origins, RowKeys, Tag, Value, key};
 use oracle::{average, bucketed, distinct, extreme, nearest, percentile, sum};
 use proptest::prelude::*;
 
@@ -75,13 +75,13 @@ impl Rows {
     /// Adds the given rows, a few at a time, to a table.
     fn add(&self, table: &mut GroupTable, rows: &[u32], tally: &mut Tally) {
         for rows in rows.chunks(700) {
-            let hashes: Vec<u64> = rows.iter().map(|r| key::hash(KEYS[self.groups[*r as usize]])).collect();
-            let (mut bytes, mut offsets, mut groups) = (Vec::new(), vec![0], Vec::new());
+            let (mut keys, mut groups) = (RowKeys::default(), Vec::new());
             for row in rows {
-                bytes.extend_from_slice(KEYS[self.groups[*row as usize]]);
-                offsets.push(bytes.len() as u32);
+                let key = KEYS[self.groups[*row as usize]];
+                keys.push(key::hash(key), key);
             }
-            table.groups_of(&hashes, &bytes, &offsets, &mut groups);
+            let picks: Vec<u32> = (0..rows.len() as u32).collect();
+            table.groups_of(&keys, &picks, &mut groups);
             let origins = Origins::List(&self.origins);
             table.add_from(&groups, rows, &self.columns, &self.arena, origins, tally);
         }

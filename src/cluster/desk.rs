@@ -15,8 +15,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
-/// How long to wait before another try to connect.
-const RETRY: Duration = Duration::from_millis(50);
 /// How long a second process with an index waits for the first to be found gone.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -242,12 +240,12 @@ impl Desk {
         }
     }
 
-    /// Waits a little, unless the wait for processes is over.
-    pub(super) fn pause(&self, q: usize, note: String) {
+    /// Waits for `time`, unless the wait for processes is over.
+    pub(super) fn pause(&self, q: usize, note: String, time: Duration) {
         let mut state = self.lock();
         if let Some(seat) = state.seats.get_mut(q) {
             seat.note = Some(note);
         }
-        drop(self.changed.wait_timeout_while(state, RETRY, |s| !s.over));
+        drop(self.changed.wait_timeout_while(state, time, |s| !s.over));
     }
 }

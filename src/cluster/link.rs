@@ -29,7 +29,11 @@ use tracing::warn;
 /// How many hand-shakes of accepted connections run at once.
 pub const MAX_PENDING: usize = 64;
 
-const TICK: Duration = Duration::from_millis(20);
+/// How often the door and the connections are looked at.
+const TICK: Duration = Duration::from_millis(2);
+/// How long to wait before another try to connect, at first and at most: processes are often started together.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// All connections of this process; `None` at its own index.
@@ -109,10 +113,14 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<(), Error
 fn spawn_connector(desk: &Arc<Desk>, q: usize) -> Result<(), Error> {
     let desk = Arc::clone(desk);
     spawn(format!("highwater:connect-{q}"), move || {
+        let mut pause = FIRST_PAUSE;
         while let Some(channel) = desk.next_missing(q) {
             match dial(&desk, q, channel) {
-                Ok(()) => {}
-                Err(Dial::Again(note)) => desk.pause(q, note),
+                Ok(()) => pause = FIRST_PAUSE,
+                Err(Dial::Again(note)) => {
+                    desk.pause(q, note, pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
                 Err(Dial::Fail(error)) => return desk.fail(error),
             }
         }

@@ -2,7 +2,7 @@
 
 use super::container::SegmentBox;
 use super::window::Tables;
-use crate::event::EventBatch;
+use crate::event::{EventBatch, RowKeys};
 use crate::observe::{Metrics, PartId};
 use crate::plan::Plan;
 use crate::window::{PreAggregate, Segment, Tallies};
@@ -21,6 +21,8 @@ pub(super) struct Part {
     pre: PreAggregate,
     tallies: Tallies,
     tables: Option<Tables>,
+    /// The keys of rows that come without theirs.
+    keys: RowKeys,
 }
 
 impl Part {
@@ -37,6 +39,7 @@ impl Part {
             pre: if roads == 1 { pre } else { pre.one_of_several() },
             tallies: Tallies::new(&p.layout),
             tables: tables.clone(),
+            keys: RowKeys::default(),
         };
         (part, tables)
     }
@@ -51,18 +54,24 @@ impl Part {
         }
     }
 
+    /// Makes `keys` those of its rows of a batch.
+    pub(super) fn find_keys(&self, batch: &EventBatch, selections: &[Vec<u32>], keys: &mut RowKeys) {
+        self.pre.find_keys(batch, &selections[self.selection], keys);
+    }
+
     /// Takes its rows of a batch, whose events are those of partition `partition`; see [`PreAggregate::add`].
     pub(super) fn add(
         &mut self,
         batch: &mut EventBatch,
         selections: &[Vec<u32>],
+        keys: &RowKeys,
         partition: u32,
         base: i64,
         out_of_orderness: i64,
     ) {
         // An event that comes by several roads has a place of its own on each.
         batch.partition = partition * self.road.1 + self.road.0;
-        self.pre.add(batch, &selections[self.selection], base, out_of_orderness, &mut self.tallies);
+        self.pre.add(batch, &selections[self.selection], keys, base, out_of_orderness, &mut self.tallies);
     }
 
     /// [`Part::add`] for rows that have places of their own, those in `partitions`.
@@ -70,7 +79,9 @@ impl Part {
         for (place, partition) in batch.places.iter_mut().zip(partitions) {
             place.partition = partition * self.road.1 + self.road.0;
         }
-        self.pre.add(batch, &selections[self.selection], i64::MIN, 0, &mut self.tallies);
+        let selection = &selections[self.selection];
+        self.pre.find_keys(batch, selection, &mut self.keys);
+        self.pre.add(batch, selection, &self.keys, i64::MIN, 0, &mut self.tallies);
     }
 
     /// The window it feeds.

@@ -4,12 +4,13 @@
 //! Invariant: a block is emitted only when its base is known, and in the order of its number among this worker's
 //! blocks of the partition; the worker's tick never passes the base of a block it still holds.
 
+use super::part::Part;
 use super::shared::Shared;
 use crate::codec::json::{Reject, RejectReason, explain};
 use crate::codec::{Decoder, Wanted};
 use crate::config::OnBad;
 use crate::error::Error;
-use crate::event::EventBatch;
+use crate::event::{EventBatch, RowKeys};
 use crate::observe::{Metrics, SourceId};
 use crate::plan::{Plan, SourcePlan};
 use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE};
@@ -30,6 +31,8 @@ pub(super) struct Decoded {
     pub(super) batch: EventBatch,
     /// Row numbers by step.
     pub(super) selections: Vec<Vec<u32>>,
+    /// The keys of the rows of each part.
+    pub(super) keys: Vec<RowKeys>,
     rejects: Vec<Reject>,
     bytes: u64,
 }
@@ -165,8 +168,8 @@ impl Reader {
     }
 
     /// Reads and decodes one block of the partition that is furthest behind. `limit`: a partition whose tick is above
-    /// it is not read.
-    pub(super) fn read(&mut self, limit: i64) -> Result<Progress, Error> {
+    /// it is not read. `parts`: who will want the keys of their rows.
+    pub(super) fn read(&mut self, limit: i64, parts: &[Part]) -> Result<Progress, Error> {
         let shared = Arc::clone(&self.shared);
         let source = &shared.sources[self.source];
         let mut order: Vec<usize> = (0..self.lanes.len()).filter(|i| !self.lanes[*i].ended).collect();
@@ -186,6 +189,7 @@ impl Reader {
                 block: Block { index: 0, range: 0..0, position: 0, oversized: Vec::new(), head: None },
                 batch: EventBatch::new(self.columns),
                 selections: Vec::new(),
+                keys: Vec::new(),
                 rejects: Vec::new(),
                 bytes: 0,
             });
@@ -196,7 +200,7 @@ impl Reader {
             decoded.rejects.clear();
             match p.partition.next(&mut decoded.batch.bytes)? {
                 Next::Block(block) => {
-                    self.decode(lane, block, decoded);
+                    self.decode(lane, block, decoded, parts);
                     return Ok(Progress::Read);
                 }
                 Next::Wait(time) => {
@@ -225,13 +229,12 @@ impl Reader {
         Ok(Progress::Wait(wait))
     }
 
-    fn decode(&mut self, lane: usize, block: Block, mut decoded: Decoded) {
+    fn decode(&mut self, lane: usize, block: Block, mut decoded: Decoded, parts: &[Part]) {
         decoded.bytes = block.range.len() as u64;
         self.decoder.decode(&mut decoded.batch, block.range.clone(), block.head.as_ref(), &mut decoded.rejects);
         let partition = &self.shared.sources[self.source].partitions[lane].partition;
         (decoded.batch.partition, decoded.batch.position) = (self.before + lane as u32, partition.place(&block));
         decoded.block = block;
-        self.steps.run(&mut decoded.batch, &mut decoded.selections);
         let (index, newest) = (decoded.block.index, decoded.batch.max_time);
         if self.stop_on_bad
             && let Some(letter) = decoded.letters().first()
@@ -239,9 +242,15 @@ impl Reader {
             let partition = &self.shared.sources[self.source].partitions[lane];
             partition.keep_bad(index, bad_line(partition.partition.name(), letter));
         }
-        // Into the lane first: whoever is woken by the clock may look at once.
-        self.lanes[lane].pending.push_back(decoded);
+        // As soon as it is known: other workers wait for it. This one looks at the lane only when the block is in it.
         self.shared.publish(self.source, lane, index, newest);
+        self.steps.run(&mut decoded.batch, &mut decoded.selections);
+        // All that reads the block's text is done now, while it is in the cache.
+        decoded.keys.resize_with(parts.len(), RowKeys::default);
+        for (part, keys) in parts.iter().zip(&mut decoded.keys) {
+            part.find_keys(&decoded.batch, &decoded.selections, keys);
+        }
+        self.lanes[lane].pending.push_back(decoded);
     }
 
     /// The next decoded block whose base is known: the lane, the block and the base. Give it back with

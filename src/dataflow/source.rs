@@ -103,8 +103,8 @@ pub(super) fn source<'scope>(
                         let partition = decoded.batch.partition;
                         let base = base.max(least_base);
                         let late = reader.out_of_orderness();
-                        for part in &mut parts {
-                            part.add(&mut decoded.batch, &decoded.selections, partition, base, late);
+                        for (part, keys) in parts.iter_mut().zip(&decoded.keys) {
+                            part.add(&mut decoded.batch, &decoded.selections, keys, partition, base, late);
                         }
                         for w in &kept {
                             let of = parts.iter_mut().filter(|part| part.window() == *w);
@@ -129,7 +129,7 @@ pub(super) fn source<'scope>(
                         Progress::Wait(Some(FULL))
                     } else {
                         let frontier = behind.with_frontier(|f| f.first().copied());
-                        reader.read(frontier.map_or(i64::MAX, |f| f.saturating_add(max_drift)))?
+                        reader.read(frontier.map_or(i64::MAX, |f| f.saturating_add(max_drift)), &parts)?
                     };
                     match progress {
                         Progress::Read => {}

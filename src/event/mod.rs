@@ -6,10 +6,12 @@
 mod batch;
 mod cell;
 pub mod key;
+mod keys;
 mod origin;
 mod path;
 
 pub use batch::{Column, EventBatch};
 pub use cell::{Cell, Tag, Value};
+pub use keys::RowKeys;
 pub use origin::{Origin, Origins};
 pub use path::FieldPath;

@@ -5,7 +5,7 @@
 //! row ends with its [`Origin`].
 
 use crate::aggregate::{GroupTable, Layout, Tally};
-use crate::event::{Column, EventBatch, Origin, Origins, key};
+use crate::event::{Column, EventBatch, Origin, Origins, RowKeys, key};
 
 /// Bytes that do not hold rows: a bug or a damaged link, never user input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +20,7 @@ pub struct RawRows {
     origins: Option<Vec<Origin>>,
     columns: Vec<Column>,
     arena: Vec<u8>,
-    hashes: Vec<u64>,
-    keys: Vec<u8>,
-    offsets: Vec<u32>,
+    keys: RowKeys,
     groups: Vec<u32>,
     rows: Vec<u32>,
 }
@@ -37,9 +35,7 @@ impl RawRows {
             origins: layout.needs_origins().then(Vec::new),
             columns,
             arena: Vec::new(),
-            hashes: Vec::new(),
-            keys: Vec::new(),
-            offsets: Vec::new(),
+            keys: RowKeys::default(),
             groups: Vec::new(),
             rows: Vec::new(),
         }
@@ -69,10 +65,7 @@ impl RawRows {
         }
         self.origins.iter_mut().for_each(Vec::clear);
         self.arena.clear();
-        self.hashes.clear();
         self.keys.clear();
-        self.offsets.clear();
-        self.offsets.push(0);
         self.rows.clear();
         let mut at = 0;
         let mut result = Ok(());
@@ -85,13 +78,13 @@ impl RawRows {
                 }
             }
         }
-        let n = self.hashes.len();
+        let n = self.keys.len();
         for input in &self.inputs {
             self.columns[*input].truncate(n);
         }
         self.rows.extend(0..n as u32);
         self.groups.clear();
-        table.groups_of(&self.hashes, &self.keys, &self.offsets, &mut self.groups);
+        table.groups_of(&self.keys, &self.rows, &mut self.groups);
         let origins = self.origins.as_deref().map_or(Origins::None, Origins::List);
         table.add_from(&self.groups, &self.rows, &self.columns, &self.arena, origins, tally);
         result.map(|()| n)
@@ -112,9 +105,7 @@ impl RawRows {
             origins.push(origin);
             rest = after;
         }
-        self.hashes.push(hash);
-        self.keys.extend_from_slice(key);
-        self.offsets.push(self.keys.len() as u32);
+        self.keys.push(hash, key);
         Some(bytes.len() - rest.len())
     }
 }

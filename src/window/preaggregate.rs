@@ -13,7 +13,7 @@
 use super::packet::RawRows;
 use super::{Slice, WindowSpec};
 use crate::aggregate::{GroupTable, Layout, Tally};
-use crate::event::{EventBatch, key};
+use crate::event::{EventBatch, RowKeys};
 use crate::watermark::tick_at;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,14 +98,19 @@ pub struct PreAggregate {
     /// Groups and rows since the last judgement.
     judged: (u64, u64),
     spare: Vec<GroupTable>,
-    buckets: Vec<(i64, Vec<u32>)>,
+    buckets: Vec<Bucket>,
     late_rows: Vec<(i64, i64, u32)>,
     /// Rows of the last block that were too late, and their ticks, where they are to be kept.
     too_late: Option<Vec<(u32, i64)>>,
-    hashes: Vec<u64>,
-    key_bytes: Vec<u8>,
-    offsets: Vec<u32>,
     groups: Vec<u32>,
+}
+
+/// The rows of a block that are in one slice, and which of the keys are theirs.
+#[derive(Default)]
+struct Bucket {
+    slice: i64,
+    rows: Vec<u32>,
+    picks: Vec<u32>,
 }
 
 impl PreAggregate {
@@ -129,9 +134,6 @@ impl PreAggregate {
             buckets: Vec::new(),
             late_rows: Vec::new(),
             too_late: None,
-            hashes: Vec::new(),
-            key_bytes: Vec::new(),
-            offsets: Vec::new(),
             groups: Vec::new(),
         }
     }
@@ -157,11 +159,17 @@ impl PreAggregate {
         (((hash >> 40) * peers as u64) >> 24) as usize
     }
 
-    /// Takes the rows `selection` of a block. `base`: the partition's clock just before the block.
+    /// Makes `keys` those of the rows `selection` of a block, for [`PreAggregate::add`].
+    pub fn find_keys(&self, batch: &EventBatch, selection: &[u32], keys: &mut RowKeys) {
+        keys.fill(batch, &self.keys, selection);
+    }
+
+    /// Takes the rows `selection` of a block, with their keys. `base`: the partition's clock just before the block.
     pub fn add(
         &mut self,
         batch: &EventBatch,
         selection: &[u32],
+        keys: &RowKeys,
         base: i64,
         out_of_orderness: i64,
         tallies: &mut Tallies,
@@ -173,14 +181,15 @@ impl PreAggregate {
         let last = base.max(batch.clock.last().copied().unwrap_or(i64::MIN));
         let newest = tick_at(last, out_of_orderness, spec.tick);
         let mut buckets = std::mem::take(&mut self.buckets);
-        for (_, rows) in &mut buckets {
-            rows.clear();
+        for bucket in &mut buckets {
+            bucket.rows.clear();
+            bucket.picks.clear();
         }
         let mut used = 0;
         let mut current = Slice { start: i64::MAX, end: i64::MIN };
         let mut at = 0;
         let check = batch.min_time < newest;
-        for row in selection {
+        for (pick, row) in (0..).zip(selection) {
             let time = batch.time[*row as usize];
             let slice = if time >= current.start && time < current.end {
                 current
@@ -199,53 +208,54 @@ impl PreAggregate {
                         }
                     } else {
                         tallies.late += 1;
-                        self.late_rows.push((tick, slice.start, *row));
+                        self.late_rows.push((tick, slice.start, pick));
                     }
                     continue;
                 }
             }
             if slice.start != current.start {
-                let found = buckets[..used].iter().position(|(s, _)| *s == slice.start);
+                let found = buckets[..used].iter().position(|bucket| bucket.slice == slice.start);
                 at = found.unwrap_or_else(|| {
                     if used == buckets.len() {
-                        buckets.push((slice.start, Vec::new()));
+                        buckets.push(Bucket::default());
                     }
-                    buckets[used].0 = slice.start;
+                    buckets[used].slice = slice.start;
                     used += 1;
                     used - 1
                 });
                 current = slice;
             }
-            buckets[at].1.push(*row);
+            buckets[at].rows.push(*row);
+            buckets[at].picks.push(pick);
         }
-        for (slice, rows) in &buckets[..used] {
-            self.add_rows(batch, *slice, rows, tallies);
+        for bucket in &buckets[..used] {
+            self.add_rows(batch, bucket, keys, tallies);
         }
         self.buckets = buckets;
         if !self.late_rows.is_empty() {
-            self.add_late(batch, tallies);
+            self.add_late(batch, selection, keys, tallies);
         }
     }
 
-    fn add_rows(&mut self, batch: &EventBatch, slice: i64, rows: &[u32], tallies: &mut Tallies) {
-        self.find_keys(batch, rows);
+    fn add_rows(&mut self, batch: &EventBatch, bucket: &Bucket, keys: &RowKeys, tallies: &mut Tallies) {
+        let Bucket { slice, rows, picks } = bucket;
         if self.mode == Mode::Never || self.aside > 0 {
             self.aside = self.aside.saturating_sub(rows.len() as u64);
-            for (i, row) in rows.iter().enumerate() {
-                let key = &self.key_bytes[self.offsets[i] as usize..self.offsets[i + 1] as usize];
-                let target = Self::owner(self.hashes[i], self.peers) as u32;
-                let out = self.raw.entry((slice, target)).or_default();
-                self.rows.write(self.hashes[i], key, *row, batch, out);
+            for (row, pick) in rows.iter().zip(picks) {
+                let hash = keys.hash(*pick);
+                let target = Self::owner(hash, self.peers) as u32;
+                let out = self.raw.entry((*slice, target)).or_default();
+                self.rows.write(hash, keys.key(*pick), *row, batch, out);
             }
             return;
         }
         let (layout, spare) = (&self.layout, &mut self.spare);
         let (table, added) = self
             .open
-            .entry(slice)
+            .entry(*slice)
             .or_insert_with(|| (spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))), 0));
         self.groups.clear();
-        table.groups_of(&self.hashes, &self.key_bytes, &self.offsets, &mut self.groups);
+        table.groups_of(keys, picks, &mut self.groups);
         table.add_from(&self.groups, rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
         *added += rows.len() as u64;
         let (groups, added) = (table.len(), *added);
@@ -266,36 +276,22 @@ impl PreAggregate {
         }
     }
 
-    fn find_keys(&mut self, batch: &EventBatch, rows: &[u32]) {
-        self.key_bytes.clear();
-        self.hashes.clear();
-        self.offsets.clear();
-        self.offsets.push(0);
-        for row in rows {
-            let start = self.key_bytes.len();
-            for column in &self.keys {
-                key::encode(batch.columns[*column][*row as usize], &batch.bytes, &mut self.key_bytes);
-            }
-            self.hashes.push(key::hash(&self.key_bytes[start..]));
-            self.offsets.push(self.key_bytes.len() as u32);
-        }
-    }
-
-    fn add_late(&mut self, batch: &EventBatch, tallies: &mut Tallies) {
+    fn add_late(&mut self, batch: &EventBatch, selection: &[u32], keys: &RowKeys, tallies: &mut Tallies) {
         let mut late = std::mem::take(&mut self.late_rows);
         late.sort_unstable();
-        let mut rows = Vec::new();
+        let (mut rows, mut picks) = (Vec::new(), Vec::new());
         for same in late.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            picks.clear();
+            picks.extend(same.iter().map(|(_, _, pick)| *pick));
             rows.clear();
-            rows.extend(same.iter().map(|(_, _, row)| *row));
-            self.find_keys(batch, &rows);
+            rows.extend(picks.iter().map(|pick| selection[*pick as usize]));
             let (layout, spare) = (&self.layout, &mut self.spare);
             let table = self
                 .late
                 .entry((same[0].0, same[0].1))
                 .or_insert_with(|| spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))));
             self.groups.clear();
-            table.groups_of(&self.hashes, &self.key_bytes, &self.offsets, &mut self.groups);
+            table.groups_of(keys, &picks, &mut self.groups);
             table.add_from(&self.groups, &rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
         }
         late.clear();
@@ -365,7 +361,7 @@ impl PreAggregate {
 mod tests {
     use super::*;
     use crate::aggregate::{Call, Function};
-    use crate::event::Cell;
+    use crate::event::{Cell, key};
 
     /// Tumbling 10, lateness 5, tick 1; a count by column 0.
     fn stage(mode: Mode, peers: usize) -> (PreAggregate, Tallies) {
@@ -388,6 +384,12 @@ mod tests {
         batch
     }
 
+    fn add(stage: &mut PreAggregate, batch: &EventBatch, rows: &[u32], base: i64, late: i64, tallies: &mut Tallies) {
+        let mut keys = RowKeys::default();
+        stage.find_keys(batch, rows, &mut keys);
+        stage.add(batch, rows, &keys, base, late, tallies);
+    }
+
     /// What is sent: slice, tick of late ones, groups or bytes, and the kind.
     fn flush(stage: &mut PreAggregate, tick: Option<i64>) -> Vec<(i64, Option<i64>, usize, &'static str)> {
         let mut sent = Vec::new();
@@ -408,10 +410,10 @@ mod tests {
         let rows = [0, 1, 2, 3, 4, 5];
         // Out of order by up to 2: before the last event but one the clock is 22, so the tick is 20.
         let batch = block(&[(1, 7), (2, 8), (12, 7), (22, 7), (9, 7), (4, 8)]);
-        stage.add(&batch, &rows, i64::MIN, 2, &mut tallies);
+        add(&mut stage, &batch, &rows, i64::MIN, 2, &mut tallies);
         assert_eq!((tallies.late, tallies.too_late), (0, 2), "9 and 4 are of a window that closed at 15");
         assert_eq!(flush(&mut stage, Some(10)), [(0, None, 2, "table")]);
-        stage.add(&block(&[(19, 7)]), &[0], 22, 2, &mut tallies);
+        add(&mut stage, &block(&[(19, 7)]), &[0], 22, 2, &mut tallies);
         assert_eq!((tallies.late, tallies.too_late), (1, 2));
         assert_eq!(flush(&mut stage, Some(20)), [(10, None, 1, "table"), (10, Some(20), 1, "table")]);
         assert_eq!(flush(&mut stage, None), [(20, None, 1, "table")]);
@@ -430,9 +432,9 @@ mod tests {
         ] {
             let (mut stage, mut tallies) = stage(mode, peers);
             let events: Vec<_> = events.iter().map(|(t, n)| (*t, if distinct { *n } else { *n % 50 })).collect();
-            stage.add(&block(&events), &rows, i64::MIN, 0, &mut tallies);
+            add(&mut stage, &block(&events), &rows, i64::MIN, 0, &mut tallies);
             flush(&mut stage, Some(10));
-            stage.add(&block(&[(11, 1)]), &[0], 1, 0, &mut tallies);
+            add(&mut stage, &block(&[(11, 1)]), &[0], 1, 0, &mut tallies);
             let sent = flush(&mut stage, Some(20));
             assert!(sent.iter().all(|s| s.3 == expected), "{mode:?} distinct {distinct} peers {peers}: {sent:?}");
         }
