@@ -19,7 +19,7 @@ use std::path::Path;
 /// Bytes read at a time: what fits the second-level cache.
 const READ: usize = 256 * 1024;
 /// How far events may be out of order, microseconds.
-const OUT_OF_ORDERNESS: i64 = 2_000_000;
+pub(super) const OUT_OF_ORDERNESS: i64 = 2_000_000;
 
 /// What a loop counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub trait Job {
 
     /// Writes the rows of a window, whose slices these are, oldest first.
     fn state(&mut self, slices: &mut [Slice<Self::State>], rows: &mut Rows);
+
+    /// Writes the rows of windows that have no slice of their own, at the end of the input.
+    fn finish(&mut self, _rows: &mut Rows) {}
 }
 
 /// Runs a job over the events in `input`; the rows go to `output`.
@@ -61,7 +64,7 @@ pub fn run<J: Job>(mut job: J, input: &Path, output: &Path) -> io::Result<Outcom
     let mut slices = Slices::new(J::SLIDE);
     let mut outcome = Outcome::default();
     let (mut newest, mut due) = (i64::MIN, i64::MIN);
-    lines(File::open(input)?, |line| match job.event(line, &mut slices, &mut outcome.late) {
+    lines(open(input)?, |line| match job.event(line, &mut slices, &mut outcome.late) {
         Some(time) => {
             outcome.events += 1;
             if time > newest {
@@ -77,6 +80,7 @@ pub fn run<J: Job>(mut job: J, input: &Path, output: &Path) -> io::Result<Outcom
         None => outcome.bad += 1,
     })?;
     close(&mut job, &mut slices, i64::MAX, &mut rows);
+    job.finish(&mut rows);
     outcome.rows = rows.finish()?;
     Ok(outcome)
 }
@@ -97,8 +101,20 @@ fn close<J: Job>(job: &mut J, slices: &mut Slices<J::State>, watermark: i64, row
     }
 }
 
+/// The plain bytes of a file, unpacked on this thread by the library that the engine uses.
+pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    let file = File::open(path)?;
+    Ok(match path.extension().and_then(|e| e.to_str()) {
+        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Some("zst") => {
+            Box::new(ruzstd::decoding::StreamingDecoder::new(io::BufReader::new(file)).map_err(io::Error::other)?)
+        }
+        _ => Box::new(file),
+    })
+}
+
 /// Calls `each` with every line of a file.
-fn lines(mut file: File, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+pub(super) fn lines(mut file: impl Read, mut each: impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; READ];
     let mut held = 0;
     loop {

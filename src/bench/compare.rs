@@ -88,6 +88,8 @@ impl RowSet {
                 }
                 Item::Number(v) => v,
                 Item::Other(b"null") => f64::NAN,
+                Item::Other(b"true") => 1.0,
+                Item::Other(b"false") => 0.0,
                 Item::Other(list) if key == b"approx" => {
                     for (i, column) in self.columns.iter().enumerate().take(64) {
                         let quoted = format!("\"{column}\"");

@@ -53,7 +53,7 @@ impl Job for Nothing {
     }
 }
 
-fn groups<S: Reset>(slices: &[Slice<S>]) -> impl Iterator<Item = (u64, &[u8], &S)> {
+pub(super) fn groups<S: Reset>(slices: &[Slice<S>]) -> impl Iterator<Item = (u64, &[u8], &S)> {
     slices.iter().flat_map(|slice| slice.table.groups())
 }
 
@@ -233,7 +233,7 @@ fn visits_row(key: &[u8], a: &Visits, b: &Visits, rows: &mut Rows) {
 
 /// The percentile of two sorted lists together, linear between order statistics. High percentiles are near the end,
 /// so the walk from there is short.
-fn percentile(mut a: &[f64], mut b: &[f64], p: f64) -> Option<f64> {
+pub(super) fn percentile(mut a: &[f64], mut b: &[f64], p: f64) -> Option<f64> {
     let count = a.len() + b.len();
     if count == 0 {
         return None;
@@ -258,7 +258,7 @@ fn percentile(mut a: &[f64], mut b: &[f64], p: f64) -> Option<f64> {
 }
 
 /// How many values are in two sorted lists, each once.
-fn distinct(mut a: &[u64], mut b: &[u64]) -> u64 {
+pub(super) fn distinct(mut a: &[u64], mut b: &[u64]) -> u64 {
     let mut count = (a.len() + b.len()) as u64;
     while let ([x, rest_a @ ..], [y, rest_b @ ..]) = (a, b) {
         count -= u64::from(x == y);
@@ -275,10 +275,10 @@ fn distinct(mut a: &[u64], mut b: &[u64]) -> u64 {
 /// Counts, a sum and a maximum: the state of the small jobs.
 #[derive(Debug, Default)]
 pub struct Simple {
-    events: u64,
-    values: u64,
-    sum: f64,
-    max: f64,
+    pub(super) events: u64,
+    pub(super) values: u64,
+    pub(super) sum: f64,
+    pub(super) max: f64,
 }
 
 impl Reset for Simple {
@@ -289,7 +289,7 @@ impl Reset for Simple {
 
 impl Simple {
     #[inline]
-    fn add(&mut self, value: Option<f64>) {
+    pub(super) fn add(&mut self, value: Option<f64>) {
         self.events += 1;
         if let Some(value) = value {
             self.max = if self.values == 0 { value } else { self.max.max(value) };
@@ -298,7 +298,16 @@ impl Simple {
         }
     }
 
-    fn some(&self, v: f64) -> Option<f64> {
+    pub(super) fn merge(&mut self, other: &Self) {
+        if other.values > 0 {
+            self.max = if self.values == 0 { other.max } else { self.max.max(other.max) };
+        }
+        self.events += other.events;
+        self.values += other.values;
+        self.sum += other.sum;
+    }
+
+    pub(super) fn some(&self, v: f64) -> Option<f64> {
         (self.values > 0).then_some(v)
     }
 }

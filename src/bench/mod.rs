@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`jobs`] | a job's name into its input, pipeline file and loop: all axes in one place |
 //! | [`scan`], [`table`], [`rows`] | the loops' tools: lines into fields, keys into groups, values into lines |
-//! | [`baseline`], [`loops`] | a file into rows, by hand |
+//! | [`baseline`], [`loops`], [`sessions`], [`days`], [`many`], [`chain`] | a file into rows, by hand |
 //! | [`compare`] | two files of rows into a verdict |
 //! | [`measure`] | commands into wall time, CPU seconds and memory |
 //! | [`statistics`], [`report`] | measurements into medians, ratios, tables and JSON |
@@ -21,14 +21,18 @@
 //! This room touches files, processes and the clock; it stands at the end of the road, before [`crate::cli`].
 
 pub mod baseline;
+pub mod chain;
 pub mod compare;
+pub mod days;
 pub mod jobs;
 pub mod loops;
+pub mod many;
 pub mod measure;
 pub mod profile;
 pub mod report;
 pub mod rows;
 pub mod scan;
 pub mod session;
+pub mod sessions;
 pub mod statistics;
 pub mod table;

@@ -88,6 +88,17 @@ impl Rows {
         self
     }
 
+    /// A truth, or null.
+    pub fn truth(&mut self, name: &str, value: Option<bool>) -> &mut Self {
+        self.key(name);
+        self.buffer.extend_from_slice(match value {
+            Some(true) => b"true",
+            Some(false) => b"false",
+            None => b"null",
+        });
+        self
+    }
+
     /// Ends the row.
     pub fn end(&mut self) {
         self.buffer.extend_from_slice(b",\"revision\":0,\"op\":\"+\"}\n");

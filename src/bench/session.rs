@@ -148,7 +148,7 @@ fn commands(
         return Ok(vec![command]);
     };
     let pipeline = settings.folder.join(format!("{}.toml", job.name()));
-    std::fs::write(&pipeline, job.pipeline()).map_err(|e| unwritable(&pipeline, &e))?;
+    std::fs::write(&pipeline, &*job.pipeline()).map_err(|e| unwritable(&pipeline, &e))?;
     let hosts = settings.folder.join("hosts.txt");
     if *processes > 1 {
         std::fs::write(&hosts, free_addresses(*processes)?).map_err(|e| unwritable(&hosts, &e))?;
@@ -226,23 +226,63 @@ pub fn input(input: Input, events: u64, folder: &Path, tell: &mut dyn FnMut(&str
     let mut block = Vec::new();
     generator.block(0, &mut block);
     let path = folder.join(format!("{}-{events}-{:08x}.ndjson", input.name(), hash(&block) as u32));
-    if path.exists() {
-        return Ok(path);
+    if !path.exists() {
+        generate(&generator, &path, tell)?;
     }
+    form(input, path, tell)
+}
+
+/// A plain file in the form of an input, beside it.
+fn form(input: Input, plain: PathBuf, tell: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
+    match input {
+        Input::Gzip => packed(plain, "gz", tell, |mut from, to| {
+            let mut gzip = flate2::write::GzEncoder::new(to, flate2::Compression::fast());
+            std::io::copy(&mut from, &mut gzip)?;
+            gzip.finish().map(drop)
+        }),
+        Input::Zstd => packed(plain, "zst", tell, |from, to| {
+            ruzstd::encoding::compress(from, to, ruzstd::encoding::CompressionLevel::Fastest);
+            Ok(())
+        }),
+        _ => Ok(plain),
+    }
+}
+
+fn generate(generator: &Generator, path: &Path, tell: &mut dyn FnMut(&str)) -> Result<(), Error> {
+    let mut block = Vec::new();
     tell(&format!("generating {}", path.display()));
     // Under another name first: a file that was cut short is never taken for the input.
     let part = path.with_extension("part");
-    let write = || -> std::io::Result<()> {
+    let mut write = || -> std::io::Result<()> {
         let mut file = File::create(&part)?;
         for k in 0..generator.blocks().unwrap_or(0) {
             block.clear();
             generator.block(k, &mut block);
             file.write_all(&block)?;
         }
+        std::fs::rename(&part, path)
+    };
+    write().map_err(|e| unwritable(path, &e))
+}
+
+/// The file, packed beside the plain one where it is not there.
+fn packed(
+    plain: PathBuf,
+    ending: &str,
+    tell: &mut dyn FnMut(&str),
+    pack: impl FnOnce(File, File) -> std::io::Result<()>,
+) -> Result<PathBuf, Error> {
+    let path = plain.with_extension(format!("ndjson.{ending}"));
+    if path.exists() {
+        return Ok(path);
+    }
+    tell(&format!("packing {}", path.display()));
+    let part = path.with_extension("part");
+    let made = || -> std::io::Result<()> {
+        pack(File::open(&plain)?, File::create(&part)?)?;
         std::fs::rename(&part, &path)
     };
-    let mut write = write;
-    write().map_err(|e| unwritable(&path, &e))?;
+    made().map_err(|e| unwritable(&path, &e))?;
     Ok(path)
 }
 
@@ -256,7 +296,7 @@ pub fn plan(job: Job, input: &Path, output: &Path) -> Result<Plan, Problems> {
         "BENCH_OUTPUT" => Some(output.display().to_string()),
         _ => None,
     };
-    match crate::config::parse(job.name(), job.pipeline(), &[], &env) {
+    match crate::config::parse(job.name(), &job.pipeline(), &[], &env) {
         (Some(config), problems) if !problems.has_errors() => compile(&config),
         (_, problems) => Err(problems),
     }
@@ -319,6 +359,26 @@ mod tests {
         let other = folder.path().join("other");
         std::fs::write(&other, &bytes[..bytes.len() - 1]).unwrap();
         assert_eq!(same(&path, &other, "x").unwrap_err().kind, Kind::Difference);
+    }
+
+    #[test]
+    fn jobs_when_run_by_loop_and_engine_then_give_the_same_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        for job in Job::ALL {
+            // Slow enough for some windows.
+            let rate = if job == Job::Jc { job.input().settings(9_000).rate } else { 300.0 };
+            let settings = crate::generate::Settings { rate, pages: 40, users: 900, ..job.input().settings(9_000) };
+            let plain = folder.path().join(format!("{}.ndjson", job.name()));
+            generate(&Generator::new(settings, 0), &plain, &mut |_| {}).unwrap();
+            let input = form(job.input(), plain, &mut |_| {}).unwrap();
+            let [by_hand, rows] = ["loop", "engine"].map(|name| folder.path().join(name));
+            let outcome = job.baseline(&input, &by_hand).unwrap();
+            assert_eq!((outcome.events, outcome.bad, outcome.late), (9_000, 0, 0), "{job:?}");
+            let plan = plan(job, &input, &rows).unwrap();
+            crate::engine::run(plan, crate::engine::Options::local(2)).unwrap();
+            let agreement = agree(&by_hand, &rows, job.name()).unwrap();
+            assert!(agreement.rows as u64 == outcome.rows && (agreement.rows > 2 || job == Job::J0), "{job:?}");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl<S: Reset> Table<S> {
     }
 
     /// Forgets all groups.
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.states().for_each(Reset::reset);
         self.used = 0;
         self.index.clear();
