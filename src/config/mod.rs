@@ -20,6 +20,7 @@ mod fingerprint;
 mod rate;
 mod reader;
 mod reference;
+mod schema;
 mod sections;
 mod set;
 mod settings;
@@ -39,11 +40,13 @@ pub(crate) use depth::too_deep;
 pub use fingerprint::fingerprint;
 pub use rate::{EventRate, parse_rate};
 pub use reference::{Key, KeyKind, Section};
+pub use schema::schema;
 pub use sections::reference;
 pub use settings::{
     Config, CsvConfig, DedupConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig,
     LinesConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode,
-    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
+    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig,
+    WindowShape,
 };
 pub use size::{ByteSize, parse_size};
 
