@@ -7,11 +7,6 @@
 //! Invariants: (1) [`parse`] is pure and never panics, whatever the text; (2) everything the file can say is in
 //! [`reference()`], and nothing else is read; (3) problems show the text of the file, never what an environment variable
 //! put there; (4) a file that has no sink gets one that prints every window as a table.
-//!
-//! Codes of problems: `config.open`, `config.syntax`, `config.duplicate`, `config.env`, `config.set`, `config.key`,
-//! `config.planned`, `config.required`, `config.type`, `config.value`, `config.span`, `config.size`, `config.name`,
-//! `config.from`, `config.cycle`, `config.path`, `config.unused` (a warning), `source.stdin`, `source.generate`, `source.max_line`,
-//! `window.shape`, `window.slide`, `window.step`, `window.offset`, `window.zone`, `window.select`, `window.column`, `window.reserved`, `sink.path`.
 
 mod check;
 mod depth;
