@@ -12,6 +12,7 @@ mod explain;
 mod generate;
 mod reference;
 mod run;
+mod schema;
 mod test;
 
 use crate::config::{self, Config};
@@ -57,6 +58,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Print the reference of every option, function and aggregate, in Markdown.
     Reference,
+    /// Print the JSON Schema of a pipeline file, by which editors complete and check it.
+    Schema,
     /// Print completions for a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::generate(args, &console),
         Command::Bench(args) => bench::bench(args, &console),
         Command::Reference => write_out(reference().as_bytes()),
+        Command::Schema => schema::schema(),
         Command::Completions(args) => completions::completions(args),
     });
     let (text, code) = match result {

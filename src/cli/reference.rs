@@ -1,9 +1,10 @@
-//! `reference`: every option, function, operator, aggregate, sink and counter, in Markdown, from the one lists.
+//! `reference`: every option, function, operator, aggregate, sink, counter and code of errors, in Markdown, from the one lists.
 
 use super::command;
 use crate::aggregate::aggregates;
 use crate::codec::json::RejectReason;
 use crate::config;
+use crate::error::codes;
 use crate::expr::{functions, operators};
 use crate::observe::list;
 use crate::story::KEYS;
@@ -18,6 +19,7 @@ pub fn reference() -> String {
     pipeline(&mut out);
     expressions(&mut out);
     counters(&mut out);
+    errors(&mut out);
     commands(&mut out);
     cases(&mut out);
     differences(&mut out);
@@ -138,6 +140,17 @@ fn counters(out: &mut String) {
     head(out, &["of", "counter", "unit", "meaning"]);
     for metric in list() {
         row(out, &[metric.scope, &code(metric.name), metric.unit, metric.doc]);
+    }
+}
+
+fn errors(out: &mut String) {
+    out.push_str(
+        "\n## Codes of errors\n\nWhat stands in `error[...]` and `warning[...]`; they stay the same from version to \
+         version, messages need not. Each message says more, and where.\n\n",
+    );
+    head(out, &["code", "meaning", "what to do"]);
+    for one in codes() {
+        row(out, &[&code(one.code), one.means, one.help]);
     }
 }
 

@@ -7,11 +7,6 @@
 //! Invariants: (1) [`parse`] is pure and never panics, whatever the text; (2) everything the file can say is in
 //! [`reference()`], and nothing else is read; (3) problems show the text of the file, never what an environment variable
 //! put there; (4) a file that has no sink gets one that prints every window as a table.
-//!
-//! Codes of problems: `config.open`, `config.syntax`, `config.duplicate`, `config.env`, `config.set`, `config.key`,
-//! `config.planned`, `config.required`, `config.type`, `config.value`, `config.span`, `config.size`, `config.name`,
-//! `config.from`, `config.cycle`, `config.path`, `config.unused` (a warning), `source.stdin`, `source.generate`, `source.max_line`,
-//! `window.shape`, `window.slide`, `window.step`, `window.offset`, `window.zone`, `window.select`, `window.column`, `window.reserved`, `sink.path`.
 
 mod check;
 mod depth;
@@ -20,6 +15,7 @@ mod fingerprint;
 mod rate;
 mod reader;
 mod reference;
+mod schema;
 mod sections;
 mod set;
 mod settings;
@@ -39,11 +35,13 @@ pub(crate) use depth::too_deep;
 pub use fingerprint::fingerprint;
 pub use rate::{EventRate, parse_rate};
 pub use reference::{Key, KeyKind, Section};
+pub use schema::schema;
 pub use sections::reference;
 pub use settings::{
     Config, CsvConfig, DedupConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig,
     LinesConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode,
-    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
+    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig,
+    WindowShape,
 };
 pub use size::{ByteSize, parse_size};
 

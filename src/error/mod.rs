@@ -9,6 +9,10 @@
 //!   help: size is 60s; use a step that divides it, such as 5s or 10s
 //! ```
 
+mod codes;
+
+pub use codes::{Code, codes};
+
 use std::fmt;
 
 /// Whose fault an error is; decides the exit code of the program.

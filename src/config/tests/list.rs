@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-const EVERY_KIND: &str = r#"
+pub(super) const EVERY_KIND: &str = r#"
 [run]
 [sources.f]
 type = "file"
@@ -58,7 +58,7 @@ fn keys_are_unique_documented_and_not_planned() {
 }
 
 /// A part of [`EVERY_KIND`] that is read by `section`.
-fn part_of(section: &Section) -> Option<String> {
+pub(super) fn part_of(section: &Section) -> Option<String> {
     let name = match (section.path, section.of) {
         ("", _) => return None,
         ("sources.<name>", Some("stdin")) => "s",

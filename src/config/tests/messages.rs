@@ -2,12 +2,12 @@
 
 use super::*;
 
-struct Case<'a> {
-    head: Vec<&'a str>,
-    answer: String,
+pub(super) struct Case<'a> {
+    pub(super) head: Vec<&'a str>,
+    pub(super) answer: String,
 }
 
-fn cases(text: &str) -> (String, Vec<Case<'_>>) {
+pub(super) fn cases(text: &str) -> (String, Vec<Case<'_>>) {
     let mut blocks = text.split("\n=== ");
     let intro = blocks.next().unwrap().to_owned();
     let cases = blocks.map(|block| {
@@ -20,19 +20,24 @@ fn cases(text: &str) -> (String, Vec<Case<'_>>) {
     (intro, cases.collect())
 }
 
-fn run(case: &Case<'_>) -> String {
-    let marked = |mark: &str| -> Vec<String> {
-        case.head[1..].iter().filter_map(|line| line.strip_prefix(mark)).map(str::to_owned).collect()
-    };
-    let old = marked("- ").join("\n");
+fn marked(case: &Case<'_>, mark: &str) -> Vec<String> {
+    case.head[1..].iter().filter_map(|line| line.strip_prefix(mark)).map(str::to_owned).collect()
+}
+
+/// The file of a case.
+pub(super) fn text_of(case: &Case<'_>) -> String {
+    let old = marked(case, "- ").join("\n");
     assert!(GOOD.contains(&old), "{old}");
-    let variables = marked("% ");
+    GOOD.replacen(&old, &marked(case, "+ ").join("\n"), 1)
+}
+
+fn run(case: &Case<'_>) -> String {
+    let variables = marked(case, "% ");
     let env = |name: &str| {
         let pairs = variables.iter().filter_map(|pair| pair.split_once('='));
         pairs.into_iter().find(|(one, _)| *one == name).map(|(_, value)| value.to_owned())
     };
-    let text = GOOD.replacen(&old, &marked("+ ").join("\n"), 1);
-    parse("shop.toml", &text, &marked("$ "), &env).1.to_string()
+    parse("shop.toml", &text_of(case), &marked(case, "$ "), &env).1.to_string()
 }
 
 #[test]

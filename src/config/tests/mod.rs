@@ -4,6 +4,8 @@ mod any_text;
 mod list;
 mod messages;
 mod reading;
+mod schema;
+mod validator;
 
 use super::*;
 

@@ -1,0 +1,360 @@
+//! The one list of codes: what stands in `error[...]` and `warning[...]`, what it means and what to do.
+//!
+//! A message says more, with the place; this list is for who reads logs or writes `expect_error`. A test re-reads the
+//! sources: a code is here where it is used, and nowhere else.
+
+/// One code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// The code, such as `window.step`.
+    pub code: &'static str,
+    /// What is wrong.
+    pub means: &'static str,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+const fn code(code: &'static str, means: &'static str, help: &'static str) -> Code {
+    Code { code, means, help }
+}
+
+/// Every code, sorted.
+pub fn codes() -> &'static [Code] {
+    CODES
+}
+
+const CODES: &[Code] = &[
+    code("aggregate.arguments", "An aggregate has too many or too few arguments.", "Write it as the reference shows."),
+    code("aggregate.distinct", "An aggregate does not take DISTINCT.", "Leave it out, or use one that does."),
+    code(
+        "aggregate.histogram",
+        "The bounds of a histogram are not ascending numbers.",
+        "Write constants, from low to high.",
+    ),
+    code(
+        "aggregate.percentile",
+        "The share of a percentile is not a number from 0 to 1.",
+        "Write 0.95 for the 95th percentile.",
+    ),
+    code(
+        "aggregate.rate",
+        "`rate` is used in windows that are not equally long.",
+        "Divide by the length of the row's window instead.",
+    ),
+    code("aggregate.separator", "The separator is not a constant text.", "Write it in quotes."),
+    code(
+        "aggregate.top_k",
+        "How many values are asked for is not a whole number within bounds.",
+        "Write a constant from 1 to 1000.",
+    ),
+    code(
+        "aggregate.type",
+        "An aggregate cannot take values of this type.",
+        "Convert the argument, such as with `cast`.",
+    ),
+    code(
+        "aggregate.unknown",
+        "There is no such aggregate.",
+        "Use one of the reference; the message names the nearest.",
+    ),
+    code("bench.dir", "The folder for a benchmark cannot be made.", "Give another with `--dir`."),
+    code("bench.loop", "The hand-written loop failed.", "Look at the message; the input may be damaged."),
+    code("bench.memory", "A run was too short for its memory to be read.", "Use more events."),
+    code("bench.port", "No free port can be had for processes.", "Look at what holds the ports of this machine."),
+    code("bench.profile", "The pipeline is not one that can be profiled.", "Use one file and one window."),
+    code("bench.program", "The program cannot find itself.", "Start it by its path."),
+    code("bench.read", "A file of a benchmark cannot be read.", "Give another folder with `--dir`."),
+    code("bench.rows", "The loop and the engine gave different rows.", "Report it: this is a fault of highwater."),
+    code("bench.run", "A run of a benchmark failed.", "Look at what it said."),
+    code("bench.start", "A run of a benchmark cannot be started.", "Look at the limits of this machine."),
+    code("bench.wait", "The end of a run of a benchmark was lost.", "Run it again."),
+    code("bench.write", "A file of a benchmark cannot be written.", "Give a folder with room with `--dir`."),
+    code("bug", "A fault of highwater.", "Report it with the message and, if you can, the pipeline file."),
+    code("case.count", "A case expects a counter that does not exist.", "Use one of the reference."),
+    code(
+        "case.input",
+        "A case gives an input to no source, or none to one that needs it.",
+        "Name each source of the pipeline.",
+    ),
+    code("case.key", "A case has a key that does not exist.", "Use one of the reference."),
+    code("case.none", "No case was found.", "Name files, or folders with files that end in `.case.toml`."),
+    code("case.open", "A case or a folder of cases cannot be read.", "Check the path and the permission."),
+    code("case.output", "The rows of a case could not be read back.", "Report it: this is a fault of highwater."),
+    code(
+        "case.pipeline",
+        "The pipeline of a case cannot be read.",
+        "Give a path relative to the case, or the text itself.",
+    ),
+    code(
+        "case.plan",
+        "The pipeline of a case was checked and does not compile.",
+        "Report it: this is a fault of highwater.",
+    ),
+    code("case.required", "A case lacks its pipeline, or expects nothing.", "Add what the message names."),
+    code("case.rewrite", "The case that was to be written would not be read back the same.", "Change it by hand."),
+    code(
+        "case.row",
+        "An expected row cannot be a row of the window.",
+        "Write one JSON object a line, with columns of the window.",
+    ),
+    code("case.scratch", "A folder for a run of a case cannot be made or written.", "Set TMPDIR to one that can."),
+    code("case.syntax", "A case is not TOML.", "Mend the line."),
+    code("case.type", "A key of a case has a value of another type.", "Write it as the reference shows."),
+    code("case.value", "A key of a case has a value that makes no sense.", "Change it as the message says."),
+    code("case.write", "A case cannot be written.", "Check the permission to write."),
+    code(
+        "cluster.address",
+        "An address cannot be resolved, or is not one of this machine.",
+        "Correct the hosts file, or `--process`.",
+    ),
+    code("cluster.fingerprint", "Another process runs another pipeline or reads other files.", "Give all the same."),
+    code("cluster.hosts", "The hosts file is wrong.", "Write one host:port a line, in the order of processes."),
+    code("cluster.index", "Two processes say that they are the same one.", "Give each its own `--process`, from 0."),
+    code(
+        "cluster.lost",
+        "Another process ended or no longer answers.",
+        "Look at its own message, then start all again.",
+    ),
+    code(
+        "cluster.message",
+        "A message is too long for the links between processes.",
+        "Report it: this is a fault of highwater.",
+    ),
+    code(
+        "cluster.missing",
+        "Some processes did not come in time.",
+        "Start them, or wait longer with `--connect-timeout`.",
+    ),
+    code(
+        "cluster.open",
+        "Processes could be reached from outside this machine, without a token.",
+        "Set HIGHWATER_TOKEN or `--token-file`.",
+    ),
+    code("cluster.port", "The port of this process is in use.", "Stop what listens there, or use another."),
+    code(
+        "cluster.processes",
+        "Processes count different numbers of processes.",
+        "Give all the same `--processes` and hosts file.",
+    ),
+    code(
+        "cluster.start",
+        "The system refused what links between processes need.",
+        "Look at the limits of this machine.",
+    ),
+    code(
+        "cluster.token",
+        "The token cannot be read, is empty, or differs between processes.",
+        "Give all the same secret.",
+    ),
+    code(
+        "cluster.topology",
+        "The numbers of processes and workers make no sense together.",
+        "Change the flags as the message says.",
+    ),
+    code("cluster.version", "Processes are of different versions.", "Start all from the same program."),
+    code("cluster.workers", "Processes have different numbers of workers.", "Give all the same `--workers`."),
+    code("config.cycle", "Streams read each other in a circle.", "Let one of them read something else."),
+    code("config.duplicate", "A key is written twice.", "Remove or rename one."),
+    code(
+        "config.env",
+        "An environment variable is not set, or a reference to one is misspelt.",
+        "Set it, or write `${NAME:-default}`.",
+    ),
+    code(
+        "config.from",
+        "A part reads something that does not exist or that it cannot read.",
+        "Name a part of the right kind.",
+    ),
+    code("config.key", "A section has no such key.", "Use one of the reference; the message names the nearest."),
+    code(
+        "config.name",
+        "A name is not well-formed, or is used twice.",
+        "Use letters, digits and `_`, beginning with a letter.",
+    ),
+    code("config.open", "The pipeline file cannot be read.", "Check the path; it must be text."),
+    code("config.path", "Two outputs would be one file.", "Give each its own path."),
+    code("config.planned", "This is planned, but not in this version.", "Remove it to run the rest."),
+    code("config.rate", "The text is not a rate.", "Write events and a span, such as `1000/s`."),
+    code("config.required", "A key that must be given is missing.", "Add it as the message shows."),
+    code("config.set", "A `--set` names nothing that can be set.", "Write `--set path=value` with the path of a key."),
+    code("config.size", "The text is not a size.", "Write a number and a unit, such as `64MiB`."),
+    code("config.span", "The text is not a span of time.", "Write a number and a unit, such as `5s`."),
+    code("config.syntax", "The pipeline file is not TOML.", "Mend the line."),
+    code("config.type", "A key has a value of another type.", "Write it as the message shows."),
+    code("config.unused", "Nothing reads this part (a warning).", "Read it in another part, or remove it."),
+    code("config.value", "A value is outside its bounds, or not one of the words.", "Change it as the message says."),
+    code("exchange.damaged", "What another worker sent cannot be read.", "Report it: this is a fault of highwater."),
+    code(
+        "expr.aggregate",
+        "An aggregate stands where it cannot.",
+        "Use it in the select of a window, not within another.",
+    ),
+    code("expr.depth", "An expression is too large or nested too deep.", "Compute a part of it in a stream's `set`."),
+    code(
+        "expr.function",
+        "There is no such function, or it is not called like this.",
+        "Write it as the reference shows.",
+    ),
+    code(
+        "expr.path",
+        "A path has a value for each event where one for the window is needed.",
+        "Aggregate it, or add it to `group_by`.",
+    ),
+    code("expr.pattern", "A regular expression is wrong or too large.", "Mend it as the message says."),
+    code("expr.syntax", "The text is not an SQL expression.", "Mend it at the place that the message names."),
+    code("expr.type", "A value has a type that does not fit here.", "Convert it with CAST."),
+    code("expr.unsupported", "SQL knows this, highwater does not.", "Write it as the message says."),
+    code("expr.zone", "There is no such time zone.", "Write a name such as 'Europe/Berlin'."),
+    code(
+        "generate",
+        "The settings of `highwater generate` do not fit together.",
+        "Change the flag that the message names.",
+    ),
+    code("logs.filter", "RUST_LOG cannot be read.", "Write a level, or pairs such as `highwater=debug`."),
+    code("logs.twice", "Logs were set up twice in one program.", "Set them up once."),
+    code("output.write", "What a command prints or writes cannot be written.", "Make room, or choose another place."),
+    code("run.tick", "The tick does not divide what a window needs.", "Use a span that does, or leave it out."),
+    code("signal", "The system does not let the program listen for signals.", "Look at the limits of this machine."),
+    code("sink.closed", "Nobody reads the output any more.", "Nothing: the run ends well."),
+    code("sink.open", "An output file cannot be made.", "Check the folder and the permission to write."),
+    code("sink.panic", "A sink failed with a fault of highwater.", "Report it with the message."),
+    code(
+        "sink.path",
+        "The path of a sink does not fit what it takes.",
+        "Use `{name}` and an ending that says the format.",
+    ),
+    code("sink.write", "Rows cannot be written.", "Make room, or choose another place."),
+    code("source.bad", "A line is not an event, and `on_bad` is `stop`.", "Mend the line, or set `on_bad = \"skip\"`."),
+    code("source.columns", "The columns of CSV have no names.", "Give `columns`, or a header."),
+    code(
+        "source.damaged",
+        "Compressed data is damaged or cut short.",
+        "Copy or write the file again, or leave it out.",
+    ),
+    code("source.dead_letters", "A dead-letter file cannot be written.", "Make room, or choose another path."),
+    code("source.follow", "A compressed file cannot be followed.", "Leave it out, or remove `follow`."),
+    code(
+        "source.format",
+        "The format does not fit the source, or a key the format (a warning).",
+        "Remove the key, or set `format`.",
+    ),
+    code("source.generate", "The settings of the generator do not fit together.", "Change them as the message says."),
+    code("source.header", "The header of CSV cannot be read.", "Name the columns, or raise `max_line`."),
+    code(
+        "source.letter",
+        "A dead letter cannot be fed back.",
+        "Give a file that this pipeline wrote; edit the text of \"line\" alone.",
+    ),
+    code("source.max_line", "`max_line` is more than `max_inflight`.", "Raise one or lower the other."),
+    code("source.open", "An input cannot be opened.", "Check the path and the permission to read."),
+    code(
+        "source.path",
+        "A path, folder or pattern names no file to read.",
+        "Correct it; patterns use `*`, `?`, `[ab]` and `**`.",
+    ),
+    code(
+        "source.pattern",
+        "The pattern of lines is not a regular expression with named groups.",
+        "Mend it as the message says.",
+    ),
+    code("source.quote", "Delimiter and quote of CSV are the same.", "Let them differ."),
+    code("source.read", "An input cannot be read on.", "Check the disk and run again."),
+    code("source.stdin", "Two sources read standard input.", "Let one of them read a file."),
+    code("source.thread", "The system gives no thread for a source.", "Look at the limits of this machine."),
+    code(
+        "source.truncated",
+        "A file became shorter while it was read.",
+        "Let nothing truncate it, or set `follow = true`.",
+    ),
+    code("stream.rest_of", "`rest_of` names a stream that reads something else.", "Name streams with the same `from`."),
+    code("stream.roads", "Events reach a part on too many roads.", "Read fewer streams that read the same."),
+    code("stream.where", "A condition is not true or false.", "Write a comparison."),
+    code("window.aggregates", "A window has too many aggregates.", "Make two windows of it."),
+    code("window.column", "Two columns of a window have one name.", "Rename one."),
+    code("window.offset", "The offset is not less than what windows are apart.", "Use a smaller one."),
+    code("window.reserved", "A column has a name that every row has already.", "Use another name."),
+    code(
+        "window.select",
+        "A window selects nothing, too much, or a value without an aggregate.",
+        "Select 1 to 64 aggregates.",
+    ),
+    code("window.shape", "Keys of a window do not go together.", "Remove one, as the message says."),
+    code("window.slide", "An event would be in too many windows.", "Use a longer slide."),
+    code("window.step", "The step does not divide the size, or makes too many windows.", "Use one that does."),
+    code(
+        "window.too_late",
+        "A window behind a dedup cannot keep events that are too late.",
+        "Keep them in a window before it.",
+    ),
+    code(
+        "window.zone",
+        "There is no such time zone, or spans are not whole days.",
+        "Write a name such as `Europe/Berlin`, and days.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regex::Regex;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// The program's own text: no comments, no tests.
+    fn program(folder: &Path, out: &mut String) {
+        // A module that stands here; one in a file of its own may be declared in the middle.
+        let tests = Regex::new(r"#\[cfg\(test\)\]\nmod \w+ \{").unwrap();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            if ["tests", "testing", "trial", "codes"].contains(&name.as_str()) {
+                continue;
+            }
+            if path.is_dir() {
+                program(&path, out);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let text = tests.split(&text).next().unwrap_or_default();
+                out.extend(text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|l| [l, "\n"]));
+            }
+        }
+    }
+
+    /// Texts of the program that could be codes by their form: `family.word` of a family that has codes, or the first
+    /// text of a call that makes an error.
+    fn used() -> BTreeSet<String> {
+        let mut text = String::new();
+        program(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        let families: BTreeSet<&str> = CODES.iter().filter_map(|c| Some(c.code.split_once('.')?.0)).collect();
+        let dotted = Regex::new(r#""([a-z]+)\.([a-z_]+)""#).unwrap();
+        let made =
+            r#"(?:\bError::(?:user|outside)\(|\bError::new\([^,"]+,|\.problem\(|\bwrong\(|\bcode:)\s*"([a-z_.]+)""#;
+        let mut used: BTreeSet<String> = dotted
+            .captures_iter(&text)
+            .filter(|found| families.contains(&found[1]))
+            .map(|found| format!("{}.{}", &found[1], &found[2]))
+            .collect();
+        used.extend(Regex::new(made).unwrap().captures_iter(&text).map(|found| found[1].to_owned()));
+        used
+    }
+
+    #[test]
+    fn codes_are_listed_where_they_are_used_and_nowhere_else() {
+        let listed: BTreeSet<String> = CODES.iter().map(|c| c.code.to_owned()).collect();
+        let used = used();
+        let missing: Vec<_> = used.difference(&listed).collect();
+        let idle: Vec<_> = listed.difference(&used).collect();
+        assert!(missing.is_empty(), "used, and not in src/error/codes.rs: {missing:?}");
+        assert!(idle.is_empty(), "in src/error/codes.rs, and not used: {idle:?}");
+    }
+
+    #[test]
+    fn codes_are_sorted_and_each_says_what_it_means_and_what_to_do() {
+        assert!(CODES.windows(2).all(|pair| pair[0].code < pair[1].code));
+        for code in CODES {
+            for text in [code.means, code.help] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{text}");
+            }
+        }
+    }
+}
