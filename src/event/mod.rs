@@ -7,9 +7,11 @@ mod batch;
 mod cell;
 pub mod key;
 mod origin;
+mod owned;
 mod path;
 
 pub use batch::{Column, EventBatch};
 pub use cell::{Cell, Tag, Value};
 pub use origin::{Origin, Origins};
+pub use owned::OwnedValue;
 pub use path::FieldPath;
