@@ -40,7 +40,8 @@
 //!
 //! # From a program
 //! A [`Pipeline`] is built of a [`Source`], [`Stream`]s, [`Window`]s and [`Sink`]s, with closures where SQL does not
-//! reach, and run in the program; an [`Aggregate`] is one of the program's own.
+//! reach, and run in the program; an [`Aggregate`] is one of the program's own. In a timely dataflow of one's own
+//! windows are an operator: [`dataflow::WindowAggregate`].
 //!
 //! It is not a database, not a message broker, and not a batch engine.
 
@@ -75,3 +76,8 @@ pub use sink::Row;
 
 #[cfg(test)]
 mod house;
+
+/// The examples of the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
