@@ -17,7 +17,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ("source", &["error", "generate"]),
     ("watermark", &[]),
     ("stream", &["event", "expr"]),
-    ("aggregate", &["event", "time"]),
+    ("aggregate", &["error", "event", "time"]),
     ("result", &["event"]),
     ("window", &["aggregate", "event", "expr", "result", "watermark"]),
     ("sink", &["error", "event", "observe", "result", "time"]),
@@ -43,6 +43,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ),
     ("cluster", &["error"]),
     ("engine", &["cluster", "codec", "config", "dataflow", "error", "generate", "observe", "plan", "sink", "source"]),
+    ("builder", &["aggregate", "config", "engine", "error", "event", "expr", "plan", "sink", "time"]),
     ("story", &["config", "engine", "error", "observe", "plan", "result", "time"]),
     (
         "bench",

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! time, error -> event -> config -> codec, expr -> source, watermark -> stream -> aggregate -> window
-//!             -> result -> sink -> plan -> dataflow -> cluster -> engine -> story -> cli
+//!             -> result -> sink -> plan -> dataflow -> cluster -> engine -> builder, story -> cli
 //! ```
 //!
 //! | room | what turns into what |
@@ -29,6 +29,7 @@
 //! | [`dataflow`] | a plan into a timely dataflow |
 //! | [`cluster`] | processes into one computation: sockets, hand-shake, heartbeats |
 //! | [`engine`] | a plan and a topology into a finished run |
+//! | [`builder`] | a program's calls into the settings of a pipeline, and these into a run |
 //! | [`story`] | case files into verdicts: the runner of users' tests, and of our own |
 //! | [`observe`] | the one list of counters and the set-up of logs |
 //! | [`mod@bench`] | jobs into figures: the engine against a hand-written loop |
@@ -37,10 +38,16 @@
 //! Only `dataflow` and `cluster` name timely. Only `source`, `sink`, `config` loading, `cluster`, `story` and
 //! `cli` touch files or sockets. All else is pure: no clock, no thread, no I/O.
 //!
+//! # From a program
+//! A [`Pipeline`] is built of a [`Source`], [`Stream`]s, [`Window`]s and [`Sink`]s, with closures where SQL does not
+//! reach, and run in the program; an [`Aggregate`] is one of the program's own. In a timely dataflow of one's own
+//! windows are an operator: [`dataflow::WindowAggregate`].
+//!
 //! It is not a database, not a message broker, and not a batch engine.
 
 pub mod aggregate;
 pub mod bench;
+pub mod builder;
 pub mod cli;
 pub mod cluster;
 pub mod codec;
@@ -62,5 +69,15 @@ pub mod time;
 pub mod watermark;
 pub mod window;
 
+pub use aggregate::Aggregate;
+pub use builder::{Closed, Pipeline, PipelineError, Sender, Sink, Source, Stream, Window};
+pub use event::{OwnedValue, Value};
+pub use sink::Row;
+
 #[cfg(test)]
 mod house;
+
+/// The examples of the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -11,6 +11,7 @@ use super::pick::Pick;
 use super::prefix::Prefix;
 use super::tops::Tops;
 use super::uniques::Uniques;
+use super::user::{Held, UserAggregate};
 use crate::event::{Cell, Column, Origin, Origins, Tag, Value};
 use std::any::Any;
 use std::fmt::Debug;
@@ -37,6 +38,8 @@ pub(super) enum How {
     Uniques,
     /// Counts of numbers between bounds.
     Buckets(Arc<[Value<'static>]>),
+    /// What an aggregate of the program keeps.
+    User(UserAggregate),
 }
 
 impl How {
@@ -51,6 +54,7 @@ impl How {
             Function::Mode | Function::TopK(_) | Function::ApproxTopK(_) => How::Tops,
             Function::SumDistinct | Function::AvgDistinct => How::Uniques,
             Function::Histogram(bounds) => How::Buckets(Arc::clone(bounds)),
+            Function::User(aggregate) => How::User(aggregate.clone()),
             _ => return None,
         })
     }
@@ -73,7 +77,7 @@ impl How {
     }
 
     pub(super) fn needs_origins(&self) -> bool {
-        !matches!(self, How::CollectDistinct | How::Uniques | How::Buckets(_))
+        !matches!(self, How::CollectDistinct | How::Uniques | How::Buckets(_) | How::User(_))
     }
 
     pub(super) fn describe(&self, input: usize) -> String {
@@ -90,6 +94,7 @@ impl How {
                 super::COUNTED_VALUES
             ),
             How::Uniques => format!("up to {} different numbers of column {input}", super::EXACT_DISTINCT),
+            How::User(aggregate) => format!("state of {aggregate:?} of column {input}"),
             How::Buckets(bounds) => format!("{} counts of column {input}, by bounds {bounds:?}", bounds.len() + 1),
         }
     }
@@ -101,6 +106,7 @@ impl How {
             How::Tops => Of::<Tops>::make(self),
             How::Uniques => Of::<Uniques>::make(self),
             How::Buckets(_) => Of::<Buckets>::make(self),
+            How::User(_) => Of::<Held>::make(self),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! and the rare wide totals lie beside the rows.
 
 use super::kept::How;
+use super::user::UserAggregate;
 use super::{bools, extreme, squares, sum};
 use crate::event::Value;
 use std::sync::Arc;
@@ -72,6 +73,8 @@ pub enum Function {
     StringAgg(Arc<str>),
     /// `string_agg(DISTINCT x, separator)`.
     StringAggDistinct(Arc<str>),
+    /// An aggregate of the program, of x.
+    User(UserAggregate),
     /// `approx_count_distinct(x)`.
     ApproxCountDistinct,
     /// `approx_percentile(x, p)`.

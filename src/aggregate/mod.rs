@@ -38,6 +38,7 @@ mod table;
 mod tests;
 mod tops;
 mod uniques;
+mod user;
 
 pub use add::Tally;
 pub use catalogue::{AggregateDoc, aggregates, is_aggregate};
@@ -49,6 +50,7 @@ pub use prefix::{COLLECTED_BYTES, COLLECTED_VALUES};
 pub use quantile::EXACT_VALUES;
 pub use table::GroupTable;
 pub use tops::{COUNTED_BYTES, COUNTED_VALUES};
+pub use user::{Aggregate, UserAggregate, UserAggregates, check_law};
 
 /// Empties a buffer that will be filled again, and gives memory back where it is far larger than lately used.
 ///

@@ -14,7 +14,8 @@ use std::fmt::Write;
 pub fn reference() -> String {
     let mut out = String::from(
         "# Reference\n\nPrinted by `highwater reference` from the lists the program itself uses; a test compares this \
-         file with them.\n",
+         file with them. The reference of the Rust library is its documentation: `cargo doc --open`, from \
+         `highwater::Pipeline` on.\n",
     );
     pipeline(&mut out);
     expressions(&mut out);

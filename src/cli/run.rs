@@ -85,7 +85,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     fate.install();
     let signals = Signals::install()?;
     let real_time = config.sources.iter().any(|s| match &s.kind {
-        SourceKind::Stdin => true,
+        SourceKind::Stdin | SourceKind::Program => true,
         SourceKind::Generate(g) => g.pace == Pace::RealTime,
         SourceKind::File(files) => files.follow,
     });

@@ -86,7 +86,11 @@ fn names(parts: &[Part<'_>], ctx: &mut Context) {
         }
         if let Some(first) = by_line[..i].iter().find(|other| other.name == part.name) {
             let message = format!("two parts are named '{}'", part.name);
-            let help = format!("rename one; {} has the name in line {}", first.role.noun(), first.place.line);
+            let noun = first.role.noun();
+            let help = match (&first.place.set, first.place.line) {
+                (Some(call), _) => format!("rename one; {noun} has the name in {call}"),
+                (None, line) => format!("rename one; {noun} has the name in line {line}"),
+            };
             ctx.problems.push(part.place.problem("config.name", message, Some(help)));
         }
     }

@@ -78,6 +78,7 @@ fn source(text: &mut Canon, part: &SourceConfig) {
             text.put("compression", format!("{compression:?}"));
             text.put("follow", follow);
         }
+        SourceKind::Program => text.put("program", ""),
         SourceKind::Stdin => text.put("stdin", ""),
         SourceKind::Generate(settings) => {
             let GenerateConfig {
@@ -177,6 +178,7 @@ fn sink(text: &mut Canon, part: &SinkConfig) {
     let SinkConfig { name, line: _, implied: _, kind, from, times, mode } = part;
     text.put("sink", name);
     match kind {
+        SinkKind::Program => text.put("program", ""),
         SinkKind::Stdout { format } => text.put("stdout", format!("{format:?}")),
         SinkKind::File { path, format } => {
             text.put("file", path);

@@ -12,6 +12,7 @@ mod check;
 mod depth;
 mod environment;
 mod fingerprint;
+mod given;
 mod rate;
 mod reader;
 mod reference;
@@ -33,6 +34,7 @@ mod window;
 
 pub(crate) use depth::too_deep;
 pub use fingerprint::fingerprint;
+pub use given::{Given, Setting};
 pub use rate::{EventRate, parse_rate};
 pub use reference::{Key, KeyKind, Section};
 pub use schema::schema;
@@ -64,7 +66,20 @@ const LARGEST: usize = 8 << 20;
 /// [`Config::warnings`].
 pub fn load(file: &Path, overrides: &[String], env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
     let name = file.display().to_string();
-    let text = read_text(file).map_err(|message| Problems {
+    let text = read_file(file)?;
+    match parse(&name, &text, overrides, env) {
+        (Some(config), problems) if !problems.has_errors() => Ok(Config { warnings: problems.list, ..config }),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// The text of the file at `file`.
+///
+/// # Errors
+/// Where it cannot be read, is too large or is not text.
+pub fn read_file(file: &Path) -> Result<String, Problems> {
+    let name = file.display().to_string();
+    read_text(file).map_err(|message| Problems {
         list: vec![Problem {
             severity: Severity::Error,
             code: "config.open",
@@ -73,12 +88,8 @@ pub fn load(file: &Path, overrides: &[String], env: &dyn Fn(&str) -> Option<Stri
             text: name.clone(),
             help: Some("give the path of a pipeline file".into()),
         }],
-        file: name.clone(),
-    })?;
-    match parse(&name, &text, overrides, env) {
-        (Some(config), problems) if !problems.has_errors() => Ok(Config { warnings: problems.list, ..config }),
-        (_, problems) => Err(problems),
-    }
+        file: name,
+    })
 }
 
 fn read_text(file: &Path) -> Result<String, String> {
@@ -105,8 +116,20 @@ pub fn parse(
     overrides: &[String],
     env: &dyn Fn(&str) -> Option<String>,
 ) -> (Option<Config>, Problems) {
+    assemble(file_name, text, overrides, env, &[])
+}
+
+/// [`parse`], of a file and what a program adds to it; the text is empty where there is no file, and `file_name` is the
+/// place in the program then.
+pub fn assemble(
+    file_name: &str,
+    text: &str,
+    overrides: &[String],
+    env: &dyn Fn(&str) -> Option<String>,
+    given: &[Setting],
+) -> (Option<Config>, Problems) {
     let mut ctx = Context::default();
-    let config = read(file_name, text, overrides, env, &mut ctx);
+    let config = read(file_name, text, (overrides, given), env, &mut ctx);
     let mut list = ctx.problems;
     // What concerns the file as a whole is shown at its name.
     for problem in list.iter_mut().filter(|problem| problem.line == 0 && problem.text.is_empty()) {
@@ -116,11 +139,11 @@ pub fn parse(
     (config, Problems { file: file_name.to_owned(), list })
 }
 
-/// [`parse`], with what it gathers.
+/// [`assemble`], with what it gathers.
 fn read(
     file_name: &str,
     text: &str,
-    overrides: &[String],
+    (overrides, given): (&[String], &[Setting]),
     env: &dyn Fn(&str) -> Option<String>,
     ctx: &mut Context,
 ) -> Option<Config> {
@@ -128,7 +151,10 @@ fn read(
     for flag in overrides {
         set::apply(flag, &mut entries, env, &mut ctx.problems);
     }
-    let place = Place { line: 0, path: String::new(), written: String::new(), set: None };
+    given::add(given, &mut entries, &mut ctx.problems);
+    let of_program = !given.is_empty() && text.is_empty();
+    let set = of_program.then(|| file_name.to_owned());
+    let place = Place { line: 0, path: String::new(), written: String::new(), set };
     let root = Node { data: Data::Table(entries), place };
     let top = Fields::open(&root, &[&sections::TOP], ctx)?;
     top.unknown_keys(&[], ctx);
@@ -163,15 +189,23 @@ fn each<T>(tables: &[(String, Node)], ctx: &mut Context, read: fn(&str, &Node, &
     tables.iter().filter_map(|(name, node)| read(name, node, ctx)).collect()
 }
 
+/// True for a name that an expression can use without quotes.
+pub fn is_column(name: &str) -> bool {
+    reader::is_name(name, false)
+}
+
 /// The tables of one section, in the order of the file.
 fn parts_of<'a>(top: &Fields<'a>, name: &str, ctx: &mut Context) -> &'a [(String, Node)] {
     let (key, node) = top.entry(name, ctx);
     match node {
         Some(Node { data: Data::Table(entries), .. }) if !(key.required && entries.is_empty()) => entries,
         Some(Node { data: Data::Table(_), .. }) | None if key.required => {
-            let help = "for example [sources.events] with type = \"stdin\"".to_owned();
             let place = node.map_or(top.place, |node| &node.place);
-            ctx.problems.push(place.problem("config.required", "the file has no source", Some(help)));
+            let (message, help) = match place.set {
+                None => ("the file has no source", "for example [sources.events] with type = \"stdin\""),
+                Some(_) => ("the pipeline has no source", "for example .source(\"events\", Source::stdin())"),
+            };
+            ctx.problems.push(place.problem("config.required", message, Some(help.to_owned())));
             &[]
         }
         Some(node) => {

@@ -108,6 +108,8 @@ pub enum SourceKind {
     Stdin,
     /// The built-in generator.
     Generate(GenerateConfig),
+    /// The program that runs the pipeline; one partition.
+    Program,
 }
 
 /// Which files a source reads, and how.
@@ -409,13 +411,15 @@ pub enum SinkKind {
         /// How rows are written.
         format: FileFormat,
     },
+    /// The program that runs the pipeline.
+    Program,
 }
 
 impl SinkKind {
     /// The file that takes the rows of `part`; `None` where the sink is not a file.
     pub fn path_for(&self, part: &str) -> Option<String> {
         match self {
-            SinkKind::Stdout { .. } => None,
+            SinkKind::Stdout { .. } | SinkKind::Program => None,
             SinkKind::File { path, .. } => Some(path.replace("{name}", part)),
         }
     }

@@ -3,16 +3,23 @@
 use super::reader::{Context, Fields};
 use super::sections::{SINK, SINK_FILE, SINK_STDOUT};
 use super::settings::{FileFormat, Located, SinkConfig, SinkKind, SinkMode, StdoutFormat, Times, WindowConfig};
-use super::tree::Node;
+use super::tree::{Data, Node};
 use super::value;
+
+/// The kind of a sink that a program brings; no word of the file.
+const PROGRAM: &str = "program";
 
 /// Reads one sink; `None` where its kind or its path is not known.
 pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SinkConfig> {
     let mut fields = Fields::open(node, &[&SINK], ctx)?;
-    let kind = fields.get("type", ctx, value::word).map(|kind| kind.value);
+    let kind = match fields.entry("type", ctx) {
+        (_, Some(Node { data: Data::Program, .. })) => Some(PROGRAM),
+        _ => fields.get("type", ctx, value::word).map(|kind| kind.value),
+    };
     let all = [&SINK_STDOUT, &SINK_FILE];
     match kind {
         Some("stdout") => fields.also(&SINK_STDOUT),
+        Some(PROGRAM) => {}
         Some(_) => fields.also(&SINK_FILE),
         None => all.iter().for_each(|section| fields.also(section)),
     }
@@ -35,6 +42,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SinkCon
                 _ => StdoutFormat::Table,
             },
         },
+        PROGRAM => SinkKind::Program,
         _ => file(&fields, &from, ctx)?,
     };
     Some(SinkConfig { name: name.to_owned(), line: node.place.line, implied: false, kind, from, times, mode })

@@ -6,7 +6,7 @@ use super::settings::{
     CsvConfig, FieldType, FileCompression, FileConfig, GenerateConfig, LinesConfig, OnBad, Pace, SourceConfig,
     SourceFormat, SourceKind, TimeField,
 };
-use super::tree::Node;
+use super::tree::{Data, Node};
 use super::value;
 use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
@@ -15,10 +15,16 @@ use crate::time::{EventTime, Span, TimeUnit};
 /// The `idle_after` of files that are followed: one that nobody writes to any more is nothing unusual there.
 const FOLLOWED_IDLE: Span = Span(30_000_000);
 
+/// The kind of a source whose events a program brings; no word of the file.
+const PROGRAM: &str = "program";
+
 /// Reads one source; `None` where its kind or its input is not known.
 pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceConfig> {
     let mut fields = Fields::open(node, &[&SOURCE], ctx)?;
-    let kind = fields.get("type", ctx, value::word).map(|kind| kind.value);
+    let kind = match fields.entry("type", ctx) {
+        (_, Some(Node { data: Data::Program, .. })) => Some(PROGRAM),
+        _ => fields.get("type", ctx, value::word).map(|kind| kind.value),
+    };
     let section = match kind {
         Some("file") => Some(&SOURCE_FILE),
         Some("stdin") => Some(&SOURCE_STDIN),
@@ -28,6 +34,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
     let all = [&SOURCE_FILE, &SOURCE_STDIN, &SOURCE_GENERATE];
     match section {
         Some(section) => fields.also(section),
+        None if kind == Some(PROGRAM) => {}
         // Of a source whose type is not known any key may be right.
         None => all.iter().for_each(|section| fields.also(section)),
     }
@@ -55,6 +62,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
     let kind = match kind? {
         "file" => SourceKind::File(files(&fields, ctx)?),
         "generate" => SourceKind::Generate(generate(&fields, ctx)),
+        PROGRAM => SourceKind::Program,
         _ => SourceKind::Stdin,
     };
     let follows = matches!(&kind, SourceKind::File(file) if file.follow);
@@ -64,7 +72,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
 
 fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
     let (_, node) = fields.entry("time", ctx);
-    let empty = Node { data: super::tree::Data::Table(Vec::new()), place: fields.place.clone() };
+    let empty = Node { data: Data::Table(Vec::new()), place: fields.place.clone() };
     let table = node.and_then(|node| Fields::open(node, &[&SOURCE_TIME], ctx));
     let table = match table {
         Some(table) => table,

@@ -29,7 +29,7 @@ pub(super) struct Place {
     pub path: String,
     /// The value as written, one line, cut; empty for a table with a header.
     pub written: String,
-    /// `--set path=value`, for what comes from there.
+    /// `--set path=value`, or the call of a program, for what comes from there.
     pub set: Option<String>,
 }
 
@@ -75,6 +75,8 @@ pub(super) enum Data {
     /// A date, a time or both, as written.
     Time(String),
     Array(Vec<Node>),
+    /// What a program brings itself.
+    Program,
     Table(Vec<(String, Node)>),
 }
 
@@ -93,6 +95,7 @@ impl Node {
             Data::Bool => "true or false",
             Data::Time(_) => "a date or time",
             Data::Array(_) => "a list",
+            Data::Program => "a value of the program",
             Data::Table(_) => "a table",
         }
     }

@@ -7,7 +7,7 @@ use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
 use super::window::window;
-use crate::error::Error;
+use crate::error::{Error, Panicked};
 use crate::observe::{Metrics, SinkId};
 use crate::plan::Plan;
 use crate::sink::{Finished, Sink, SinkHandle, is_closed};
@@ -94,7 +94,10 @@ impl Built {
     /// The run's first failure.
     pub fn run(self, worker: &mut Worker, shared: &Shared, metrics: &Metrics) -> Result<Vec<Finished>, Error> {
         while !self.probe.done() && !shared.has_failed() {
-            worker.step_or_park(Some(PARK));
+            // After a panic of the program's code the dataflow cannot go on; it is dropped below.
+            if let Err(error) = Panicked::caught(|| worker.step_or_park(Some(PARK))) {
+                shared.fail(error);
+            }
         }
         if let Some(error) = shared.failure() {
             for dataflow in worker.installed_dataflows() {

@@ -8,6 +8,8 @@
 //! sink (one operator a sink, worker 0): complete times, in order, to the sink's thread
 //! ```
 //!
+//! A program with a timely dataflow of its own can use windows as an operator there: [`WindowAggregate`].
+//!
 //! The timely timestamp is event time in microseconds. A worker's source holds one capability an output, at the least
 //! tick of the partitions it still reads.
 //!
@@ -23,7 +25,11 @@ mod reader;
 mod shared;
 mod sink;
 mod source;
+mod typed;
 mod window;
 
 pub use build::{Built, build};
 pub use shared::{Opened, Pace, Shared, Tell};
+/// The dataflow library, in the version that [`WindowAggregate`] extends.
+pub use timely;
+pub use typed::{Aggregation, Counted, Update, WindowAggregate};

@@ -32,35 +32,66 @@ pub(super) fn window<'scope>(
 ) -> Stream<'scope, i64, RowBox> {
     let p = &plan.windows[window];
     let answers = Answers::new(Arc::clone(&p.layout), p.answers.clone());
-    let mut state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends);
-    let mut raw = RawRows::new(&p.layout);
-    let mut tally = Tally::new(&p.layout);
+    let state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends);
+    let (raw, tally) = (RawRows::new(&p.layout), Tally::new(&p.layout));
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
-    let name = format!("{}:window", p.name);
-    contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), &name, move |first, _| {
+    let mut shares: [Share; 3] = Default::default();
+    let mut before = state.stated();
+    let fail = move |error| shared.fail(error);
+    stated(contributions, &format!("{}:window", p.name), state, (raw, tally), fail, move |state, tally| {
+        if let Some(tables) = &tables {
+            let mut tables = tables.borrow_mut();
+            while tables.len() < 2
+                && let Some(table) = state.spare()
+            {
+                tables.push(table);
+            }
+        }
+        let counts = metrics.part(PartId(window as u32));
+        let (bytes, groups, open) = state.size();
+        shares[0].set(&counts.state_bytes, bytes as i64);
+        shares[1].set(&counts.groups, groups as i64);
+        shares[2].set(&counts.open_slices, open as i64);
+        let now = state.stated();
+        counts.rows.add(now.rows - before.rows);
+        counts.corrections.add(now.corrections - before.corrections);
+        before = now;
+        count_non_numeric(tally, counts);
+    })
+}
+
+/// Builds an operator that states the rows of a window; `fail` hears of contributions that cannot be read, `after` is
+/// called at the end of each turn.
+pub(super) fn stated<'scope>(
+    contributions: Stream<'scope, i64, SegmentBox>,
+    name: &str,
+    mut state: State,
+    (mut raw, mut tally): (RawRows, Tally),
+    fail: impl Fn(Error) + 'static,
+    mut after: impl FnMut(&mut State, &mut Tally) + 'static,
+) -> Stream<'scope, i64, RowBox> {
+    contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), name, move |first, _| {
         // Nothing can be said before something has come.
         drop(first);
         // Held at the next time there is something to say; dropped when nothing is open.
         let mut held: Option<Capability<i64>> = None;
-        let mut shares: [Share; 3] = Default::default();
-        let mut stated = state.stated();
         move |(input, frontier), output| {
             input.for_each(|capability, container| {
                 let Some(segment) = container.0.take() else {
-                    shared.fail(damaged("a contribution does not decode"));
+                    fail(damaged("a contribution does not decode"));
                     return;
                 };
                 match segment.kind {
                     SegmentKind::Table(table) => state.adopt(segment.slice, segment.late, *table),
                     SegmentKind::Groups(bytes) => {
                         if let Err(e) = state.table(segment.slice, segment.late).merge_encoded(&bytes) {
-                            shared.fail(damaged(&e.to_string()));
+                            fail(damaged(&e.to_string()));
                         }
                     }
                     SegmentKind::Rows(bytes) => {
                         let table = state.table(segment.slice, segment.late);
                         if let Err(e) = raw.add_to(&bytes, table, &mut tally) {
-                            shared.fail(damaged(&e.to_string()));
+                            fail(damaged(&e.to_string()));
                         }
                     }
                 }
@@ -84,24 +115,7 @@ pub(super) fn window<'scope>(
                 (None, held) => *held = None,
                 _ => {}
             }
-            if let Some(tables) = &tables {
-                let mut tables = tables.borrow_mut();
-                while tables.len() < 2
-                    && let Some(table) = state.spare()
-                {
-                    tables.push(table);
-                }
-            }
-            let counts = metrics.part(PartId(window as u32));
-            let (bytes, groups, open) = state.size();
-            shares[0].set(&counts.state_bytes, bytes as i64);
-            shares[1].set(&counts.groups, groups as i64);
-            shares[2].set(&counts.open_slices, open as i64);
-            let now = state.stated();
-            counts.rows.add(now.rows - stated.rows);
-            counts.corrections.add(now.corrections - stated.corrections);
-            stated = now;
-            count_non_numeric(&mut tally, counts);
+            after(&mut state, &mut tally);
         }
     })
 }

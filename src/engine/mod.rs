@@ -11,11 +11,20 @@ use crate::dataflow::{Opened, Pace, Shared, build};
 use crate::error::Error;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
-use crate::sink::{Finished, is_closed};
+use crate::sink::{Finished, Sink, is_closed};
 use crate::source::DeadLetters;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// What a program brings to a run: the bytes of sources and the takers of rows that are its own, by name.
+#[derive(Default)]
+pub struct Brought {
+    /// Lines of sources; read in process 0.
+    pub sources: Vec<(String, Box<dyn Read + Send>)>,
+    /// Sinks, each of which gets its rows in their final order; used in process 0.
+    pub sinks: Vec<(String, Box<dyn Sink>)>,
+}
 
 /// How to run a plan.
 pub struct Options {
@@ -31,6 +40,8 @@ pub struct Options {
     pub block_bytes: Option<u64>,
     /// Dead-letter files whose lines are read too; see [`crate::source::Letters`].
     pub dead_letters: Vec<String>,
+    /// What the program itself brings.
+    pub given: Brought,
     /// Called when all processes are there, before the first event is read.
     pub on_ready: Box<dyn FnOnce(&Running)>,
 }
@@ -45,6 +56,7 @@ impl Options {
             stdout: Box::new(std::io::stdout()),
             block_bytes: None,
             dead_letters: Vec::new(),
+            given: Brought::default(),
             on_ready: Box::new(|_| {}),
         }
     }
@@ -80,11 +92,11 @@ pub struct Outcome {
 /// The first failure: of a source, a sink, a peer. Under a fate that exits the process this may not return.
 pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     let plan = Arc::new(plan);
-    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, on_ready } = options;
+    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, on_ready } = options;
     topology.check()?;
-    let (sources, too_late) = open::sources(&plan, &topology, stdin, block_bytes, &dead_letters)?;
+    let (sources, too_late) = open::sources(&plan, &topology, (stdin, given.sources), block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources);
-    let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout)?) } else { None };
+    let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout, &mut given.sinks)?) } else { None };
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
     let paced = plan.sources.iter().zip(sources).map(|(p, opened)| {
         let idle_after = p.idle_after.map(|time| Duration::from_micros(time.unsigned_abs()));

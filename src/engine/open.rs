@@ -20,6 +20,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+/// Bytes of standard input or of the program.
+type Reader = Box<dyn Read + Send>;
+
 /// Why lines are rejected, in the order in which the reader counts them.
 pub(super) fn reasons() -> &'static [&'static str] {
     static REASONS: OnceLock<Vec<&'static str>> = OnceLock::new();
@@ -31,7 +34,7 @@ pub(super) fn reasons() -> &'static [&'static str] {
 pub(super) fn sources(
     plan: &Plan,
     topology: &Topology,
-    mut stdin: Option<Box<dyn Read + Send>>,
+    (mut stdin, mut given): (Option<Reader>, Vec<(String, Reader)>),
     block: Option<u64>,
     dead_letters: &[String],
 ) -> Result<(Vec<Opened>, Vec<Option<DeadLetters>>), Error> {
@@ -52,6 +55,14 @@ pub(super) fn sources(
                 // Standard input belongs to process 0; the others have a partition that is empty.
                 let reader = stdin.take().filter(|_| share.process == 0).unwrap_or_else(|| Box::new(std::io::empty()));
                 vec![Box::new(StreamPartition::start("stdin", reader, Lines { block: size(BLOCK_BYTES), ..lines }))]
+            }
+            SourceKind::Program => {
+                let Some(at) = given.iter().position(|(name, _)| *name == p.name) else {
+                    return Err(not_brought(format!("the events of source {} come from a program", p.name)));
+                };
+                let (_, reader) = given.swap_remove(at);
+                let reader = if share.process == 0 { reader } else { Box::new(std::io::empty()) };
+                vec![Box::new(StreamPartition::start("program", reader, Lines { block: size(BLOCK_BYTES), ..lines }))]
             }
             SourceKind::Generate(config) => (0..config.partitions)
                 .map(|i| {
@@ -90,6 +101,11 @@ pub(super) fn sources(
         kept.map(|path| DeadLetters::create(&own_file(path, share), Some(&w.name), all.clone())).transpose()
     });
     Ok((opened, too_late.collect::<Result<_, _>>()?))
+}
+
+/// Something that only a program has is not there.
+fn not_brought(message: String) -> Error {
+    Error::user("engine.given", message).help("run it by Pipeline::run, or bring it in Options::given")
 }
 
 /// Each process writes a file of its own; the first has the name that was given.
@@ -211,12 +227,22 @@ pub(crate) fn settings(config: &GenerateConfig, real_time: bool) -> Settings {
 }
 
 /// Opens all sinks.
-pub(super) fn sinks(plan: &Plan, stdout: Box<dyn Write + Send>) -> Result<Vec<Box<dyn Sink>>, Error> {
+pub(super) fn sinks(
+    plan: &Plan,
+    stdout: Box<dyn Write + Send>,
+    given: &mut Vec<(String, Box<dyn Sink>)>,
+) -> Result<Vec<Box<dyn Sink>>, Error> {
     let stdout = SharedOut(Arc::new(Mutex::new(stdout)));
     plan.sinks
         .iter()
         .map(|p| {
             let kind = match &p.config.kind {
+                Where::Program => {
+                    let Some(at) = given.iter().position(|(name, _)| *name == p.config.name) else {
+                        return Err(not_brought(format!("the rows of sink {} go to a program", p.config.name)));
+                    };
+                    return Ok(Box::new(Ordered::new(given.swap_remove(at).1)) as Box<dyn Sink>);
+                }
                 Where::Stdout { format } => SinkKind::Stdout {
                     format: match format {
                         StdoutFormat::Table => Format::Table,

@@ -14,6 +14,7 @@ mod codes;
 pub use codes::{Code, codes};
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Whose fault an error is; decides the exit code of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +145,8 @@ impl Problems {
     }
 }
 
+impl std::error::Error for Problems {}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, p) in self.list.iter().enumerate() {
@@ -165,6 +168,41 @@ impl fmt::Display for Problems {
             }
         }
         Ok(())
+    }
+}
+
+/// What a panic said.
+pub fn panic_text(cause: &(dyn std::any::Any + Send)) -> String {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message").to_owned()
+}
+
+/// A panic of the program's own code, on its way out of the operators that called it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panicked {
+    /// Whose it is: `function discount`.
+    pub what: String,
+    /// What it said.
+    pub text: String,
+}
+
+impl Panicked {
+    /// Calls code of the program; a panic goes on as one that says whose it is.
+    pub fn named<T>(what: impl FnOnce() -> String, call: impl FnOnce() -> T) -> T {
+        catch_unwind(AssertUnwindSafe(call))
+            .unwrap_or_else(|cause| resume_unwind(Box::new(Panicked { what: what(), text: panic_text(&*cause) })))
+    }
+
+    /// Calls what may call code of the program: a panic of that is an error, any other goes on.
+    ///
+    /// # Errors
+    /// `program.panic`.
+    pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
+        catch_unwind(AssertUnwindSafe(call)).map_err(|cause| match cause.downcast::<Panicked>() {
+            Ok(panicked) => Error::user("program.panic", format!("{} panicked: {}", panicked.what, panicked.text))
+                .help("let it give NULL for what it cannot work on"),
+            Err(cause) => resume_unwind(cause),
+        })
     }
 }
 

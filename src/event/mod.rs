@@ -8,10 +8,12 @@ mod cell;
 pub mod key;
 mod keys;
 mod origin;
+mod owned;
 mod path;
 
 pub use batch::{Column, EventBatch};
 pub use cell::{Cell, Tag, Value};
 pub use keys::RowKeys;
 pub use origin::{Origin, Origins};
+pub use owned::OwnedValue;
 pub use path::FieldPath;

@@ -4,6 +4,7 @@ use super::function::{self, Function};
 use super::parse;
 use super::select::SelectState;
 use super::tree::{Arithmetic, Comparison, Literal, MAX_DEPTH, Node, Test, Tree, Type};
+use super::user::Functions;
 use super::{ExprError, cast, check, like};
 use crate::event::FieldPath;
 use sqlparser::ast::{
@@ -15,14 +16,16 @@ use sqlparser::ast::{
 /// Builds one tree and gathers what is wrong with it. A step that fails gives `None` and has said why.
 pub(super) struct Builder<'a> {
     pub(super) text: &'a str,
+    /// What a program has added.
+    functions: &'a Functions,
     pub(super) errors: Vec<ExprError>,
     /// Present where aggregates are welcome.
     pub(super) select: Option<SelectState<'a>>,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, errors: Vec::new(), select: None }
+    pub(super) fn new(text: &'a str, functions: &'a Functions) -> Self {
+        Self { text, functions, errors: Vec::new(), select: None }
     }
 
     pub(super) fn tree(mut self) -> Result<Tree, Vec<ExprError>> {
@@ -662,7 +665,8 @@ impl<'a> Builder<'a> {
         if aggregate {
             return self.aggregate(&lower, call, list, depth, at);
         }
-        if function::find(&lower).is_none() {
+        let user = self.functions.find(&lower).cloned();
+        if user.is_none() && function::find(&lower).is_none() {
             return self.unknown(&lower, at);
         }
         if call.filter.is_some() || list.duplicate_treatment.is_some() || !call.within_group.is_empty() {
@@ -688,6 +692,20 @@ impl<'a> Builder<'a> {
             };
             args.push(arg);
         }
+        if let Some(user) = user {
+            let (args, wanted) = (self.nodes(args, depth)?, user.arguments);
+            if args.len() != wanted {
+                let plural = if wanted == 1 { "" } else { "s" };
+                let message = format!("{} takes {wanted} argument{plural}, not {}", user.name, args.len());
+                return self.wrong(
+                    "expr.function",
+                    at,
+                    message,
+                    "write a value for each argument, NULL for one without",
+                );
+            }
+            return Some(Node::User(user, args));
+        }
         self.named(&lower, args, depth, at)
     }
 
@@ -711,6 +729,7 @@ impl<'a> Builder<'a> {
             return self.wrong("expr.function", at, format!("there is no function '{name}'"), help);
         }
         let names = function::functions().iter().flat_map(|f| std::iter::once(f.name).chain(f.aliases.iter().copied()));
+        let names = names.chain(self.functions.iter().map(|f| f.name.as_str()));
         let names = names.chain(if self.select.is_some() { super::select::COMMON } else { &[] }.iter().copied());
         let help = match crate::error::nearest(name, names) {
             Some(near) => function::find(near)

@@ -8,10 +8,12 @@ use super::function;
 use super::heap::Heap;
 use super::like::Pattern;
 use super::tree::{Arithmetic, Comparison, Literal, Node, Test, Tree, Type};
+use super::user::UserFunction;
 use super::{pattern, zones};
 use crate::event::{Cell, FieldPath, Value};
 use jiff::tz::TimeZone;
 use regex::Regex;
+use std::sync::Arc;
 
 /// A value known before any row.
 #[derive(Debug, Clone)]
@@ -74,6 +76,7 @@ pub(super) enum Code {
     ConcatWs(Vec<Code>),
     Call(fn(&[Cell], &mut Heap<'_>) -> Cell, Vec<Code>),
     Regex(Regex, fn(&Regex, &[Cell], &mut Heap<'_>) -> Cell, Vec<Code>),
+    User(Arc<UserFunction>, Vec<Code>),
     Zoned(Option<TimeZone>, fn(Option<&TimeZone>, &[Cell], &mut Heap<'_>) -> Cell, Vec<Code>),
 }
 
@@ -187,6 +190,7 @@ impl Compiler<'_> {
                 otherwise: otherwise.as_ref().map(|n| self.boxed(n)),
             },
             Node::Cast(arg, target) => Code::Cast(self.boxed(arg), *target),
+            Node::User(function, args) => Code::User(Arc::clone(function), self.list(args)),
             Node::Call(function, args) => match function.code {
                 function::Code::Scalar(run) => Code::Call(run, self.list(args)),
                 function::Code::Regex(flags, run) => {

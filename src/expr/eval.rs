@@ -15,7 +15,9 @@ use super::compare::{FALSE, NULL, TRUE, Truth, cell, compare, distinct, order, t
 use super::compile::{Code, Constant};
 use super::heap::Heap;
 use super::tree::Comparison;
+use super::user::UserFunction;
 use super::{like, number};
+use crate::error::Panicked;
 use crate::event::{Cell, Column, Tag};
 
 /// The most arguments of a function that runs row by row; a test of the list keeps to it.
@@ -282,6 +284,7 @@ impl<'r> Run<'r, '_> {
             Code::Concat { list, strict } => self.concat(list, *strict, sel, out),
             Code::ConcatWs(list) => self.concat_ws(list, sel, out),
             Code::Call(run, list) => self.call(run, list, sel, out),
+            Code::User(function, list) => self.user(function, list, sel, out),
             Code::Regex(regex, run, list) => self.call(|args, heap| run(regex, args, heap), list, sel, out),
             Code::Zoned(zone, run, list) => self.call(|args, heap| run(zone.as_ref(), args, heap), list, sel, out),
         }
@@ -519,6 +522,24 @@ impl<'r> Run<'r, '_> {
                 parts.into_iter().for_each(|part| self.release(part));
             }
         }
+    }
+
+    /// Calls a function of the program, which sees NULLs.
+    fn user(&mut self, function: &UserFunction, list: &[Code], sel: &[u32], out: &mut [Cell]) {
+        let parts: Vec<Operand<'r>> = list.iter().map(|code| self.operand(code, sel)).collect();
+        let mut args = [Cell::NULL; MAX_ARGUMENTS];
+        let args = &mut args[..parts.len()];
+        let mut heap = self.heap();
+        Panicked::named(
+            || format!("function {}", function.name),
+            || {
+                for &row in sel {
+                    args.iter_mut().zip(&parts).for_each(|(arg, part)| *arg = part.at(row));
+                    out[row as usize] = function.call(args, &mut heap);
+                }
+            },
+        );
+        parts.into_iter().for_each(|part| self.release(part));
     }
 
     /// Keeps the rows for which `code` is TRUE.

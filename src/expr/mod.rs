@@ -56,6 +56,7 @@ mod select;
 mod show;
 mod text;
 mod tree;
+mod user;
 mod words;
 mod zones;
 
@@ -73,8 +74,9 @@ mod tests;
 pub use compile::{compile, compile_post};
 pub use eval::{Program, Rows, Scratch};
 pub use function::{Function, Operator, functions, operators};
-pub use select::{AggregateCall, Select, parse_select};
+pub use select::{AggregateCall, Select, parse_select, parse_select_with};
 pub use tree::{MAX_DEPTH, Tree, Type};
+pub use user::{Answer, Functions, UserFunction};
 
 /// One thing that is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,5 +108,18 @@ impl ExprError {
 /// # Errors
 /// Everything that is wrong with it; aggregates are, as they need the rows of a window.
 pub fn parse(text: &str) -> Result<Tree, Vec<ExprError>> {
-    build::Builder::new(text).tree()
+    parse_with(text, Functions::NONE)
+}
+
+/// The expression that is a field.
+pub fn field(path: &crate::event::FieldPath) -> Tree {
+    Tree(tree::Node::Path(path.clone()))
+}
+
+/// [`parse`], where a program has added functions.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with(text: &str, functions: &Functions) -> Result<Tree, Vec<ExprError>> {
+    build::Builder::new(text, functions).tree()
 }

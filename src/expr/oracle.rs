@@ -227,6 +227,7 @@ pub(super) fn eval(node: &Node, row: &Row<'_>) -> V {
             otherwise.as_ref().map_or(V::Null, |n| get(n))
         }
         Node::Cast(arg, target) => cast(get(arg), *target),
+        Node::User(..) => unreachable!("programs of tests have no functions of their own"),
         Node::Call(function, args) => call(function.name, all(args), row.time),
     }
 }

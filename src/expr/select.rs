@@ -3,6 +3,7 @@
 use super::ExprError;
 use super::build::Builder;
 use super::tree::{Node, Tree, Type};
+use super::user::Functions;
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function as Call, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList,
@@ -88,7 +89,19 @@ pub(super) struct SelectState<'a> {
 /// # Errors
 /// Everything that is wrong with it; a field outside of an aggregate is.
 pub fn parse_select(text: &str, is_aggregate: &dyn Fn(&str) -> bool) -> Result<Select, Vec<ExprError>> {
-    let mut builder = Builder::new(text);
+    parse_select_with(text, is_aggregate, Functions::NONE)
+}
+
+/// [`parse_select`], where a program has added functions.
+///
+/// # Errors
+/// As [`parse_select`].
+pub fn parse_select_with(
+    text: &str,
+    is_aggregate: &dyn Fn(&str) -> bool,
+    functions: &Functions,
+) -> Result<Select, Vec<ExprError>> {
+    let mut builder = Builder::new(text, functions);
     builder.select = Some(SelectState { is_aggregate, calls: Vec::new(), inside: false });
     match builder.build() {
         Some(post) => Ok(Select { aggregates: builder.select.map(|s| s.calls).unwrap_or_default(), post }),

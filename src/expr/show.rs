@@ -31,9 +31,13 @@ fn level(node: &Node) -> Level {
     match node {
         Node::Const(Literal::Int(n)) if *n < 0 => Level::Unary,
         Node::Const(Literal::Float(n)) if n.is_sign_negative() => Level::Unary,
-        Node::Const(_) | Node::Path(_) | Node::Aggregate(_) | Node::Call(..) | Node::Cast(..) | Node::Case { .. } => {
-            Level::Atom
-        }
+        Node::Const(_)
+        | Node::Path(_)
+        | Node::Aggregate(_)
+        | Node::Call(..)
+        | Node::User(..)
+        | Node::Cast(..)
+        | Node::Case { .. } => Level::Atom,
         Node::Or(_) => Level::Or,
         Node::And(_) => Level::And,
         Node::Not(_) => Level::Not,
@@ -154,6 +158,12 @@ fn body(node: &Node, own: Level, f: &mut Formatter<'_>) -> fmt::Result {
                 Type::Str | Type::Json | Type::Any => "text",
             };
             write!(f, " AS {word})")
+        }
+        Node::User(function, args) => {
+            show_path(&FieldPath::new(vec![function.name.clone()]), f)?;
+            f.write_char('(')?;
+            separated(args, ", ", Level::Or, f)?;
+            f.write_char(')')
         }
         Node::Call(function, args) => {
             write!(f, "{}(", function.name)?;

@@ -6,7 +6,9 @@
 //! 3. Only the `post` tree of a select has `Aggregate` leaves, and it has no `Path`.
 
 use super::function::{Function, Returns};
+use super::user::UserFunction;
 use crate::event::FieldPath;
+use std::sync::Arc;
 
 /// The deepest tree that is accepted.
 pub const MAX_DEPTH: usize = 100;
@@ -152,6 +154,8 @@ pub(super) enum Node {
     /// The target is one of Bool, Int, Float, Time, Str.
     Cast(Box<Node>, Type),
     Call(&'static Function, Vec<Node>),
+    /// A function of the program.
+    User(Arc<UserFunction>, Vec<Node>),
 }
 
 impl Comparison {
@@ -214,7 +218,7 @@ impl Node {
     pub(super) fn children<'a>(&'a self, f: &mut dyn FnMut(&'a Node)) {
         match self {
             Node::Const(_) | Node::Path(_) | Node::Aggregate(_) => {}
-            Node::And(list) | Node::Or(list) | Node::Call(_, list) => list.iter().for_each(f),
+            Node::And(list) | Node::Or(list) | Node::Call(_, list) | Node::User(_, list) => list.iter().for_each(f),
             Node::Not(a) | Node::Negate(a) | Node::Is { arg: a, .. } | Node::Cast(a, _) => f(a),
             Node::Compare(_, a, b)
             | Node::Distinct { a, b, .. }
@@ -271,6 +275,7 @@ impl Node {
                 common(branches.iter().map(|(_, result)| result).chain(otherwise.as_deref()))
             }
             Node::Cast(_, target) => *target,
+            Node::User(function, _) => function.returns,
             Node::Call(function, args) => match function.returns {
                 Returns::Always(ty) => ty,
                 Returns::First => args.first().map_or(Type::Any, Node::ty),
@@ -287,7 +292,7 @@ impl Node {
     /// True where the value is the same for every row.
     pub(super) fn is_constant(&self) -> bool {
         let mut constant = match self {
-            Node::Path(_) | Node::Aggregate(_) => false,
+            Node::Path(_) | Node::Aggregate(_) | Node::User(..) => false,
             Node::Call(function, _) => function.name != "event_time",
             _ => true,
         };

@@ -1,8 +1,8 @@
 //! Settings, turned into a plan, with every problem of every expression.
 
 use super::select::{function, problem, show};
-use super::{DedupInput, DedupPlan, Head, Plan, SinkPlan, SourcePlan, Stage, WindowPlan, dedup, road};
-use crate::aggregate::{Call, Function, Layout, is_aggregate};
+use super::{DedupInput, DedupPlan, Extensions, Head, Plan, SinkPlan, SourcePlan, Stage, WindowPlan, dedup, road};
+use crate::aggregate::{Call, Function, Layout};
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{
     Config, Located, PreAggregate, SampleConfig, StreamConfig, WindowConfig, WindowShape, fingerprint,
@@ -28,27 +28,35 @@ const LARGEST_TICK: i64 = 1_000_000;
 /// # Errors
 /// All problems of its expressions, by line.
 pub fn compile(config: &Config) -> Result<Plan, Problems> {
+    compile_with(config, &Extensions::default())
+}
+
+/// [`compile`], where a program has added to the language; the plan's fingerprint holds the names and versions of that.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Problems> {
     let mut problems = Vec::new();
     let tick = tick(config, &mut problems);
     let schemas = config.windows.iter().map(schema).collect();
     let mut windows: Vec<Option<WindowPlan>> = config.windows.iter().map(|_| None).collect();
     let mut parts = Vec::new();
     let needed = road::needed(config);
-    let mut dedups = dedup::dedups(config, &needed, tick, &mut windows, &mut problems);
+    let mut dedups = dedup::dedups((config, extensions), &needed, tick, &mut windows, &mut problems);
     for (i, source) in config.sources.iter().enumerate() {
         // Twice: the first time finds the paths, and so where the computed columns begin.
         let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
         let head = Head::Source(i);
-        let mut building = Building::new(config, &needed, &dedups, tick, head, Vec::new());
+        let mut building = Building::new((config, extensions), &needed, &dedups, tick, head, Vec::new());
         building.children(&source.name, 0, &BTreeMap::new(), &mut draft);
         problems.append(&mut building.problems);
-        let mut building = Building::new(config, &needed, &dedups, tick, head, building.paths);
+        let mut building = Building::new((config, extensions), &needed, &dedups, tick, head, building.paths);
         building.children(&source.name, 0, &BTreeMap::new(), &mut windows);
         let Building { paths, steps, inputs, .. } = building;
         inputs.into_iter().for_each(|(d, input)| dedups[d].inputs.push(input));
         parts.push((paths, steps));
     }
-    unreached(config, &needed, &windows, &mut problems);
+    unreached((config, extensions), &needed, &windows, &mut problems);
     dedup::keeps(config, &windows, &mut problems);
     if !problems.is_empty() {
         // What stands on several roads is compiled for each.
@@ -94,13 +102,18 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
         windows: windows.into_iter().flatten().collect(),
         sinks: sinks.collect(),
         schemas,
-        fingerprint: fingerprint(config),
+        fingerprint: extensions.mark(fingerprint(config)),
     })
 }
 
 /// Problems of the expressions of parts that no source leads to, or that lead to no window: they are not planned, and
 /// are to be right all the same.
-fn unreached(config: &Config, needed: &BTreeSet<&str>, windows: &[Option<WindowPlan>], problems: &mut Vec<Problem>) {
+fn unreached(
+    (config, extensions): (&Config, &Extensions),
+    needed: &BTreeSet<&str>,
+    windows: &[Option<WindowPlan>],
+    problems: &mut Vec<Problem>,
+) {
     let known = road::reached(config);
     let mut look = |text: &Located<String>, errors: Option<Vec<expr::ExprError>>| {
         problems.extend(errors.into_iter().flatten().map(|e| problem(text, e)));
@@ -113,18 +126,23 @@ fn unreached(config: &Config, needed: &BTreeSet<&str>, windows: &[Option<WindowP
             let key = stream.dedup.iter().map(|dedup| &dedup.by);
             stream.filter.iter().chain(by).chain(key).chain(stream.set.iter().map(|(_, text)| text))
         } {
-            look(text, expr::parse(&text.value).err());
+            look(text, expr::parse_with(&text.value, &extensions.functions).err());
         }
     }
     for (window, plan) in config.windows.iter().zip(windows) {
         if plan.is_none() && !window.from.iter().any(|from| known.contains(from.value.as_str())) {
-            window.group_by.iter().for_each(|(_, text)| look(text, expr::parse(&text.value).err()));
+            for (_, text) in &window.group_by {
+                look(text, expr::parse_with(&text.value, &extensions.functions).err());
+            }
             for (_, text) in &window.select {
-                match expr::parse_select(&text.value, &|name| is_aggregate(name)) {
+                match extensions.select(&text.value) {
                     Err(errors) => look(text, Some(errors)),
-                    Ok(select) => {
-                        wrong.extend(select.aggregates.iter().filter_map(|c| function(c, text, length(window)).err()))
-                    }
+                    Ok(select) => wrong.extend(
+                        select
+                            .aggregates
+                            .iter()
+                            .filter_map(|c| function(c, text, length(window), &extensions.aggregates).err()),
+                    ),
                 }
             }
         }
@@ -219,6 +237,7 @@ pub(super) struct Built {
 /// One source while it is planned.
 pub(super) struct Building<'a> {
     config: &'a Config,
+    extensions: &'a Extensions,
     /// The streams that a window needs.
     needed: &'a BTreeSet<&'a str>,
     /// The streams that drop duplicates; roads from a source end at them.
@@ -243,7 +262,7 @@ pub(super) type Names = BTreeMap<String, usize>;
 impl<'a> Building<'a> {
     /// `paths`: the decoded columns, as far as they are known.
     pub(super) fn new(
-        config: &'a Config,
+        (config, extensions): (&'a Config, &'a Extensions),
         needed: &'a BTreeSet<&'a str>,
         dedups: &'a [DedupPlan],
         tick: i64,
@@ -252,7 +271,7 @@ impl<'a> Building<'a> {
     ) -> Self {
         let base = paths.len();
         let (steps, road, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, needed, dedups, inputs: Vec::new(), tick, head, base, paths, steps, road, problems }
+        Self { config, extensions, needed, dedups, inputs: Vec::new(), tick, head, base, paths, steps, road, problems }
     }
 
     /// Plans everything that reads `from`, whose rows are `selection`.
@@ -318,7 +337,7 @@ impl<'a> Building<'a> {
     }
 
     fn parse(&mut self, text: &Located<String>) -> Option<Tree> {
-        match expr::parse(&text.value) {
+        match expr::parse_with(&text.value, &self.extensions.functions) {
             Ok(tree) => Some(tree),
             Err(list) => {
                 self.problems.extend(list.into_iter().map(|e| problem(text, e)));
@@ -457,7 +476,7 @@ impl<'a> Building<'a> {
         }
         let (mut calls, mut texts, mut answers) = (Vec::<Call>::new(), Vec::new(), Vec::new());
         for (_, text) in &window.select {
-            let select = match expr::parse_select(&text.value, &|name| is_aggregate(name)) {
+            let select = match self.extensions.select(&text.value) {
                 Ok(select) => select,
                 Err(list) => {
                     self.problems.extend(list.into_iter().map(|e| problem(text, e)));
@@ -474,7 +493,7 @@ impl<'a> Building<'a> {
             }
             let mut of = Vec::new();
             for aggregate in &select.aggregates {
-                let mut function = match function(aggregate, text, length(window)) {
+                let mut function = match function(aggregate, text, length(window), &self.extensions.aggregates) {
                     Ok(function) => function,
                     Err(problem) => {
                         self.problems.push(problem);

@@ -2,7 +2,7 @@
 //! come with an event, and the roads to it end there.
 
 use super::compile::{Building, DAY, Names, stage};
-use super::{DedupInput, DedupPlan, Head, WindowPlan, road};
+use super::{DedupInput, DedupPlan, Extensions, Head, WindowPlan, road};
 use crate::config::{Config, DedupConfig, StreamConfig, WindowConfig, WindowShape};
 use crate::error::Problem;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ pub(super) const KEY: &str = "dedup by";
 
 /// The streams that drop duplicates, with all that is behind them; without their inputs.
 pub(super) fn dedups(
-    config: &Config,
+    (config, extensions): (&Config, &Extensions),
     needed: &BTreeSet<&str>,
     tick: i64,
     windows: &mut [Option<WindowPlan>],
@@ -26,14 +26,14 @@ pub(super) fn dedups(
         let Some(dedup) = &stream.dedup else { continue };
         let head = Head::Dedup(list.len());
         let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
-        let mut building = Building::new(config, needed, &[], tick, head, Vec::new());
+        let mut building = Building::new((config, extensions), needed, &[], tick, head, Vec::new());
         building.children(&stream.name, 0, &BTreeMap::new(), &mut draft);
         problems.append(&mut building.problems);
         // Where no window is behind it, it is only named by a rest, which asks for what comes to it.
         if draft.iter().all(Option::is_none) {
             continue;
         }
-        let mut building = Building::new(config, needed, &[], tick, head, building.paths);
+        let mut building = Building::new((config, extensions), needed, &[], tick, head, building.paths);
         building.children(&stream.name, 0, &BTreeMap::new(), windows);
         let Building { paths, steps, .. } = building;
         list.push(DedupPlan {

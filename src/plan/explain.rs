@@ -201,6 +201,7 @@ fn kind(source: &SourcePlan) -> String {
             };
             format!("file, {partitions}{}", if files.follow { ", followed" } else { "" })
         }
+        SourceKind::Program => "the program, 1 partition".into(),
         SourceKind::Stdin => "standard input, 1 partition".into(),
         SourceKind::Generate(g) => {
             let s = if g.partitions == 1 { "" } else { "s" };
@@ -327,6 +328,7 @@ fn before(window: &WindowPlan) -> &'static str {
 
 fn target(kind: &SinkKind) -> String {
     match kind {
+        SinkKind::Program => "to the program as they are stated".into(),
         SinkKind::Stdout { .. } => "to standard output as they are stated".into(),
         SinkKind::File { path, .. } => format!("to {path}, which appears when the run has finished"),
     }

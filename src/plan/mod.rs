@@ -13,11 +13,13 @@
 mod compile;
 mod dedup;
 mod explain;
+mod extensions;
 mod road;
 mod select;
 
-pub use compile::compile;
+pub use compile::{compile, compile_with};
 pub use explain::{explain_dot, explain_json, explain_text};
+pub use extensions::Extensions;
 
 use crate::aggregate::Layout;
 use crate::codec::json::Projection;
@@ -197,8 +199,13 @@ pub struct SinkPlan {
 
 /// All problems of a file whose settings have some: those, and the problems of the expressions that could be read.
 pub fn all_problems(config: Option<&Config>, settings: Problems) -> Problems {
+    all_problems_with(config, &Extensions::default(), settings)
+}
+
+/// [`all_problems`], where a program has added to the language.
+pub fn all_problems_with(config: Option<&Config>, extensions: &Extensions, settings: Problems) -> Problems {
     let Problems { file, mut list } = settings;
-    if let Some(Err(more)) = config.map(compile) {
+    if let Some(Err(more)) = config.map(|config| compile_with(config, extensions)) {
         list.extend(more.list);
     }
     list.sort_by_key(|p| p.line);

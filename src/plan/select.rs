@@ -1,6 +1,6 @@
 //! A `select` entry, turned into aggregate calls and an answer.
 
-use crate::aggregate::{Function, aggregates};
+use crate::aggregate::{Function, UserAggregates, aggregates};
 use crate::config::Located;
 use crate::error::{Problem, nearest};
 use crate::event::{Column, Value, key};
@@ -19,9 +19,20 @@ pub(super) fn function(
     call: &AggregateCall,
     place: &Located<String>,
     length: Option<i64>,
+    users: &UserAggregates,
 ) -> Result<Function, Problem> {
     let fail = |code, message: String, help: &str| Err(place.problem(code, message, Some(help.to_owned())));
     let name = canonical(&call.function);
+    if let Some(aggregate) = users.find(name) {
+        return match (call.args.len(), call.star || call.distinct) {
+            (1, false) => Ok(Function::User(aggregate.clone())),
+            _ => fail(
+                "aggregate.arguments",
+                format!("{name} is an aggregate of the program, which takes one argument, without DISTINCT"),
+                &format!("it is written {name}(x)"),
+            ),
+        };
+    }
     let Some(doc) = aggregates().iter().find(|a| a.name == name) else {
         let help = nearest(name, aggregates().iter().map(|a| a.name)).map(|n| format!("did you mean {n}?"));
         return fail("aggregate.unknown", format!("{name} is not an aggregate function"), &help.unwrap_or_default());

@@ -8,9 +8,11 @@
 //! `op`, and `approx`: the values that came from a sketch. These six names are reserved ([`RESERVED`]).
 //!
 //! Errors: `sink.open` (a file cannot be made), `sink.write` (a write failed), `sink.closed` (the reader of standard
-//! output went away: a clean end, see [`is_closed`]), `sink.panic` (a bug of ours). After its first error a sink is
+//! output went away: a clean end, see [`is_closed`]), `sink.panic` (a bug of ours), `sink.call` and `sink.call_panic` (a function
+//! of the program failed or panicked). After its first error a sink is
 //! not called again.
 
+mod call;
 mod csv;
 mod file;
 mod json;
@@ -20,6 +22,7 @@ mod queue;
 mod stream;
 mod table;
 
+pub use call::{CallSink, OnRow, Row, RowResult};
 pub use order::Ordered;
 pub use queue::SinkHandle;
 

@@ -11,7 +11,7 @@
 //! Cost: one lock a batch; empty batches come back through [`SinkHandle::spare`] with their allocations.
 
 use super::{Finished, Sink, Written};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, panic_text};
 use crate::result::{RowBatch, RowHead};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -243,8 +243,7 @@ fn run(mut sink: Box<dyn Sink>, shared: &Shared, limit: usize, wake: &dyn Fn()) 
 /// Calls the sink; a panic becomes an error, so that the run can say what happened.
 fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|cause| {
-        let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
-        Err(Error::new(Kind::Bug, "sink.panic", format!("a sink panicked: {}", text.unwrap_or("no message"))))
+        Err(Error::new(Kind::Bug, "sink.panic", format!("a sink panicked: {}", panic_text(&*cause))))
     })
 }
 

@@ -122,6 +122,13 @@ impl StreamPartition {
     }
 }
 
+impl Drop for StreamPartition {
+    /// Nobody will read on: the thread ends, and lets go of what it reads.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 struct Reading {
     shared: Arc<Shared>,
     lines: Lines,

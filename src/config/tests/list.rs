@@ -37,7 +37,7 @@ from = "service_health"
 #[test]
 fn every_key_of_the_reference_is_read_and_no_other() {
     let mut ctx = Context::default();
-    read("x.toml", EVERY_KIND, &[], &no_env, &mut ctx).unwrap();
+    read("x.toml", EVERY_KIND, (&[], &[]), &no_env, &mut ctx).unwrap();
     let listed: BTreeSet<_> =
         reference().iter().flat_map(|s| s.keys.iter().map(|key| (s.path, s.of, key.name))).collect();
     assert_eq!(ctx.asked, listed);

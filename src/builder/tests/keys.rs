@@ -1,0 +1,114 @@
+//! Every key of the one list, with its example, said by `with` and in a file.
+
+use super::*;
+use crate::config::{Given, KeyKind, Setting};
+
+/// A value of TOML as a program says it.
+fn given(value: &toml::Value) -> Given {
+    match value {
+        toml::Value::String(text) => text.as_str().into(),
+        toml::Value::Integer(n) => (*n).into(),
+        toml::Value::Float(n) => (*n).into(),
+        toml::Value::Boolean(flag) => (*flag).into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(items) => Given::List(items.iter().map(given).collect()),
+        toml::Value::Table(table) => {
+            let entry = |(key, value)| {
+                let (key, value): (&String, &toml::Value) = (key, value);
+                Setting { key: key.clone(), value: given(value), place: String::new() }
+            };
+            Given::Table(table.iter().map(entry).collect())
+        }
+    }
+}
+
+fn value(text: &str) -> toml::Value {
+    let table: toml::Table = toml::from_str(&format!("v = {text}")).unwrap();
+    table["v"].clone()
+}
+
+/// The keys that a part needs beside the one that is looked at.
+fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'static str)> {
+    let csv = ["header", "columns", "delimiter", "quote", "null", "types"].contains(&key);
+    let mut list = match (section, of) {
+        ("sources.<name>", Some("file")) => vec![("type", "\"file\""), ("path", "\"x.ndjson\"")],
+        ("sources.<name>", Some("generate")) => vec![("type", "\"generate\"")],
+        ("sources.<name>" | "sources.<name>.time", _) => vec![("type", "\"stdin\"")],
+        ("streams.<name>", _) => vec![("from", "\"events\"")],
+        ("streams.<name>.sample", _) => vec![("from", "\"events\""), ("sample.rate", "0.5")],
+        ("streams.<name>.dedup", _) => {
+            vec![("from", "\"events\""), ("dedup.by", "\"id\""), ("dedup.within", "\"1m\"")]
+        }
+        ("windows.<name>", _) => {
+            vec![("from", "\"events\""), ("size", "\"10s\""), ("select", "{ n = \"count(*)\" }")]
+        }
+        ("sinks.<name>", Some("file")) => vec![("type", "\"file\""), ("path", "\"x.csv\""), ("from", "\"first\"")],
+        ("sinks.<name>", _) => vec![("type", "\"stdout\""), ("from", "\"first\"")],
+        _ => Vec::new(),
+    };
+    match key {
+        _ if csv => list.extend([("format", "\"csv\""), ("columns", "[\"timestamp\"]")]),
+        "pattern" => list.push(("format", "\"lines\"")),
+        "gap" => list.retain(|(key, _)| *key != "size"),
+        "time_zone" => list.iter_mut().filter(|(key, _)| *key == "size").for_each(|(_, value)| *value = "\"1d\""),
+        _ => {}
+    }
+    list
+}
+
+/// What examples refer to.
+const AROUND: &str = "[sources.events]\ntype = \"generate\"\n[sources.spare]\ntype = \"generate\"\n\
+    [streams.shopping]\nfrom = \"events\"\n[streams.shopping_errors]\nfrom = \"events\"\n[windows.first]\nfrom = \"shopping\"\n\
+    size = \"5s\"\nselect = { n = \"count(*)\" }\n[windows.user_activity]\nfrom = \"shopping\"\nsize = \"5s\"\n\
+    select = { n = \"count(*)\" }\n[windows.service_health]\nfrom = \"shopping\"\nsize = \"5s\"\nselect = { n = \"count(*)\" }\n";
+
+#[test]
+fn every_key_of_the_reference_can_be_said_and_means_what_it_means_in_a_file() {
+    for section in config::reference() {
+        for key in section.keys.iter().filter(|key| !(section.path.is_empty() && key.kind == KeyKind::Table)) {
+            let inner = section.path.splitn(3, '.').nth(2).map_or(String::new(), |inner| format!("{inner}."));
+            let own = format!("{inner}{}", key.name);
+            let mut pairs = needed(section.path, section.of, key.name);
+            pairs.retain(|(one, _)| *one != own);
+            let constructed = pairs.iter().find(|(key, _)| *key == "type").map(|(_, kind)| *kind);
+            if key.name == "type" {
+                // What a constructor says.
+                continue;
+            }
+            pairs.push((&own, key.example));
+            let table: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+            let (kind, text) = match section.path.split('.').next() {
+                Some("") => ("", format!("{}{AROUND}", table.concat())),
+                Some("run") => ("run", format!("{AROUND}[run]\n{}", table.concat())),
+                kind => (kind.unwrap_or(""), format!("{AROUND}[{}.part]\n{}", kind.unwrap_or(""), table.concat())),
+            };
+            let (file, problems) = config::parse("p.toml", &text, &[], &|_| None);
+            assert!(!problems.has_errors(), "{problems}\n{text}");
+            let pairs = pairs.iter().filter(|(key, _)| *key != "type").map(|(key, text)| (*key, given(&value(text))));
+            let around = Pipeline::from_toml("p.toml", AROUND);
+            let built = match kind {
+                "" => pairs.fold(around, |p, (key, value)| p.with(key, value)),
+                "run" => pairs.fold(around, |p, (key, value)| p.with(&format!("run.{key}"), value)),
+                "sources" => {
+                    let part = Source::of_type(constructed.unwrap().trim_matches('"'));
+                    around.source("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
+                }
+                "streams" => {
+                    let part = Stream { part: Default::default() };
+                    around.stream("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
+                }
+                "windows" => {
+                    let part = Window { part: Default::default() };
+                    around.window("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
+                }
+                "sinks" => {
+                    let part = Sink::of_type(constructed.unwrap().trim_matches('"'));
+                    around.sink("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
+                }
+                other => panic!("section {other} cannot be said by the builder: add it, or say here why not"),
+            };
+            let built = built.config().unwrap_or_else(|problems| panic!("{own}: {problems}"));
+            assert_eq!(bare(&file.unwrap()), bare(&built), "{own}");
+        }
+    }
+}
