@@ -32,11 +32,12 @@ pub(super) fn window<'scope>(
 ) -> Stream<'scope, i64, RowBox> {
     let p = &plan.windows[window];
     let answers = Answers::new(Arc::clone(&p.layout), p.answers.clone());
-    let mut state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends);
+    let mut state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends).capped(p.max_groups);
     let mut raw = RawRows::new(&p.layout);
     let mut tally = Tally::new(&p.layout);
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
     let name = format!("{}:window", p.name);
+    let (part, max_groups) = (p.name.clone(), p.max_groups);
     contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), &name, move |first, _| {
         // Nothing can be said before something has come.
         drop(first);
@@ -100,6 +101,15 @@ pub(super) fn window<'scope>(
             let now = state.stated();
             counts.rows.add(now.rows - stated.rows);
             counts.corrections.add(now.corrections - stated.corrections);
+            counts.overflowed.add(now.overflowed - stated.overflowed);
+            if stated.overflowed == 0 && now.overflowed > 0 {
+                tracing::warn!(
+                    part,
+                    max_groups,
+                    "a window has more groups than max_groups: the others are one row, overflow; the metric overflowed counts \
+                     such windows"
+                );
+            }
             stated = now;
             count_non_numeric(&mut tally, counts);
         }

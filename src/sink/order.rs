@@ -29,6 +29,7 @@ fn prefix(row: &RowRef<'_>) -> u128 {
         u128::from_be_bytes(first) >> 3
     };
     let (class, rest) = match row.dimensions().next() {
+        None if row.is_overflow() => (6, 0),
         None | Some(Value::Null) => (0, 0),
         Some(Value::Bool(v)) => (1, u128::from(v)),
         Some(Value::Int(v)) => (2, number(v as f64)),
@@ -91,6 +92,7 @@ mod tests {
     fn cell() -> impl Strategy<Value = (Vec<u8>, u8)> {
         prop_oneof![
             Just((Vec::new(), 0)),
+            Just((Vec::new(), 7)),
             any::<bool>().prop_map(|b| (vec![u8::from(b)], 1)),
             prop_oneof![any::<i64>(), -3..3i64].prop_map(|v| (v.to_le_bytes().to_vec(), 2)),
             prop_oneof![any::<f64>(), -2.0..2.0].prop_map(|v| (v.to_le_bytes().to_vec(), 3)),
@@ -101,6 +103,9 @@ mod tests {
     }
 
     fn encoded((bytes, tag): &(Vec<u8>, u8)) -> Vec<u8> {
+        if *tag == 7 {
+            return key::OVERFLOW.to_vec();
+        }
         let eight = || <[u8; 8]>::try_from(&bytes[..]).unwrap();
         let cell = match tag {
             0 => Cell::NULL,
