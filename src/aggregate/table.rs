@@ -219,10 +219,17 @@ impl GroupTable {
 
     /// Adds all groups of `other`, a table of an equal layout.
     pub fn merge(&mut self, other: &GroupTable) {
+        self.merge_as(other, |group| (other.hash(group), other.key(group)));
+    }
+
+    /// Adds all groups of `other`, a table of an equal layout, each under the hash and key that `name` gives for it; those
+    /// that are given the same become one.
+    pub fn merge_as<'a>(&mut self, other: &'a GroupTable, name: impl Fn(u32) -> (u64, &'a [u8])) {
         debug_assert_eq!(self.layout.fingerprint, other.layout.fingerprint, "tables of one layout are merged");
         let mut map = Vec::with_capacity(other.len());
         for group in 0..other.len() as u32 {
-            let mine = self.group(other.hash(group), other.key(group));
+            let (hash, key) = name(group);
+            let mine = self.group(hash, key);
             self.merge_row(mine, other.row(group), &OfTable(other, group));
             self.merge_kept(mine, other, group);
             map.push(mine);

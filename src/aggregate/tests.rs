@@ -8,6 +8,7 @@ use super::*;
 use crate::event::{Cell, Column, Origin, Origins, RowKeys, Tag, Value, key};
 use oracle::{average, bucketed, distinct, extreme, nearest, percentile, sum};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const KEYS: [&[u8]; 3] = [b"\0", b"a key of more than eight bytes", b""];
 
@@ -284,6 +285,16 @@ proptest! {
         for _ in 0..3 {
             prop_assert_eq!(&finish(&wander(&rows, &mut dice), None), &first);
         }
+        // Groups folded into one are what they would be had it been one from the beginning.
+        let mut one = rows.clone();
+        one.groups.fill(0);
+        let fold = |table: &GroupTable| {
+            let mut folded = GroupTable::new(Arc::clone(table.layout()));
+            folded.merge_as(table, |_| (key::hash(KEYS[0]), KEYS[0]));
+            folded
+        };
+        let folded: Vec<GroupTable> = wander(&rows, &mut dice).iter().map(fold).collect();
+        finish(&folded, Some(&one));
     }
 
     #[test]

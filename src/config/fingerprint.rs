@@ -148,6 +148,7 @@ fn window(text: &mut Canon, part: &WindowConfig) {
         allowed_lateness,
         too_late,
         group_by,
+        max_groups,
         select,
         pre_aggregate,
     } = part;
@@ -170,6 +171,9 @@ fn window(text: &mut Canon, part: &WindowConfig) {
     text.put("allowed_lateness", allowed_lateness.0);
     text.maybe("too_late", too_late.as_ref().map(|path| &path.value));
     text.expressions("group_by", group_by);
+    if let Some(most) = max_groups {
+        text.put("max_groups", most);
+    }
     text.expressions("select", select);
     text.put("pre_aggregate", pre_aggregate.word());
 }

@@ -21,8 +21,8 @@ pub(super) const MOST_OVERLAP: i64 = 100_000;
 /// The most values that a window may select.
 pub(super) const MOST_VALUES: usize = 64;
 /// The columns that rows and matches have of themselves.
-pub(super) const RESERVED: [&str; 9] =
-    ["name", "window_start", "window_end", "revision", "op", "approx", "key", "match_start", "match_end"];
+pub(super) const RESERVED: [&str; 10] =
+    ["name", "window_start", "window_end", "revision", "op", "overflow", "approx", "key", "match_start", "match_end"];
 
 /// What the fields of a line can be.
 const TYPES: &[&str] = &["auto", "text", "int", "float", "bool", "time"];
@@ -595,6 +595,21 @@ pub(super) static WINDOW: Section = Section {
             "The dimensions: names and SQL expressions, or a list of fields, each named by its last step. Not given: \
              one row a window.",
             "{ page = \"coalesce(data.page, 'unknown')\" }",
+        ),
+        key(
+            "max_groups",
+            KeyKind::Count { least: 1, most: 100_000_000 },
+            "The most groups of a window that have rows of their own; the events of all others make up one row more, with \
+             `overflow` true and no dimensions. The groups with the least hashes are kept, so the events alone decide and \
+             the same keys tend to be kept in every window. (The first to come would depend on how the input is cut and \
+             read.) The hash is the rapidhash v3 of all dimensions in order: each is a byte for its type (0 NULL, 1 truth \
+             value, 2 whole number, 3 other number, 4 time, 5 text, 6 object or list), and then 1 byte of a truth value, 8 \
+             of a number or time, the length in 4 bytes and the bytes of a text; numbers little-endian; ties go by these \
+             bytes. A late event may bring a group of a lesser hash: the row of the group that has to go is taken back, and \
+             the overflow row corrected. Memory is bounded by three times as many groups a slice, at readers and at the one \
+             worker that has all groups of the window; events are always aggregated before they are sent there. Not given: \
+             no cap.",
+            "10000",
         ),
         required(
             "select",

@@ -321,6 +321,8 @@ pub struct WindowConfig {
     pub too_late: Option<Located<String>>,
     /// The dimensions.
     pub group_by: Expressions,
+    /// How many groups of a window have rows of their own; `None`: all.
+    pub max_groups: Option<u64>,
     /// The values; 1 to 64.
     pub select: Expressions,
     /// Whether events are aggregated before the exchange.

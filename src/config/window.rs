@@ -2,7 +2,7 @@
 
 use super::reader::{Context, Fields, is_name};
 use super::sections::{MOST_VALUES, RESERVED, WINDOW};
-use super::settings::{Expressions, PreAggregate, WindowConfig};
+use super::settings::{Expressions, Located, PreAggregate, WindowConfig, WindowShape};
 use super::shape;
 use super::tree::{Data, Node};
 use super::value;
@@ -17,11 +17,13 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
     let group_by = dimensions(&fields, ctx);
     let select = fields.expressions("select", ctx);
     check_columns(&fields, &group_by, &select, ctx);
-    let pre_aggregate = match fields.or_default("pre_aggregate", ctx, value::word) {
+    let mode = fields.get("pre_aggregate", ctx, value::word).expect("the key has a default in the reference");
+    let pre_aggregate = match mode.value {
         "always" => PreAggregate::Always,
         "never" => PreAggregate::Never,
         _ => PreAggregate::Auto,
     };
+    let max_groups = max_groups(&fields, shape, &mode, ctx);
     if from.is_empty() {
         return None;
     }
@@ -34,9 +36,36 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
         allowed_lateness,
         too_late: fields.get("too_late", ctx, value::text),
         group_by,
+        max_groups,
         select,
         pre_aggregate,
     })
+}
+
+/// The cap on groups; reported where it stands with something that it has no meaning for.
+fn max_groups(
+    fields: &Fields<'_>,
+    shape: Option<WindowShape>,
+    pre_aggregate: &Located<&str>,
+    ctx: &mut Context,
+) -> Option<u64> {
+    let most = fields.get("max_groups", ctx, value::count)?;
+    let grouped = fields.entry("group_by", ctx).1.is_some() || fields.misspells(&["group_by"]);
+    let mut wrong = |message: &str, help: &str| {
+        ctx.problems.push(most.problem("window.max_groups", message, Some(help.to_owned())));
+    };
+    if let Some(WindowShape::Session { .. }) = shape {
+        let help = "remove it; for fewer sessions group by less or sample by the key, or use a size instead of a gap";
+        wrong("max_groups is not for a session, which is a window of one group", help);
+    } else if !grouped {
+        wrong("max_groups is not for a window without group_by, which has one group", "remove it, or add group_by");
+    }
+    if pre_aggregate.value == "never" {
+        let help = "remove pre_aggregate; with max_groups events are always aggregated before they are sent";
+        let message = "pre_aggregate cannot be never with max_groups";
+        ctx.problems.push(pre_aggregate.problem("window.max_groups", message, Some(help.into())));
+    }
+    Some(most.value)
 }
 
 /// The dimensions: a table of expressions, or a list of fields, each named by its last step.

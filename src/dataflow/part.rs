@@ -30,7 +30,8 @@ impl Part {
     pub(super) fn new(plan: &Plan, window: usize, feed: usize, peers: usize) -> (Self, Option<Tables>) {
         let p = &plan.windows[window];
         let (of, roads) = (&p.feeds[feed], p.feeds.len());
-        let pre = PreAggregate::new(p.spec.clone(), Arc::clone(&of.layout), of.keys.clone(), p.mode, peers);
+        let pre = PreAggregate::new(p.spec.clone(), Arc::clone(&of.layout), of.keys.clone(), p.mode, peers)
+            .capped(p.max_groups, window);
         let tables = (peers == 1 && roads == 1).then(Tables::default);
         let part = Self {
             window,

@@ -32,11 +32,12 @@ pub(super) fn window<'scope>(
 ) -> Stream<'scope, i64, RowBox> {
     let p = &plan.windows[window];
     let answers = Answers::new(Arc::clone(&p.layout), p.answers.clone());
-    let state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends);
+    let state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends).capped(p.max_groups);
     let (raw, tally) = (RawRows::new(&p.layout), Tally::new(&p.layout));
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
     let mut shares: [Share; 3] = Default::default();
     let mut before = state.stated();
+    let (part, max_groups) = (p.name.clone(), p.max_groups);
     let fail = move |error| shared.fail(error);
     stated(contributions, &format!("{}:window", p.name), state, (raw, tally), fail, move |state, tally| {
         if let Some(tables) = &tables {
@@ -55,6 +56,15 @@ pub(super) fn window<'scope>(
         let now = state.stated();
         counts.rows.add(now.rows - before.rows);
         counts.corrections.add(now.corrections - before.corrections);
+        counts.overflowed.add(now.overflowed - before.overflowed);
+        if before.overflowed == 0 && now.overflowed > 0 {
+            tracing::warn!(
+                part,
+                max_groups,
+                "a window has more groups than max_groups: the others are one row, overflow; the metric overflowed counts \
+                 such windows"
+            );
+        }
         before = now;
         count_non_numeric(tally, counts);
     })

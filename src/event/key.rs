@@ -5,8 +5,14 @@
 //!
 //! Form, per cell: the tag byte; `Bool`, `Int`, `Float`, `Time`: 8 bytes little-endian (`Bool`: 1 byte); `Str`,
 //! `Json`: the length as `u32` little-endian, then the bytes.
+//!
+//! One key is of no cells: [`OVERFLOW`], a tag alone that no cell has. It decodes to nothing, so that whoever shows it
+//! shows NULLs, and it sorts after all others.
 
 use super::{Cell, Tag, Value};
+
+/// The key of the group of all that is beyond a cap on groups.
+pub const OVERFLOW: &[u8] = &[7];
 
 /// Bytes of the block that a short text is copied in.
 const SHORT: usize = 32;
@@ -68,7 +74,8 @@ pub fn canonical_float(v: f64) -> (Tag, u64) {
     }
 }
 
-/// Reads the first cell of `bytes`, giving the value and the rest. `None` where the bytes are not canonical.
+/// Reads the first cell of `bytes`, giving the value and the rest. `None` where the bytes are no cell: not canonical, or
+/// [`OVERFLOW`].
 pub fn decode(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     let eight = || rest.get(..8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
@@ -130,7 +137,8 @@ pub fn hash_cell(cell: Cell, arena: &[u8]) -> u64 {
     rapidhash::v3::rapidhash_v3(&form)
 }
 
-/// Compares two canonical keys by value: NULL, booleans, numbers, times, text, JSON; numbers by size, text by bytes.
+/// Compares two canonical keys by value: NULL, booleans, numbers, times, text, JSON; numbers by size, text by bytes. What
+/// is no cell goes by its bytes: [`OVERFLOW`] is last.
 pub fn compare(mut a: &[u8], mut b: &[u8]) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     while !a.is_empty() && !b.is_empty() {
@@ -214,6 +222,17 @@ mod tests {
             rest = r;
         }
         assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn the_overflow_key_is_no_cell_and_sorts_after_all_others() {
+        assert_eq!(decode(OVERFLOW), None);
+        let cells = [Cell::NULL, Cell::bool(true), Cell::int(-1), Cell::float(0.5), Cell::time(3)];
+        let cells = cells.into_iter().chain([Cell::str(0, 2), Cell::json(0, 2)]);
+        for other in cells.map(|c| key(&[c, c], b"\xff\xff")) {
+            assert_eq!((compare(&other, OVERFLOW), compare(OVERFLOW, &other)), (Ordering::Less, Ordering::Greater));
+        }
+        assert_eq!((compare(&[], OVERFLOW), compare(OVERFLOW, OVERFLOW)), (Ordering::Less, Ordering::Equal));
     }
 
     #[test]

@@ -235,6 +235,7 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
     non_numeric: ByLabel => Vec<(String, u64)>, "values", "Values a numeric aggregate could not take, by selected name.";
     expression_failures: Counter => u64, "values", "Values that an expression could not compute; they are NULL.";
     duplicates: Counter => u64, "events", "Events that a stream dropped as duplicates.";
+    overflowed: Counter => u64, "windows", "Windows with more groups than `max_groups`, so that there is a row of all others.";
     rows: Counter => u64, "rows", "First statements of rows.";
     corrections: Counter => u64, "rows", "Corrections of rows stated before.";
     groups: Gauge => i64, "groups", "Group states held.";

@@ -6,6 +6,7 @@
 //!   late         120, 3 too late (pages: 3)
 //!   rejected     3 (not_json: 2, no_time: 1), kept in dead.ndjson
 //!   duplicates   40 (unique: 40)
+//!   overflow     1 window (pages: 1)
 //!   idle         2 (b.log: 2)
 //!   non-numeric  7 (pages.avg: 7)
 //!   not computed 2 (pages: 2)
@@ -91,6 +92,12 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
     if duplicates > 0 {
         let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), p.duplicates)));
         line("duplicates", format!("{}{by}", grouped(duplicates)));
+    }
+
+    let overflowed = snapshot.over_parts(|p| p.overflowed);
+    if overflowed > 0 {
+        let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), p.overflowed)));
+        line("overflow", format!("{}{by}", counted(overflowed, "window")));
     }
 
     let idles = snapshot.partitions.iter().map(|p| (p.name.clone(), u64::try_from(p.idles).unwrap_or_default()));
@@ -208,6 +215,7 @@ mod tests {
         part.non_numeric.add(1, 9);
         part.expression_failures.add(2);
         part.duplicates.add(6);
+        part.overflowed.add(2);
         m.sink(SinkId(0)).rows.set(12_341);
         m.sink(SinkId(0)).bytes.set(3_100_000);
         let ending = Ending {
@@ -225,6 +233,7 @@ mod tests {
   rejected     3 (not_json: 2, too_large: 1), kept in dead.ndjson
   filtered     7
   duplicates   6 (health: 6)
+  overflow     2 windows (health: 2)
   non-numeric  9 (health.avg: 9)
   not computed 6 (events: 4, health: 2)
   activity     12,341 rows, 3.10 MB in a.csv and 2 more

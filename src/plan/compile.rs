@@ -155,6 +155,7 @@ fn schema(window: &WindowConfig) -> RowSchema {
         name: window.name.clone(),
         dimensions: window.group_by.iter().map(|(name, _)| name.clone()).collect(),
         values: window.select.iter().map(|(name, _)| name.clone()).collect(),
+        capped: window.max_groups.is_some(),
     }
 }
 
@@ -576,10 +577,13 @@ impl<'a> Building<'a> {
             ends,
             too_late: window.too_late.as_ref().map(|path| path.value.clone()),
             mode: match window.pre_aggregate {
+                _ if window.max_groups.is_some() => Mode::Always,
                 PreAggregate::Auto => Mode::Auto,
                 PreAggregate::Always => Mode::Always,
                 PreAggregate::Never => Mode::Never,
             },
+            // More groups than a number can say are no cap.
+            max_groups: window.max_groups.and_then(|most| usize::try_from(most).ok()),
             part: index as u32,
         })
     }

@@ -74,6 +74,9 @@ pub fn explain_text(plan: &Plan) -> String {
         for (name, text) in &window.group_by {
             line(say, 1, &format!("group by      {name} = {text}"));
         }
+        if let Some(most) = window.max_groups {
+            line(say, 1, &format!("max groups    {}", capped(most)));
+        }
         for (name, text) in &window.select {
             line(say, 1, &format!("select        {name} = {text}"));
         }
@@ -81,7 +84,7 @@ pub fn explain_text(plan: &Plan) -> String {
             line(say, 1, &format!("state         {text}"));
         }
         line(say, 1, &format!("kept          {}", kept(window)));
-        line(say, 1, &format!("before exchange: {}", before(window)));
+        line(say, 1, &format!("before exchange: {}{}", before(window), owner(window)));
     }
     for sink in &plan.sinks {
         let from: Vec<&str> = sink.parts.iter().map(|p| plan.windows[*p as usize].name.as_str()).collect();
@@ -326,6 +329,18 @@ fn before(window: &WindowPlan) -> &'static str {
     }
 }
 
+/// What a cap on groups does.
+fn capped(most: usize) -> String {
+    let bound = most.saturating_mul(3).saturating_add(1);
+    format!(
+        "{most} in a window, those of the least hashes; all others are one row, overflow; a slice has at most {bound} states"
+    )
+}
+
+fn owner(window: &WindowPlan) -> String {
+    window.max_groups.map_or_else(String::new, |most| format!(", at most {most} and overflow, and sent to one worker"))
+}
+
 fn target(kind: &SinkKind) -> String {
     match kind {
         SinkKind::Program => "to the program as they are stated".into(),
@@ -395,10 +410,11 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "slices": w.spec.slices(),
                 "allowed_lateness_us": w.spec.lateness,
                 "group_by": pairs(&w.group_by),
+                "max_groups": w.max_groups,
                 "select": pairs(&w.select),
                 "state": state(plan, w),
                 "kept": kept(w),
-                "before_exchange": before(w),
+                "before_exchange": format!("{}{}", before(w), owner(w)),
             })
         })
         .collect();
@@ -483,6 +499,25 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cap_on_groups_is_shown_with_what_it_bounds() {
+        let text = "[sources.e]\ntype = \"stdin\"\n[windows.w]\nfrom = \"e\"\nsize = \"1s\"\ngroup_by = [\"k\"]\n\
+                    max_groups = 10\nselect = { n = \"count(*)\" }\n";
+        let plan = |text: &str| {
+            let (config, problems) = crate::config::parse("t.toml", text, &[], &|_| None);
+            crate::plan::compile(&config.unwrap_or_else(|| panic!("{problems}"))).unwrap()
+        };
+        let (capped, free) = (plan(text), plan(&text.replace("max_groups = 10\n", "")));
+        let said = explain_text(&capped);
+        for part in ["max groups    10 in a window", "at most 31 states", "always aggregated, at most 10 and overflow"]
+        {
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(!explain_text(&free).contains("max groups"));
+        assert_eq!(explain_json(&capped)["windows"][0]["max_groups"], 10);
+        assert!(explain_json(&free)["windows"][0]["max_groups"].is_null());
+    }
 
     #[test]
     fn numbers_become_names() {

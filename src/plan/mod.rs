@@ -125,6 +125,8 @@ pub struct WindowPlan {
     pub too_late: Option<String>,
     /// Whether to aggregate before the exchange.
     pub mode: Mode,
+    /// How many groups of a window are kept; all others are one.
+    pub max_groups: Option<usize>,
     /// Its index among the schemas.
     pub part: u32,
 }

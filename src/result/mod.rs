@@ -33,9 +33,11 @@ pub struct RowSchema {
     pub dimensions: Vec<String>,
     /// The names of the selected values, in file order; at most 64.
     pub values: Vec<String>,
+    /// Its groups are capped: there may be rows of all others together.
+    pub capped: bool,
 }
 
-/// The fixed part of a row. The row's bytes are its key (the dimensions, canonical, see [`key`]) and then its values
+/// The fixed part of a row. The row's bytes are its key (the dimensions, canonical, or [`key::OVERFLOW`]) and then its values
 /// ([`key::encode_value`]), one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowHead {
@@ -110,9 +112,14 @@ impl RowBatch {
 }
 
 impl<'a> RowRef<'a> {
-    /// The group's dimensions.
+    /// The group's dimensions; none of the overflow group.
     pub fn dimensions(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
         cells(self.key)
+    }
+
+    /// True for the row of all groups beyond a cap; it has no dimensions.
+    pub fn is_overflow(&self) -> bool {
+        self.key == key::OVERFLOW
     }
 
     /// The selected values.

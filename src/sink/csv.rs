@@ -4,8 +4,9 @@
 //! name once, in the order in which the parts and then their schemas name it; a row leaves the columns of other parts
 //! empty. So every line has the same number of fields, and any reader of CSV takes it; `name` tells the parts apart.
 //!
-//! Columns: `name,window_start,window_end`, dimensions and values, `revision`, in a change stream `op`, and `approx`:
-//! the names of the values that came from a sketch, with blanks between.
+//! Columns: `name,window_start,window_end`, dimensions and values, `revision`, in a change stream `op`, where a part has
+//! a cap on its groups `overflow` (`true`, or empty), and `approx`: the names of the values that came from a sketch, with
+//! blanks between.
 //!
 //! Invariants:
 //! 1. NULL is an empty field; empty text is `""`.
@@ -39,6 +40,7 @@ pub(super) struct Encoder {
     columns: Vec<String>,
     times: Times,
     with_op: bool,
+    with_overflow: bool,
     /// The part and window that `head` is of.
     window: (u32, i64, i64),
     /// `pages,2026-01-05T12:00:00Z,2026-01-05T12:00:10Z`
@@ -58,6 +60,7 @@ impl Encoder {
                 columns.push(name.clone());
             }
         }
+        let with_overflow = parts.iter().any(|(_, schema)| schema.capped);
         let mut list = Vec::new();
         for (index, schema) in parts {
             let index = index as usize;
@@ -77,7 +80,8 @@ impl Encoder {
             });
         }
         let window = (u32::MAX, 0, 0);
-        Self { parts: list, columns, times, with_op, window, head: vec![], starts: vec![], names: vec![] }
+        let (head, starts, names) = (Vec::new(), Vec::new(), Vec::new());
+        Self { parts: list, columns, times, with_op, with_overflow, window, head, starts, names }
     }
 
     /// Appends the header line.
@@ -87,7 +91,10 @@ impl Encoder {
             out.push(b',');
             write_field(column.as_bytes(), out);
         }
-        out.extend_from_slice(if self.with_op { b",revision,op,approx\n" } else { b",revision,approx\n" });
+        out.extend_from_slice(b",revision");
+        out.extend_from_slice(if self.with_op { b",op" } else { b"" });
+        out.extend_from_slice(if self.with_overflow { b",overflow" } else { b"" });
+        out.extend_from_slice(b",approx\n");
     }
 
     /// Appends one row; false where the row's part is not one of this encoder's.
@@ -129,6 +136,9 @@ impl Encoder {
         out.extend_from_slice(itoa::Buffer::new().format(head.revision).as_bytes());
         if self.with_op {
             out.extend_from_slice(&[b',', head.op.sign() as u8]);
+        }
+        if self.with_overflow {
+            out.extend_from_slice(if row.is_overflow() { b",true" } else { b"," });
         }
         out.push(b',');
         if head.approximate != 0 {
@@ -240,6 +250,20 @@ mod tests {
              a,1970-01-01T00:00:00Z,1970-01-01T00:00:10Z,1,dev,5,,0,+,\n\
              b,1970-01-01T00:00:00Z,1970-01-01T00:00:10Z,,live,6,1970-01-01T00:00:00Z,0,-,\n"
         );
+    }
+
+    #[test]
+    fn the_row_of_groups_beyond_a_cap_is_told_from_a_group_of_nulls() {
+        let capped = RowSchema { capped: true, ..schema("a", &["x"], &["n"]) };
+        let mut batch = RowBatch::default();
+        add(&mut batch, head(0, 10), &[Value::Null], &[Value::Int(5)]);
+        add_overflow(&mut batch, head(0, 10), &[Value::Int(6)]);
+        let head = "name,window_start,window_end,x,n,revision,op,overflow,approx\n";
+        let rows = format!("{head}a,0,10000,,5,0,+,,\na,0,10000,,6,0,+,true,\n");
+        assert_eq!(encode(&batch, std::slice::from_ref(&capped), Times::UnixMs, true), rows);
+        let other = schema("b", &["y"], &["n"]);
+        let text = encode(&batch, &[capped, other], Times::UnixMs, false);
+        assert_eq!(text.lines().nth(2), Some("a,0,10000,,6,,0,true,"), "{text}");
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! Rows, turned into lines of JSON.
 //!
 //! `{"name":"pages","window_start":"..","window_end":"..",dimensions..,values..,"revision":0,"op":"+"}`, and at the
-//! end, only where a value came from a sketch, `"approx":["p95"]`.
+//! end, only in the row of all groups beyond a cap, whose dimensions are null, `"overflow":true`, and only where a value
+//! came from a sketch, `"approx":["p95"]`.
 //!
 //! Invariants:
 //! 1. A line is one JSON object and holds no line break; every number is one that JSON allows.
@@ -93,6 +94,9 @@ impl Encoder {
         if self.with_op {
             out.extend_from_slice(b",\"op\":\"");
             out.extend_from_slice(&[head.op.sign() as u8, b'"']);
+        }
+        if row.is_overflow() {
+            out.extend_from_slice(b",\"overflow\":true");
         }
         if head.approximate != 0 {
             out.extend_from_slice(b",\"approx\":[");
@@ -240,6 +244,8 @@ mod tests {
         add(&mut batch, head(0, 10), &dims, &values);
         let fix = RowHead { revision: 2, op: Op::Retract, approximate: 0b1010, ..head(0, 20) };
         add(&mut batch, fix, &[Value::Null, Value::Null], &[Value::Null; 4]);
+        let rest = RowHead { approximate: 1, ..head(0, 20) };
+        add_overflow(&mut batch, rest, &[Value::Int(7), Value::Null, Value::Null, Value::Null]);
         assert_eq!(
             encode(&batch, &schemas, Times::Rfc3339, true),
             concat!(
@@ -250,6 +256,10 @@ mod tests {
                 r#"{"name":"pages","window_start":"1970-01-01T00:00:10Z","window_end":"1970-01-01T00:00:20Z","#,
                 r#""page":null,"hot":null,"n":null,"avg":null,"seen":null,"tags":null,"#,
                 r#""revision":2,"op":"-","approx":["avg","tags"]}"#,
+                "\n",
+                r#"{"name":"pages","window_start":"1970-01-01T00:00:10Z","window_end":"1970-01-01T00:00:20Z","#,
+                r#""page":null,"hot":null,"n":7,"avg":null,"seen":null,"tags":null,"#,
+                r#""revision":0,"op":"+","overflow":true,"approx":["n"]}"#,
                 "\n",
             )
         );

@@ -5,7 +5,8 @@
 //! so that a slow disk or pipe never stops a dataflow thread in the middle of a step.
 //!
 //! A row is flat: `name`, `window_start`, `window_end`, the dimensions, the values, `revision`, in a change stream
-//! `op`, and `approx`: the values that came from a sketch. These six names are reserved ([`RESERVED`]).
+//! `op`, `overflow`, true in the row of all groups beyond `max_groups`, whose dimensions are NULL, and `approx`: the
+//! values that came from a sketch. These seven names are reserved ([`RESERVED`]).
 //!
 //! Errors: `sink.open` (a file cannot be made), `sink.write` (a write failed), `sink.closed` (the reader of standard
 //! output went away: a clean end, see [`is_closed`]), `sink.panic` (a bug of ours), `sink.call` and `sink.call_panic` (a function
@@ -31,7 +32,7 @@ use crate::result::{Op, RowBatch, RowHead, RowSchema};
 use std::io::Write;
 
 /// The names that a row has of itself; no dimension or value may have them.
-pub const RESERVED: [&str; 6] = ["name", "window_start", "window_end", "revision", "op", "approx"];
+pub const RESERVED: [&str; 7] = ["name", "window_start", "window_end", "revision", "op", "overflow", "approx"];
 
 /// The code of the error that says: the reader of standard output went away.
 pub const CLOSED: &str = "sink.closed";
@@ -356,7 +357,15 @@ pub(crate) mod testing {
     /// A schema.
     pub(crate) fn schema(name: &str, dimensions: &[&str], values: &[&str]) -> RowSchema {
         let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-        RowSchema { name: name.into(), dimensions: own(dimensions), values: own(values) }
+        RowSchema { name: name.into(), dimensions: own(dimensions), values: own(values), capped: false }
+    }
+
+    /// Adds a row of the overflow group.
+    pub(crate) fn add_overflow(batch: &mut RowBatch, head: RowHead, values: &[Value<'_>]) {
+        add(batch, head, &[], values);
+        let end = batch.bytes.len() - batch.heads.last().unwrap().values_len as usize;
+        batch.bytes.splice(end..end, key::OVERFLOW.iter().copied());
+        batch.heads.last_mut().unwrap().key_len = key::OVERFLOW.len() as u32;
     }
 
     /// Two parts: `pages` by (kind, page) with (n, avg), and `health` by (service) with (errors).

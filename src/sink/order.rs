@@ -34,6 +34,9 @@ fn prefix(row: &RowRef<'_>) -> Prefix {
         at += n;
         at < LENGTH
     };
+    if row.is_overflow() {
+        put(&[6]);
+    }
     for value in row.dimensions() {
         let more = match value {
             Value::Null => put(&[0]),
@@ -155,6 +158,7 @@ mod tests {
             same in proptest::collection::vec(cell(), 0..3),
             a in proptest::collection::vec(cell(), 1..3),
             b in proptest::collection::vec(cell(), 1..3),
+            overflow in 0..8u8,
         ) {
             let head = |key: &[u8]| RowHead {
                 time: 0, window_start: 0, window_end: 0, part: 0, revision: 0, approximate: 0, start: 0,
@@ -163,7 +167,8 @@ mod tests {
             // Rows of one part have equally many dimensions.
             let n = a.len().min(b.len());
             let key = |cells: &[(Vec<u8>, u8)]| same.iter().chain(&cells[..n]).flat_map(encoded).collect::<Vec<u8>>();
-            let (a, b) = (key(&a), key(&b));
+            let or_overflow = |key: Vec<u8>, which: u8| if overflow & 3 == which { key::OVERFLOW.to_vec() } else { key };
+            let (a, b) = (or_overflow(key(&a), 1), or_overflow(key(&b), 2));
             let (ha, hb) = (head(&a), head(&b));
             let (a, b) = (RowRef { head: &ha, key: &a, values: &[] }, RowRef { head: &hb, key: &b, values: &[] });
             prop_assert!(prefix(&a) == prefix(&b) || prefix(&a).cmp(&prefix(&b)) == a.order(&b));

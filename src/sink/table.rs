@@ -3,7 +3,7 @@
 //! Each part has a table of its newest rows as they stand in the end: by window end, window start and group, at most
 //! [`KEEP`] of them. A correction takes the place of the row it corrects, and its revision is shown; a retraction
 //! without a successor takes the row away. The line above the table says how many rows and corrections there were.
-//! A value from a sketch has `~` before it. Control characters in text are shown escaped: data never drives a
+//! A value from a sketch has `~` before it; the row of all groups beyond a cap is marked in a column `overflow`. Control characters in text are shown escaped: data never drives a
 //! terminal. With [`Mode::First`] corrections are passed over; other modes are the same here.
 //!
 //! Cost: memory of [`KEEP`] rows a part; a row that comes in order re-uses the room of the one it pushes out.
@@ -131,12 +131,14 @@ impl Newest {
             return;
         }
         let revised = self.rows.values().any(|k| k.revision > 0);
+        let overflow = self.rows.keys().any(|place| place.group == key::OVERFLOW);
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
         let names = self.schema.dimensions.iter().chain(&self.schema.values).map(|n| plain_text(n));
         let mut header: Vec<String> = ["window_start", "window_end"].map(String::from).into();
         header.extend(names);
         header.extend(revised.then(|| "revision".to_owned()));
+        header.extend(overflow.then(|| "overflow".to_owned()));
         let columns = header.len();
         table.set_header(header);
         let mut numeric = vec![true; columns];
@@ -153,6 +155,10 @@ impl Newest {
             }
             if revised {
                 cells.push(if kept.revision > 0 { kept.revision.to_string() } else { String::new() });
+            }
+            if overflow {
+                numeric[cells.len()] = false;
+                cells.push(if place.group == key::OVERFLOW { "true".to_owned() } else { String::new() });
             }
             table.add_row(cells);
         }
@@ -350,6 +356,19 @@ health: 0 rows
 "
         );
         assert!(table(&batch, Mode::First).starts_with("pages: 2 rows\n"));
+    }
+
+    #[test]
+    fn the_row_of_groups_beyond_a_cap_is_marked() {
+        let mut batch = RowBatch::default();
+        add(&mut batch, head(1, 10), &[Value::Null], &[Value::Int(1)]);
+        add_overflow(&mut batch, head(1, 10), &[Value::Int(2)]);
+        let text = table(&batch, Mode::Changes);
+        for line in
+            [" service ┆ errors ┆ overflow │", "         ┆      1 ┆          │", "         ┆      2 ┆ true     │"]
+        {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

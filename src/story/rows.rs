@@ -1,6 +1,6 @@
 //! Lines of JSON, turned into rows that can be told apart and compared.
 //!
-//! A row is told apart by its part, window, group, revision and op. What is equal has one canonical text: numbers by
+//! A row is told apart by its part, window, group, revision and op; the overflow group by that it is. What is equal has one canonical text: numbers by
 //! value (5 is 5.0), objects by their sorted names.
 
 use crate::error::nearest;
@@ -23,6 +23,8 @@ pub struct Row {
     pub end: EventTime,
     /// The dimensions.
     pub group: Vec<Value>,
+    /// It is of all groups beyond a cap.
+    pub overflow: bool,
     /// 0 for a first statement, n for the nth correction.
     pub revision: u64,
     /// `+` or `-`.
@@ -80,8 +82,11 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     let part = part_of(get("name"), schemas, part)?;
     let schema = &schemas[part];
     let known = || {
-        let own = ["name", "window_start", "window_end", "revision", "op", "approx"];
-        own.into_iter().chain(schema.dimensions.iter().chain(&schema.values).map(String::as_str))
+        let own = ["name", "window_start", "window_end", "revision", "op"];
+        let rest = if schema.capped { &["overflow", "approx"][..] } else { &["approx"] };
+        own.into_iter()
+            .chain(rest.iter().copied())
+            .chain(schema.dimensions.iter().chain(&schema.values).map(String::as_str))
     };
     if let Some((name, _)) = written.iter().find(|(name, _)| !known().any(|one| one == name)) {
         let help = match nearest(name, known()) {
@@ -102,9 +107,23 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
         time.ok_or_else(|| (format!("{name} must be a time as RFC 3339 text, found {value}"), Some(help)))
     };
     let (start, end) = (moment("window_start")?, moment("window_end")?);
+    let overflow = match get("overflow") {
+        None => false,
+        Some(value) => {
+            value.as_bool().ok_or_else(|| (format!("overflow must be true or false, found {value}"), None))?
+        }
+    };
     let mut group = Vec::new();
     for name in &schema.dimensions {
-        group.push(get(name).ok_or_else(|| missing(name))?.clone());
+        group.push(match get(name) {
+            // All groups beyond a cap have no dimensions, so they need not be named.
+            None if overflow => Value::Null,
+            Some(value) if overflow && !value.is_null() => {
+                let help = "remove it, or remove overflow: the row of all groups beyond max_groups has no dimensions";
+                return Err((format!("{name} of an overflow row is null, found {value}"), Some(help.into())));
+            }
+            value => value.ok_or_else(|| missing(name))?.clone(),
+        });
     }
     let revision = match get("revision") {
         None => 0,
@@ -122,8 +141,9 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
         values.extend(get(name).map(|value| (i, value.clone())));
     }
     let groups: Vec<Value> = group.iter().map(canonical).collect();
-    let identity = format!("{part} {} {} {} {revision} {op}", start.0, end.0, Value::Array(groups));
-    Ok(Row { line, part, start, end, group, revision, op, values, identity, written })
+    let of = if overflow { "overflow".to_owned() } else { Value::Array(groups).to_string() };
+    let identity = format!("{part} {} {} {of} {revision} {op}", start.0, end.0);
+    Ok(Row { line, part, start, end, group, overflow, revision, op, values, identity, written })
 }
 
 fn part_of(name: Option<&Value>, schemas: &[RowSchema], given: Option<usize>) -> Result<usize, Wrong> {
@@ -216,7 +236,7 @@ mod tests {
 
     fn schemas() -> Vec<RowSchema> {
         let names = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect();
-        vec![RowSchema { name: "w".into(), dimensions: names(&["page"]), values: names(&["n", "mean"]) }]
+        vec![RowSchema { name: "w".into(), dimensions: names(&["page"]), values: names(&["n", "mean"]), capped: true }]
     }
 
     const HEAD: &str = r#""window_start":"2026-01-05T12:00:00Z","window_end":"2026-01-05T13:00:10+01:00""#;
@@ -227,9 +247,11 @@ mod tests {
         let plain = read(r#""page":1,"n":5"#);
         assert_eq!((plain.revision, plain.op, plain.values.len()), (0, '+', 1));
         assert_eq!(plain.identity, read(r#""page":1.0,"revision":0,"op":"+""#).identity);
-        for other in [r#""page":"1""#, r#""page":1,"revision":1"#, r#""page":1,"op":"-""#] {
+        for other in [r#""page":"1""#, r#""page":1,"revision":1"#, r#""page":1,"op":"-""#, r#""overflow":true"#] {
             assert_ne!(plain.identity, read(other).identity, "{other}");
         }
+        assert_eq!(read(r#""overflow":true"#).identity, read(r#""page":null,"overflow":true"#).identity);
+        assert_ne!(read(r#""overflow":true"#).identity, read(r#""page":null"#).identity);
         let utc = r#"{"window_start":"2026-01-05T12:00:00.000Z","window_end":"2026-01-05T12:00:10Z","page":1}"#;
         assert_eq!(plain.identity, row(utc, 1, &schemas(), Some(0)).unwrap().identity);
     }
@@ -249,6 +271,8 @@ mod tests {
             (full("\"page\":1,\"page\":2"), "the row has page twice", "remove one"),
             (full("\"page\":1,\"revision\":-1"), "revision must be a whole number", ""),
             (full("\"page\":1,\"op\":\"add\""), "op must be \"+\" or \"-\"", ""),
+            (full("\"overflow\":1"), "overflow must be true or false", ""),
+            (full("\"page\":1,\"overflow\":true"), "page of an overflow row is null, found 1", "no dimensions"),
         ] {
             let (said, advice) = row(&text, 1, &schemas(), None).unwrap_err();
             assert!(said.contains(message) && advice.unwrap_or_default().contains(help), "{text}: {said}");

@@ -87,7 +87,8 @@ fn head(row: &RowDifference) -> [String; 5] {
     let line = if row.row.line > 0 { format!("line {}", row.row.line) } else { String::new() };
     let revision = format!("revision {} {}", row.row.revision, row.row.op);
     let group: Vec<String> = row.group.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    [row.part.clone(), row.row.window(), cut(&group.join(" ")), revision, line]
+    let group = if row.row.overflow { "overflow".to_owned() } else { cut(&group.join(" ")) };
+    [row.part.clone(), row.row.window(), group, revision, line]
 }
 
 fn values(row: &RowDifference, out: &mut String) {
@@ -182,6 +183,7 @@ fn row(difference: &RowDifference) -> Value {
         "window_start": format_rfc3339(row.start),
         "window_end": format_rfc3339(row.end),
         "group": group.iter().cloned().collect::<serde_json::Map<_, _>>(),
+        "overflow": row.overflow,
         "revision": row.revision,
         "op": row.op.to_string(),
         "line": row.line,

@@ -80,6 +80,23 @@ impl Directory {
         self.entries.len()
     }
 
+    /// The hash and the key of group `i`.
+    pub(super) fn name<'a>(&self, i: usize, tables: &[&'a GroupTable]) -> (u64, &'a [u8]) {
+        let entry = self.entries[i];
+        let part = self.parts[entry.first as usize];
+        (entry.hash, tables[part.slice as usize].key(part.group))
+    }
+
+    /// In how many of the first `tables` tables group `i` is.
+    pub(super) fn parts_below(&self, i: usize, tables: usize) -> usize {
+        let (mut at, mut n) = (self.entries[i].first, 0);
+        while at != NONE && (self.parts[at as usize].slice as usize) < tables {
+            at = self.parts[at as usize].next;
+            n += 1;
+        }
+        n
+    }
+
     /// Puts where group `i` is into `out`: (table, group), in the order of the tables.
     pub(super) fn parts<'a>(&self, i: usize, tables: &[&'a GroupTable], out: &mut Vec<(&'a GroupTable, u32)>) {
         out.clear();

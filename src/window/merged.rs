@@ -9,6 +9,7 @@
 //! Cost: each slice is merged once a level; memory: where slices have other groups than their neighbours, as much
 //! again a level.
 
+use super::cap::Cap;
 use super::{Shape, WindowSpec};
 use crate::aggregate::{GroupTable, Layout};
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub(super) type Piece = (usize, i64);
 /// The nodes of one window part.
 pub(super) struct Merged {
     layout: Arc<Layout>,
+    /// How many groups of a table are kept, where that is capped.
+    pub(super) cap: Option<Cap>,
     /// How long the nodes of each level are, from level 1 on; ascending.
     lengths: Vec<i64>,
     nodes: BTreeMap<Piece, GroupTable>,
@@ -44,7 +47,7 @@ impl Merged {
         };
         let lengths = std::iter::successors(Some(FAN), |fan| Some(fan * FAN)).take_while(|fan| fan * 2 <= n);
         let lengths = lengths.map(|fan| fan * length).collect();
-        (n >= MANY).then(|| Self { layout: Arc::clone(layout), lengths, nodes: BTreeMap::new() })
+        (n >= MANY).then(|| Self { layout: Arc::clone(layout), cap: None, lengths, nodes: BTreeMap::new() })
     }
 
     /// The tables that together hold the slices of `start..end`, in `out`; all of them sealed.
@@ -63,6 +66,7 @@ impl Merged {
             } else {
                 let next = (at.div_euclid(self.lengths[0]) * self.lengths[0] + self.lengths[0]).min(end);
                 for (slice, table) in slices.range_mut(at..next) {
+                    self.cap.map(|cap| cap.fold(table));
                     table.seal();
                     out.push((0, *slice));
                 }
@@ -71,6 +75,7 @@ impl Merged {
         }
         for piece in out.iter() {
             if let Some(table) = self.nodes.get_mut(piece) {
+                self.cap.map(|cap| cap.fold(table));
                 table.seal();
             }
         }
@@ -96,6 +101,7 @@ impl Merged {
                 }
             }
         }
+        self.cap.map(|cap| cap.fold(&mut table));
         self.nodes.insert((level, at), table);
     }
 
@@ -110,6 +116,7 @@ impl Merged {
         for (i, length) in self.lengths.iter().enumerate() {
             if let Some(table) = self.nodes.get_mut(&(i + 1, slice.div_euclid(*length) * length)) {
                 table.merge(late);
+                self.cap.map(|cap| cap.fold_large(table));
             }
         }
     }

@@ -16,6 +16,7 @@
 //! 6. At the end of the input every window that has events is stated.
 
 mod answer;
+mod cap;
 mod directory;
 mod merged;
 mod packet;

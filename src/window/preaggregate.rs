@@ -7,9 +7,13 @@
 //!
 //! What is chosen changes no result: merging is order-independent to the last bit.
 //!
+//! Where groups are capped a table never has more than twice the cap and a block's groups, and all of it goes to the one
+//! worker that owns the part: a key that comes often is still one group of a slice and reader.
+//!
 //! Invariant: everything for a slice is sent before the worker's tick reaches the slice's end; late contributions are
 //! sent with the block they came in.
 
+use super::cap::{AtReader, Cap};
 use super::packet::RawRows;
 use super::{Slice, WindowSpec};
 use crate::aggregate::{GroupTable, Layout, Tally};
@@ -87,6 +91,8 @@ pub struct PreAggregate {
     keys: Vec<usize>,
     mode: Mode,
     peers: usize,
+    /// Where groups are capped: how.
+    cap: Option<AtReader>,
     /// Tables change hands whole.
     whole: bool,
     open: BTreeMap<i64, (GroupTable, u64)>,
@@ -123,6 +129,7 @@ impl PreAggregate {
             keys,
             mode,
             peers,
+            cap: None,
             whole: peers == 1,
             open: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -141,6 +148,18 @@ impl PreAggregate {
     /// Groups are always sent as bytes: for a window that has more than one of these, each with columns of its own.
     pub fn one_of_several(self) -> Self {
         Self { whole: false, ..self }
+    }
+
+    /// Where there is a cap on the groups of a window: what is beyond it is folded here already, and all groups are owned
+    /// by one worker. Rows are never sent as they are then.
+    pub fn capped(self, most: Option<usize>, owner: usize) -> Self {
+        match most {
+            Some(most) => {
+                let cap = AtReader::new(Cap::new(most), (owner % self.peers) as u32);
+                Self { cap: Some(cap), mode: Mode::Always, ..self }
+            }
+            None => self,
+        }
     }
 
     /// From now on [`PreAggregate::take_too_late`] gives the rows that were too late.
@@ -255,8 +274,14 @@ impl PreAggregate {
             .entry(*slice)
             .or_insert_with(|| (spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))), 0));
         self.groups.clear();
-        table.groups_of(keys, picks, &mut self.groups);
+        match &self.cap {
+            None => table.groups_of(keys, picks, &mut self.groups),
+            Some(cap) => cap.groups_of((*slice, None), table, keys, picks, &mut self.groups),
+        }
         table.add_from(&self.groups, rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
+        if let Some(cap) = &mut self.cap {
+            cap.fold_large((*slice, None), table);
+        }
         *added += rows.len() as u64;
         let (groups, added) = (table.len(), *added);
         if groups >= JUDGE_GROUPS && self.mode == Mode::Auto && self.peers > 1 && added < WORTH_IT * groups as u64 {
@@ -291,8 +316,15 @@ impl PreAggregate {
                 .entry((same[0].0, same[0].1))
                 .or_insert_with(|| spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))));
             self.groups.clear();
-            table.groups_of(keys, &picks, &mut self.groups);
+            let place = (same[0].1, Some(same[0].0));
+            match &self.cap {
+                None => table.groups_of(keys, &picks, &mut self.groups),
+                Some(cap) => cap.groups_of(place, table, keys, &picks, &mut self.groups),
+            }
             table.add_from(&self.groups, &rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
+            if let Some(cap) = &mut self.cap {
+                cap.fold_large(place, table);
+            }
         }
         late.clear();
         self.late_rows = late;
@@ -321,13 +353,16 @@ impl PreAggregate {
     }
 
     fn send_table(&mut self, slice: i64, late: Option<i64>, mut table: GroupTable, send: &mut dyn FnMut(Segment)) {
+        if let Some(cap) = &mut self.cap {
+            cap.finish((slice, late), &mut table);
+        }
         if self.whole {
             send(Segment { target: 0, slice, late, kind: SegmentKind::Table(Box::new(table)) });
             return;
         }
-        let peers = self.peers;
+        let (peers, owner) = (self.peers, self.cap.as_ref().map(|cap| cap.owner as usize));
         let mut out = vec![Vec::new(); peers];
-        table.encode(&|hash| Self::owner(hash, peers), &mut out);
+        table.encode(&|hash| owner.unwrap_or_else(|| Self::owner(hash, peers)), &mut out);
         for (target, bytes) in out.into_iter().enumerate() {
             if !bytes.is_empty() {
                 send(Segment { target: target as u32, slice, late, kind: SegmentKind::Groups(bytes) });
@@ -349,6 +384,12 @@ impl PreAggregate {
     /// True where more tables may be given back.
     pub fn wants_tables(&self) -> bool {
         self.spare.len() < 2
+    }
+
+    /// The most groups of a slice that waits to be sent.
+    #[cfg(test)]
+    pub(super) fn open_groups(&self) -> usize {
+        self.open.values().map(|(table, _)| table.len()).max().unwrap_or(0)
     }
 
     /// Slices that wait to be sent.

@@ -509,7 +509,7 @@ mod tests {
         assert_eq!(advance(&mut s, Some(21)), ["21 +[0,20) Int(2) Int(3) r0"]);
         assert_eq!(advance(&mut s, Some(31)), [""; 0]);
         assert_eq!(advance(&mut s, None), ["32 +[21,31) Int(1) Int(4) r0"]);
-        assert_eq!(s.stated(), Stated { rows: 2, corrections: 0 });
+        assert_eq!(s.stated(), Stated { rows: 2, ..Stated::default() });
     }
 
     #[test]

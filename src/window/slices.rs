@@ -14,9 +14,11 @@
 
 use super::WindowSpec;
 use super::answer::Answers;
+use super::cap::Cap;
 use super::directory::Directory;
 use super::merged::{Merged, Piece};
 use crate::aggregate::{GroupTable, Layout};
+use crate::event::key;
 use crate::result::{Op, RowBatch, RowHead};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub struct Stated {
     pub rows: u64,
     /// Corrections: a retraction with its assertion.
     pub corrections: u64,
+    /// Windows with a row of the overflow group.
+    pub overflowed: u64,
 }
 
 /// The state of one window part on one worker.
@@ -39,6 +43,7 @@ pub struct Slices {
     part: u32,
     layout: Arc<Layout>,
     answers: Answers,
+    cap: Option<Cap>,
     slices: BTreeMap<i64, GroupTable>,
     /// Where windows have many slices: runs of them.
     merged: Option<Merged>,
@@ -62,6 +67,7 @@ impl Slices {
             part,
             layout,
             answers,
+            cap: None,
             slices: BTreeMap::new(),
             late: BTreeMap::new(),
             revisions: BTreeMap::new(),
@@ -73,14 +79,26 @@ impl Slices {
         }
     }
 
+    /// The same where of a window's groups at most so many are kept; all others are one.
+    pub fn capped(mut self, most: usize) -> Self {
+        self.cap = Some(Cap::new(most));
+        if let Some(merged) = &mut self.merged {
+            merged.cap = self.cap;
+        }
+        self
+    }
+
     /// The table that takes a contribution: events of `slice`, on time, or late with the tick given.
     pub fn table(&mut self, slice: i64, late: Option<i64>) -> &mut GroupTable {
         let (layout, spare) = (&self.layout, &mut self.spare);
         let make = || spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout)));
-        match late {
+        let table = match late {
             None => self.slices.entry(slice).or_insert_with(make),
             Some(tick) => self.late.entry(tick).or_default().entry(slice).or_insert_with(make),
-        }
+        };
+        // What came last is folded here, before more comes.
+        self.cap.map(|cap| cap.fold_large(table));
+        table
     }
 
     /// Takes a whole table as a contribution. Gives a spare one back where there is one.
@@ -96,6 +114,7 @@ impl Slices {
             }
             std::collections::btree_map::Entry::Occupied(mut entry) => {
                 entry.get_mut().merge(&table);
+                self.cap.map(|cap| cap.fold_large(entry.get_mut()));
                 let mut table = table;
                 table.clear();
                 Some(table)
@@ -159,8 +178,8 @@ impl Slices {
 
     fn state_window(&mut self, end: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
         let start = self.spec.start_of(end);
-        let tables = cover(&mut self.slices, &mut self.merged, &mut self.pieces, start, end);
-        let mut head = RowHead {
+        let tables = cover(&mut self.slices, &mut self.merged, self.cap, &mut self.pieces, start, end);
+        let head = RowHead {
             time: end,
             window_start: start,
             window_end: end,
@@ -172,10 +191,10 @@ impl Slices {
             values_len: 0,
             op: Op::Assert,
         };
-        let mut say = |head: RowHead, parts: &[(&GroupTable, u32)]| {
-            let (table, group) = parts[0];
-            push_row(&mut self.out, head, table.key(group), &mut self.answers, parts);
+        let mut say = |key: &[u8], parts: &[(&GroupTable, u32)]| {
+            push_row(&mut self.out, head, key, &mut self.answers, parts);
             self.stated.rows += 1;
+            self.stated.overflowed += u64::from(self.cap.is_some() && key == key::OVERFLOW);
             if self.out.bytes.len() > BATCH_BYTES {
                 emit(end, &mut self.out);
                 self.out.clear();
@@ -183,15 +202,19 @@ impl Slices {
         };
         if let [table] = tables[..] {
             for group in 0..table.len() as u32 {
-                say(head, &[(table, group)]);
+                say(table.key(group), &[(table, group)]);
             }
         } else {
             self.directory.fill(&tables, &|_, _| true);
-            let mut parts = Vec::with_capacity(tables.len());
-            for i in 0..self.directory.len() {
-                self.directory.parts(i, &tables, &mut parts);
-                head.revision = 0;
-                say(head, &parts);
+            match self.cap {
+                Some(cap) => cap.groups(&self.directory, &tables, &mut say),
+                None => {
+                    let mut parts = Vec::with_capacity(tables.len());
+                    for i in 0..self.directory.len() {
+                        self.directory.parts(i, &tables, &mut parts);
+                        say(self.directory.name(i, &tables).1, &parts);
+                    }
+                }
             }
         }
         if !self.out.heads.is_empty() {
@@ -253,16 +276,8 @@ impl Slices {
     ) {
         let start = self.spec.start_of(end);
         let changes: Vec<&GroupTable> = contributions.range(start..end).map(|(_, t)| t).collect();
-        let tables = cover(&mut self.slices, &mut self.merged, &mut self.pieces, start, end);
-        self.directory.fill(&changes, &|_, _| true);
-        let mut new = Vec::new();
-        let mut old = Vec::with_capacity(tables.len());
-        for i in 0..self.directory.len() {
-            self.directory.parts(i, &changes, &mut new);
-            let (table, group) = new[0];
-            let (hash, key) = (table.hash(group), table.key(group));
-            old.clear();
-            old.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
+        let tables = cover(&mut self.slices, &mut self.merged, self.cap, &mut self.pieces, start, end);
+        let mut say = |key: &[u8], old: &[(&GroupTable, u32)], new: &[(&GroupTable, u32)]| {
             let mut head = RowHead {
                 time,
                 window_start: start,
@@ -275,25 +290,30 @@ impl Slices {
                 values_len: 0,
                 op: Op::Retract,
             };
-            new.extend_from_slice(&old);
             if old.is_empty() {
                 head.op = Op::Assert;
-                push_row(&mut self.out, head, key, &mut self.answers, &new);
+                push_row(&mut self.out, head, key, &mut self.answers, new);
                 self.stated.rows += 1;
+                self.stated.overflowed += u64::from(self.cap.is_some() && key == key::OVERFLOW);
             } else {
-                let revision = self.revisions.get(&end).and_then(|r| r.get(key)).copied().unwrap_or(0);
+                let revisions = self.revisions.get_mut(&end);
+                let revision = revisions.as_ref().and_then(|r| r.get(key)).copied().unwrap_or(0);
                 head.revision = revision;
                 let before = (self.out.heads.len(), self.out.bytes.len());
-                push_row(&mut self.out, head, key, &mut self.answers, &old);
+                push_row(&mut self.out, head, key, &mut self.answers, old);
+                if new.is_empty() {
+                    revisions.map(|r| r.remove(key));
+                    return;
+                }
                 head.revision = revision + 1;
                 head.op = Op::Assert;
-                push_row(&mut self.out, head, key, &mut self.answers, &new);
+                push_row(&mut self.out, head, key, &mut self.answers, new);
                 let n = self.out.heads.len();
                 let (a, b) = (self.out.row(n - 2), self.out.row(n - 1));
                 if a.values == b.values && a.head.approximate == b.head.approximate {
                     self.out.heads.truncate(before.0);
                     self.out.bytes.truncate(before.1);
-                    continue;
+                    return;
                 }
                 self.revisions.entry(end).or_default().insert(key.into(), revision + 1);
                 self.stated.corrections += 1;
@@ -302,6 +322,21 @@ impl Slices {
                 emit(time, &mut self.out);
                 self.out.clear();
             }
+        };
+        if let Some(cap) = self.cap.filter(|cap| cap.is_near(&tables, &changes)) {
+            cap.changes(&mut self.directory, &tables, &changes, &mut say);
+            return;
+        }
+        self.directory.fill(&changes, &|_, _| true);
+        let mut new = Vec::new();
+        let mut old = Vec::with_capacity(tables.len());
+        for i in 0..self.directory.len() {
+            self.directory.parts(i, &changes, &mut new);
+            let (hash, key) = self.directory.name(i, &changes);
+            old.clear();
+            old.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
+            new.extend_from_slice(&old);
+            say(key, &old, &new);
         }
     }
 
@@ -331,6 +366,7 @@ impl Slices {
 fn cover<'a>(
     slices: &'a mut BTreeMap<i64, GroupTable>,
     merged: &'a mut Option<Merged>,
+    cap: Option<Cap>,
     pieces: &mut Vec<Piece>,
     start: i64,
     end: i64,
@@ -340,6 +376,7 @@ fn cover<'a>(
         return merged.tables(slices, pieces);
     }
     for (_, table) in slices.range_mut(start..end) {
+        cap.map(|cap| cap.fold(table));
         table.seal();
     }
     slices.range(start..end).map(|(_, t)| t).collect()
@@ -397,6 +434,7 @@ mod tests {
         rows.sort_by(|a, b| a.order(b));
         let say = |row: &crate::result::RowRef<'_>| {
             let name = match row.dimensions().next() {
+                None if row.is_overflow() => "overflow".to_owned(),
                 Some(Value::Str(name)) => String::from_utf8_lossy(name).into_owned(),
                 other => panic!("{other:?}"),
             };
@@ -420,7 +458,7 @@ mod tests {
         assert_eq!(advance(&mut s, Some(12)), rows);
         let rows = ["15 +15 a Int(1) Int(2) r0", "15 +15 b Int(1) Int(4) r0"];
         assert_eq!(advance(&mut s, None), rows);
-        assert_eq!(s.stated(), Stated { rows: 5, corrections: 0 });
+        assert_eq!(s.stated(), Stated { rows: 5, ..Stated::default() });
     }
 
     #[test]
@@ -452,7 +490,122 @@ mod tests {
         assert_eq!(s.size().2, 1, "window 10 takes corrections until 17");
         assert_eq!(advance(&mut s, Some(17)), [""; 0]);
         assert_eq!(s.size().2, 0);
-        assert_eq!(s.stated(), Stated { rows: 4, corrections: 4 });
+        assert_eq!(s.stated(), Stated { rows: 4, corrections: 4, ..Stated::default() });
+    }
+
+    /// The names of some groups by their hashes, the least first.
+    fn by_hash(names: &[&str]) -> Vec<String> {
+        let hash = |name: &str| {
+            let mut bytes = Vec::new();
+            key::encode(Cell::str(0, name.len() as u32), name.as_bytes(), &mut bytes);
+            key::hash(&bytes)
+        };
+        let mut names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+        names.sort_by_key(|name| hash(name));
+        names
+    }
+
+    #[test]
+    fn groups_beyond_the_cap_are_one_row_and_a_lesser_hash_that_comes_late_takes_a_place() {
+        let names = by_hash(&["a", "b", "c", "d"]);
+        let [first, second, third, fourth] = &names[..] else { panic!("four names") };
+        let mut s = slices().capped(2);
+        // In each slice there is room, in the window over both there is not.
+        add(&mut s, 0, None, third, 1);
+        add(&mut s, 0, None, second, 2);
+        add(&mut s, 5, None, third, 4);
+        add(&mut s, 5, None, fourth, 8);
+        let sorted = |mut rows: Vec<String>| {
+            rows.sort();
+            rows
+        };
+        let row = |rest: &str, name: &str, values: &str| format!("{rest} {name} {values}");
+        let rows = [row("5 +5", second, "Int(1) Int(2) r0"), row("5 +5", third, "Int(1) Int(1) r0")];
+        assert_eq!(sorted(advance(&mut s, Some(5))), sorted(rows.into()));
+        let rows = [
+            row("10 +10", second, "Int(1) Int(2) r0"),
+            row("10 +10", third, "Int(2) Int(5) r0"),
+            row("10 +10", "overflow", "Int(1) Int(8) r0"),
+        ];
+        assert_eq!(sorted(advance(&mut s, Some(10))), sorted(rows.into()));
+        assert_eq!(s.stated(), Stated { rows: 5, overflowed: 1, ..Stated::default() });
+        // Late: a kept group changes, and one that is not kept.
+        add(&mut s, 5, Some(10), third, 16);
+        add(&mut s, 5, Some(10), fourth, 32);
+        let rows = [
+            row("11 -10", third, "Int(2) Int(5) r0"),
+            row("11 +10", third, "Int(3) Int(21) r1"),
+            row("11 -10", "overflow", "Int(1) Int(8) r0"),
+            row("11 +10", "overflow", "Int(2) Int(40) r1"),
+        ];
+        assert_eq!(sorted(advance(&mut s, Some(11))), sorted(rows.into()));
+        // A lesser hash: in the first window third falls out, and so there is an overflow group; in the second too.
+        add(&mut s, 0, Some(11), first, 64);
+        let rows = [
+            row("12 -5", third, "Int(1) Int(1) r0"),
+            row("12 +5", first, "Int(1) Int(64) r0"),
+            row("12 +5", "overflow", "Int(1) Int(1) r0"),
+            row("12 -10", third, "Int(3) Int(21) r1"),
+            row("12 +10", first, "Int(1) Int(64) r0"),
+            row("12 -10", "overflow", "Int(2) Int(40) r1"),
+            row("12 +10", "overflow", "Int(5) Int(61) r2"),
+        ];
+        assert_eq!(sorted(advance(&mut s, Some(12))), sorted(rows.into()));
+        // What comes for a group that fell out changes the overflow group alone.
+        add(&mut s, 5, Some(12), third, 128);
+        let rows = [row("13 -10", "overflow", "Int(5) Int(61) r2"), row("13 +10", "overflow", "Int(6) Int(189) r3")];
+        assert_eq!(sorted(advance(&mut s, Some(13))), sorted(rows.into()));
+        assert_eq!(s.stated(), Stated { rows: 8, corrections: 4, overflowed: 2 });
+    }
+
+    #[test]
+    fn a_flood_of_groups_leaves_a_slice_with_few() {
+        let mut s = slices().capped(100);
+        for i in 0..50_000 {
+            // Those with tick 8 are late for the first window and not for the second.
+            add(&mut s, 0, None, &format!("g{i}"), 1);
+            add(&mut s, 0, Some(8), &format!("h{i}"), 1);
+            assert!(s.size().1 <= 402, "{} groups in two tables", s.size().1);
+        }
+        let rows: Vec<String> = advance(&mut s, Some(10)).into_iter().filter(|row| row.starts_with("10 +10")).collect();
+        assert_eq!(rows.len(), 101);
+        assert_eq!(rows[100], "10 +10 overflow Int(99900) Int(99900) r0");
+    }
+
+    #[test]
+    fn windows_of_many_slices_keep_the_least_hashes_of_all() {
+        // 20 slices in a window, so that runs of them are merged; each slice has groups of its own.
+        let spec = WindowSpec::sliding(20, 1, 50, 1);
+        let layout = Arc::clone(&slices().layout);
+        let answers = Answers::new(Arc::clone(&layout), vec![Answer::Call(0), Answer::Call(1)]);
+        let mut s = Slices::new(spec, 3, layout, answers).capped(3);
+        let names: Vec<String> = (0..80).map(|i| format!("g{i}")).collect();
+        let least = by_hash(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        for (i, name) in names.iter().enumerate().filter(|(_, name)| **name != least[1]) {
+            add(&mut s, i as i64 % 20, None, name, 1);
+        }
+        let of_window = |rows: Vec<String>| -> Vec<String> {
+            let mut rows: Vec<String> =
+                rows.into_iter().filter(|row| row.contains("+20 ") || row.contains("-20 ")).collect();
+            rows.sort();
+            rows
+        };
+        let mut rows = Vec::new();
+        for end in 1..=20 {
+            rows.extend(advance(&mut s, Some(end)));
+        }
+        let one = |sign: char, time: i64, name: &str| format!("{time} {sign}20 {name} Int(1) Int(1) r0");
+        let rest = |sign: char, time: i64, n: i64, r: u32| format!("{time} {sign}20 overflow Int({n}) Int({n}) r{r}");
+        let mut expected: Vec<String> = [0, 2, 3].iter().map(|i| one('+', 20, &least[*i])).collect();
+        expected.push(rest('+', 20, 76, 0));
+        expected.sort();
+        assert_eq!(of_window(rows), expected);
+        add(&mut s, 7, Some(30), &least[1], 1);
+        add(&mut s, 19, Some(30), &least[70], 1);
+        let mut expected =
+            vec![one('+', 31, &least[1]), one('-', 31, &least[3]), rest('-', 31, 76, 0), rest('+', 31, 78, 1)];
+        expected.sort();
+        assert_eq!(of_window(advance(&mut s, Some(31))), expected);
     }
 
     #[test]

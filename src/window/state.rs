@@ -23,6 +23,14 @@ impl State {
         }
     }
 
+    /// The same with a cap on the groups of a window, where there is one. Sessions have none: each is of one group.
+    pub fn capped(self, most: Option<usize>) -> Self {
+        match (self, most) {
+            (Self::Slices(s), Some(most)) => Self::Slices(Box::new(s.capped(most))),
+            (state, _) => state,
+        }
+    }
+
     /// The table that takes a contribution: events of `slice`, on time, or late with the tick given.
     pub fn table(&mut self, slice: i64, late: Option<i64>) -> &mut GroupTable {
         match self {

@@ -114,6 +114,70 @@ fn agree_generated_events_when_blocks_are_small_then_write_the_same_bytes() {
     agree(20_000, J1, WIDTHS);
 }
 
+const CAPPED: &str = r#"
+[sources.events]
+type = "file"
+path = ["{0}", "{1}"]
+time = { field = "timestamp", unit = "s" }
+out_of_orderness = "2s"
+
+[windows.users]
+from = "events"
+size = "10s"
+slide = "5s"
+allowed_lateness = "5s"
+group_by = ["user_id"]
+max_groups = 50
+[windows.users.select]
+events = "count(*)"
+total = "sum(data.duration)"
+p95 = "percentile(data.duration, 0.95)"
+pages = "count(DISTINCT event_id)"
+first = "first(session_id)"
+most = "top_k(data.page, 3)"
+some = "collect(DISTINCT data.page)"
+
+[sinks.out]
+type = "stdout"
+format = "json"
+times = "unix_ms"
+from = ["users"]
+"#;
+
+#[test]
+fn agree_generated_events_when_groups_are_capped_then_write_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let text = write_case(folder.path(), CAPPED, &generated(60_000));
+    in_time("generated events", move || {
+        let first = run(&text, Width::new(1, None)).unwrap_or_else(|e| panic!("{e}"));
+        let rows = first.rows();
+        let windows: std::collections::BTreeSet<i64> = rows.iter().filter_map(|r| r["window_end"].as_i64()).collect();
+        let standing = |end: i64| {
+            let sign = |r: &&Value| if r["op"] == "+" { 1 } else { -1 };
+            rows.iter().filter(|r| r["window_end"] == end).map(|r| sign(&r)).sum::<i64>()
+        };
+        let standing: Vec<i64> = windows.iter().map(|end| standing(*end)).collect();
+        // The first and the last windows may have few events.
+        assert!(standing.iter().all(|n| *n <= 51), "{standing:?}: at most 50 groups and overflow");
+        assert!(standing.iter().filter(|n| **n == 51).count() > 4, "{standing:?}");
+        let overflow = |r: &&Value| r["overflow"] == true;
+        assert!(rows.iter().filter(overflow).any(|r| r["approx"] == json!(["p95", "pages"])));
+        assert!(rows.iter().filter(overflow).any(|r| r["revision"] == 3));
+        let overflowed = standing.iter().filter(|n| **n == 51).count() as u64;
+        assert_eq!(first.sum(|s| s.parts[0].overflowed), overflowed);
+        for width in [
+            Width::new(2, None),
+            Width::new(3, Some(8_192)),
+            Width::new(1, Some(1_000)),
+            Width::two_processes(2, Some(30_000)),
+        ] {
+            let other = run(&text, width).unwrap_or_else(|e| panic!("{e}"));
+            assert!(other.output == first.output, "{width:?} writes something else than one worker");
+            assert_eq!(other.sum(|s| s.parts[0].overflowed), overflowed, "{width:?}");
+        }
+    });
+}
+
 #[test]
 fn agree_generated_events_when_read_from_the_source_itself_then_are_those_of_the_files() {
     let settings = Settings { events: 20_000, partitions: 2, rate: 2_000.0, ..Settings::default() };

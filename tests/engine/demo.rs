@@ -44,6 +44,7 @@ fn user_activity() -> OracleWindow {
         lateness: 60 * S,
         tick: S,
         group: vec![or_unknown("tags.user_type"), or_unknown("data.page")],
+        max_groups: None,
         filter: Some(is_one_of(&["user_action", "transaction"])),
         aggregates: vec![
             all(Agg::CountRows),
@@ -60,6 +61,7 @@ fn service_health() -> OracleWindow {
         lateness: 0,
         tick: S,
         group: vec![Box::new(|event| event["source"].clone()), or_unknown("tags.env")],
+        max_groups: None,
         filter: None,
         aggregates: vec![
             all(Agg::CountRows),

@@ -316,6 +316,7 @@ fn counts_of_oracle(lateness: i64) -> OracleWindow {
         lateness: lateness * S,
         tick: S,
         group: vec![Box::new(|event| event["k"].clone())],
+        max_groups: None,
         filter: None,
         aggregates: vec![all(Agg::CountRows), all(Agg::Sum("v".to_owned()))],
     }

@@ -21,8 +21,9 @@
 //!    revision 0. Where all values are the same, nothing is said.
 //! 6. At the end of input every window is stated.
 //! 7. Ties of event time go by source, partition, road and line. The same event on two roads is two events.
-//! 8. Sessions are computed on a page of their own, from rules of their own.
+//! 8. Sessions, and windows with a cap on their groups, are computed on pages of their own, from rules of their own.
 
+mod capped;
 mod exact;
 mod read;
 mod session;
@@ -55,6 +56,8 @@ pub struct OracleWindow {
     pub tick: i64,
     /// The dimensions of a group; no value at all is `Value::Null`.
     pub group: Vec<Field>,
+    /// How many groups of a window are kept, where not all are.
+    pub max_groups: Option<usize>,
     /// Events that do not meet it take no part, but move the clock.
     pub filter: Option<Condition>,
     /// The selected values.
@@ -80,6 +83,8 @@ pub struct OracleRow {
     pub window_end: i64,
     /// The dimensions; whole numbers as integers.
     pub key: Vec<Value>,
+    /// It is of all groups that are not kept; all dimensions are null then.
+    pub overflow: bool,
     /// The selected values.
     pub values: Vec<Value>,
     /// 0 for a first statement, n for the nth correction.
@@ -115,6 +120,9 @@ pub struct Arrived {
     /// Where its line begins in the partition.
     pub position: u64,
 }
+
+/// An event and its dimensions.
+type Keyed<'a> = (Vec<Value>, &'a Arrived);
 
 /// The events of one window and group.
 struct Pane<'a> {
@@ -153,6 +161,7 @@ pub fn run_arrived(window: &OracleWindow, mut arrived: Vec<Arrived>) -> (Vec<Ora
 /// The rows of windows whose bounds are known beforehand.
 fn fixed<'a>(window: &OracleWindow, taken: impl Iterator<Item = &'a Arrived>, counts: &mut Counts) -> Vec<OracleRow> {
     let mut panes: BTreeMap<(i64, i64, String), Pane> = BTreeMap::new();
+    let mut whole: BTreeMap<(i64, i64), Vec<Keyed<'_>>> = BTreeMap::new();
     for a in taken {
         let all = window.shape.windows(a.time);
         let open: Vec<(i64, i64)> =
@@ -160,9 +169,16 @@ fn fixed<'a>(window: &OracleWindow, taken: impl Iterator<Item = &'a Arrived>, co
         counts.too_late += u64::from(!all.is_empty() && open.is_empty());
         let (key, name) = key_of(window, a);
         for (start, end) in open {
+            if window.max_groups.is_some() {
+                whole.entry((start, end)).or_default().push((key.clone(), a));
+                continue;
+            }
             let pane = panes.entry((start, end, name.clone()));
             pane.or_insert_with(|| Pane { start, end, key: key.clone(), events: Vec::new() }).events.push(a);
         }
+    }
+    if let Some(most) = window.max_groups {
+        return whole.iter().flat_map(|(bounds, events)| capped::rows(window, most, *bounds, events)).collect();
     }
     panes.values().flat_map(|pane| statements(window, pane)).collect()
 }
@@ -200,20 +216,24 @@ pub fn arrivals(partition: &Partition, number: u64, positions: &[u64], tick: i64
     arrived
 }
 
-/// Everything that is said of one window and group, in order.
-fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
-    let end = pane.end;
-    // What is applied when: by the tick up to which events count. Before its end a window has no other statement.
-    let on_time = pane.events.iter().any(|a| a.tick.is_none_or(|tick| tick < end));
-    let late: BTreeSet<i64> = pane.events.iter().filter_map(|a| a.tick.filter(|tick| *tick >= end)).collect();
+/// When something may be said of a window that has these events, and up to which tick they count then. Before its end
+/// a window has no other statement.
+fn moments(window: &OracleWindow, end: i64, events: &[&Arrived]) -> Vec<(i64, i64)> {
+    let on_time = events.iter().any(|a| a.tick.is_none_or(|tick| tick < end));
+    let late: BTreeSet<i64> = events.iter().filter_map(|a| a.tick.filter(|tick| *tick >= end)).collect();
     let mut moments = Vec::new();
     if on_time {
         moments.push((end, end - 1));
     }
     moments.extend(late.into_iter().map(|tick| (tick + window.tick, tick)));
+    moments
+}
 
+/// Everything that is said of one window and group, in order.
+fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
+    let end = pane.end;
     let mut rows: Vec<OracleRow> = Vec::new();
-    for (time, last_tick) in moments {
+    for (time, last_tick) in moments(window, end, &pane.events) {
         let mut applied: Vec<&Arrived> =
             pane.events.iter().copied().filter(|a| a.tick.is_none_or(|tick| tick <= last_tick)).collect();
         // They come by partition and place: equal times stay in that order.
@@ -225,6 +245,7 @@ fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
             window_start: pane.start,
             window_end: end,
             key: pane.key.clone(),
+            overflow: false,
             values,
             revision,
             op,
@@ -250,6 +271,7 @@ fn compute(wanted: &OracleAgg, events: &[&Value]) -> Value {
 fn compare_rows(a: &OracleRow, b: &OracleRow) -> Ordering {
     (a.time, a.window_end, a.window_start)
         .cmp(&(b.time, b.window_end, b.window_start))
+        .then_with(|| a.overflow.cmp(&b.overflow))
         .then_with(|| {
             let fields = a.key.iter().zip(&b.key).map(|(x, y)| compare_values(x, y));
             fields.fold(Ordering::Equal, Ordering::then)

@@ -10,9 +10,16 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a row says, numbers to the last bit.
-fn told(name: &str, (start, end): (i64, i64), key: &[Value], values: &[Value], revision: u64, op: &str) -> String {
-    let key = Value::from(key.to_vec());
+/// What a row says, numbers to the last bit; of the overflow group it says no key.
+fn told(
+    name: &str,
+    (start, end): (i64, i64),
+    key: Option<&[Value]>,
+    values: &[Value],
+    revision: u64,
+    op: &str,
+) -> String {
+    let key = key.map_or("overflow".into(), |key| Value::from(key.to_vec()).to_string());
     let values = Value::from(values.to_vec());
     format!("{name} [{start},{end}) {key} {values} {op}{revision}")
 }
@@ -28,11 +35,16 @@ fn engine_rows(case: &Case, ran: &Ran) -> Vec<String> {
             let get = |names: &[String]| -> Vec<Value> {
                 names.iter().map(|n| row.get(n).unwrap_or_else(|| panic!("no {n}: {row}")).clone()).collect()
             };
-            let fields = 5 + dimensions.len() + values.len();
+            let overflow = row.get("overflow").map(|o| o == &Value::Bool(true));
+            assert_ne!(overflow, Some(false), "it is there only where it is true");
+            let fields = 5 + dimensions.len() + values.len() + usize::from(overflow.is_some());
             assert_eq!(row.as_object().map(|o| o.len()), Some(fields), "{row}");
             let time = |name: &str| row[name].as_i64().expect("a time in milliseconds");
             let (revision, op) = (row["revision"].as_u64().expect("a number"), row["op"].as_str().expect("a sign"));
-            told(name, (time("window_start"), time("window_end")), &get(&dimensions), &get(&values), revision, op)
+            let (key, values) = (get(&dimensions), get(&values));
+            assert!(overflow.is_none() || key.iter().all(Value::is_null), "{row}");
+            let key = Some(&key[..]).filter(|_| overflow.is_none());
+            told(name, (time("window_start"), time("window_end")), key, &values, revision, op)
         })
         .collect()
 }
@@ -47,7 +59,8 @@ fn oracle_rows(case: &Case) -> Vec<String> {
     all.iter()
         .map(|(_, w, row)| {
             let window = (row.window_start.div_euclid(1_000), row.window_end.div_euclid(1_000));
-            told(&format!("w{w}"), window, &row.key, &row.values, u64::from(row.revision), &row.op.to_string())
+            let key = Some(&row.key[..]).filter(|_| !row.overflow);
+            told(&format!("w{w}"), window, key, &row.values, u64::from(row.revision), &row.op.to_string())
         })
         .collect()
 }
@@ -76,6 +89,7 @@ fn check_counts(case: &Case, ran: &Ran) {
             lateness: 0,
             tick: 1_000_000,
             group: Vec::new(),
+            max_groups: None,
             filter: None,
             aggregates: Vec::new(),
         };
@@ -88,6 +102,8 @@ fn check_counts(case: &Case, ran: &Ran) {
     for w in 0..case.windows() {
         let stated = stated(case, w);
         duplicates += stated.duplicates;
+        let overflowed = stated.rows.iter().filter(|r| r.overflow && r.revision == 0 && r.op == '+').count() as u64;
+        assert_eq!(ran.sum(|s| s.parts[w].overflowed), overflowed, "overflowed of w{w}");
         assert_eq!(ran.sum(|s| s.parts[w].too_late), stated.too_late, "too late for w{w}");
         assert_eq!(ran.sum(|s| s.parts[w].late), stated.late - stated.too_late, "late for w{w}");
     }
@@ -204,7 +220,7 @@ fn rejected(case: &Case, source: usize) -> u64 {
 #[test]
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
-    let mut seen = [0u64; 22];
+    let mut seen = [0u64; 26];
     for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
             let window = case.oracle(w);
@@ -218,6 +234,19 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
             let at_once =
                 |r: &OracleRow, op| rows.iter().filter(|o| (o.time, &o.key, o.op) == (r.time, &r.key, op)).count();
             let bridges = |r: &OracleRow| r.op == '-' && at_once(r, '-') > at_once(r, '+');
+            let many = match window.shape {
+                Shape::Sliding { size, slide: apart, .. } | Shape::Cumulating { size, step: apart, .. } => {
+                    size / apart >= 16
+                }
+                _ => false,
+            };
+            let overflow = |op, least| rows.iter().any(|r| r.overflow && r.op == op && r.revision >= least);
+            let at_once_of = |r: &OracleRow| {
+                let same = |o: &&OracleRow| (o.time, o.window_end, &o.key, o.op) == (r.time, r.window_end, &r.key, '+');
+                rows.iter().filter(same).count()
+            };
+            let falls_out =
+                |r: &OracleRow| window.max_groups.is_some() && !r.overflow && r.op == '-' && at_once_of(r) == 0;
             let hours = |r: &OracleRow| (r.window_end - r.window_start) % 86_400_000_000 != 0;
             let found = [
                 rows.iter().any(|r| r.revision == 0 && r.time == r.window_end),
@@ -244,6 +273,10 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 case.samples(w, false) && rows.len() > 20,
                 duplicates > 3 && rows.iter().any(|r| r.op == '-'),
                 duplicates > 3 && too_late > 0,
+                overflow('+', 0) && partitions > 1,
+                overflow('-', 1),
+                rows.iter().any(falls_out),
+                many && overflow('-', 0),
             ];
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }

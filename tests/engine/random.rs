@@ -66,6 +66,7 @@ struct Window {
     lateness: &'static str,
     pre_aggregate: Option<&'static str>,
     groups: Vec<Group>,
+    max_groups: Option<usize>,
     values: Vec<(Calc, Option<Test>)>,
 }
 
@@ -175,6 +176,9 @@ impl Case {
             if let Some(mode) = window.pre_aggregate {
                 let _ = writeln!(out, "pre_aggregate = \"{mode}\"");
             }
+            if let Some(most) = window.max_groups {
+                let _ = writeln!(out, "max_groups = {most}");
+            }
             let _ = writeln!(out, "[windows.w{w}.group_by]");
             for (g, group) in window.groups.iter().enumerate() {
                 let _ = writeln!(out, "g{g} = '''{}'''", group.sql());
@@ -269,6 +273,7 @@ impl Case {
             lateness: micros(window.lateness),
             tick: self.tick(),
             group: group.collect(),
+            max_groups: window.max_groups,
             filter: None,
             aggregates: aggregates.collect(),
         }
@@ -311,7 +316,7 @@ fn window(r: &mut Random, w: usize, sources: usize, days: bool) -> Window {
     let graph = Graph::random(r, w, sources);
     let own = graph.own();
     let kind = Kind::random(r, days);
-    let groups = (0..r.below(3))
+    let groups: Vec<Group> = (0..r.below(3))
         .map(|_| if !own.is_empty() && r.one_in(2) { Group::Own(r.pick(&own)) } else { Group::random(r) })
         .collect();
     let values = (0..1 + r.below(5))
@@ -320,6 +325,8 @@ fn window(r: &mut Random, w: usize, sources: usize, days: bool) -> Window {
             (calc, if r.one_in(3) { Some(Test::random(r)) } else { None })
         })
         .collect();
+    let capped = !groups.is_empty() && !kind.is_session() && r.one_in(2);
+    let max_groups = if capped { Some(r.pick(&[1, 1, 2, 2, 3, 5])) } else { None };
     Window {
         graph,
         kind,
@@ -328,8 +335,11 @@ fn window(r: &mut Random, w: usize, sources: usize, days: bool) -> Window {
         } else {
             r.pick(&["0s", "0s", "1s", "700ms", "3s", "10s", "30s", "60s"])
         },
-        pre_aggregate: r.pick(&[None, Some("auto"), Some("always"), Some("never")]),
+        pre_aggregate: r
+            .pick(&[None, Some("auto"), Some("always"), Some("never")])
+            .filter(|m| !capped || *m != "never"),
         groups,
+        max_groups,
         values,
     }
 }

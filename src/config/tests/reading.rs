@@ -232,6 +232,7 @@ fn the_fingerprint_changes_with_every_setting_and_with_nothing_else() {
         "windows.per_user.select.events=count(a)",
         "windows.per_user.select.more=count(a)",
         "windows.per_user.pre_aggregate=never",
+        "windows.per_user.max_groups=100",
         "sinks.out.format=csv",
         "sinks.out.times=unix_ms",
         "sinks.out.mode=first",

@@ -66,6 +66,7 @@ fn group(window: &OracleWindow, gap: i64, key: &[Value], mut events: Vec<One>) -
             window_start: first,
             window_end: last + gap,
             key: key.to_vec(),
+            overflow: false,
             values,
             revision,
             op,

@@ -15,6 +15,7 @@ fn window(size: i64, slide: i64, lateness: i64) -> OracleWindow {
         lateness: lateness * S,
         tick: S,
         group: vec![Box::new(|e| e["k"].clone())],
+        max_groups: None,
         filter: None,
         aggregates: vec![plain(Agg::CountRows), plain(Agg::Sum("v".to_owned()))],
     }

@@ -82,6 +82,10 @@ impl Kind {
         r.pick(list)
     }
 
+    pub(super) fn is_session(self) -> bool {
+        matches!(self, Kind::Session(_))
+    }
+
     /// The keys of the window.
     pub(super) fn toml(self) -> String {
         let line = |name: &str, span: Option<&str>| span.map_or(String::new(), |s| format!("{name} = \"{s}\"\n"));
