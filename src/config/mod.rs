@@ -15,6 +15,7 @@
 
 mod check;
 mod depth;
+mod early;
 mod environment;
 mod fingerprint;
 mod rate;

@@ -21,8 +21,8 @@ pub(super) const MOST_OVERLAP: i64 = 100_000;
 /// The most values that a window may select.
 pub(super) const MOST_VALUES: usize = 64;
 /// The columns that rows and matches have of themselves.
-pub(super) const RESERVED: [&str; 9] =
-    ["name", "window_start", "window_end", "revision", "op", "approx", "key", "match_start", "match_end"];
+pub(super) const RESERVED: [&str; 10] =
+    ["name", "window_start", "window_end", "revision", "early", "op", "approx", "key", "match_start", "match_end"];
 
 /// What the fields of a line can be.
 const TYPES: &[&str] = &["auto", "text", "int", "float", "bool", "time"];
@@ -583,6 +583,17 @@ pub(super) static WINDOW: Section = Section {
             "\"1m\"",
         ),
         key(
+            "early",
+            WINDOW_SPAN,
+            "How often, in event time from the beginning of a window, its rows so far are stated before its end, \
+             each with all events whose time and tick are below that moment. Such a row is provisional: its column `early` \
+             is 1 for the first of its window and group, 2 for the next that differs. It is retracted when the next one, or \
+             the first statement, takes its place; all other rows are as without `early`. It must divide `size` and \
+             `slide`; with a `time_zone` it is whole days, or divides a day and counts from each midnight. Not given: no \
+             provisional rows.",
+            "\"2s\"",
+        ),
+        key(
             "too_late",
             KeyKind::Path,
             "A file that keeps the events that come after the allowed lateness, in the form of `dead_letters`. Not given: \
@@ -611,7 +622,7 @@ pub(super) static WINDOW: Section = Section {
             "\"auto\"",
         ),
     ],
-    planned: &["early", "global", "having", "top"],
+    planned: &["global", "having", "top"],
 };
 
 pub(super) static SINK: Section = Section {

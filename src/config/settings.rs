@@ -313,6 +313,8 @@ pub struct WindowConfig {
     pub shape: WindowShape,
     /// The time zone whose days `shape` counts, where there is one: its sizes are whole days then.
     pub time_zone: Option<String>,
+    /// How often its rows so far are stated before its end; `None`: never. Only of [`WindowShape::Sliding`].
+    pub early: Option<Span>,
     /// How long after its end a window takes late events, in event time.
     pub allowed_lateness: Span,
     /// The file that keeps events which come later than that.

@@ -100,6 +100,7 @@ pub(super) fn window<'scope>(
             let now = state.stated();
             counts.rows.add(now.rows - stated.rows);
             counts.corrections.add(now.corrections - stated.corrections);
+            counts.early.add(now.early - stated.early);
             stated = now;
             count_non_numeric(&mut tally, counts);
         }

@@ -13,7 +13,7 @@ use crate::expr::{self, Program, Tree, Type};
 use crate::result::RowSchema;
 use crate::stream::{Sample, Step};
 use crate::time::Span;
-use crate::window::{Answer, Ends, Mode, Shape, WindowSpec};
+use crate::window::{Answer, Early, Ends, Mode, Shape, WindowSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most aggregate calls of one window.
@@ -137,6 +137,7 @@ fn schema(window: &WindowConfig) -> RowSchema {
         name: window.name.clone(),
         dimensions: window.group_by.iter().map(|(name, _)| name.clone()).collect(),
         values: window.select.iter().map(|(name, _)| name.clone()).collect(),
+        early: window.early.is_some(),
     }
 }
 
@@ -159,7 +160,12 @@ fn grid(window: &WindowConfig) -> (i64, &'static str) {
     match window.shape {
         WindowShape::Sliding { size, slide, offset } => {
             let ends = (size.0 + offset.0) % slide.0;
-            (gcd(gcd(slide.0, ends), whole), if ends == 0 { "slide" } else { "size, slide and offset" })
+            let span = gcd(gcd(slide.0, ends), whole);
+            match window.early {
+                // It divides both, so its times are the offset and multiples of it from there.
+                Some(early) => (gcd(span, early.0), if offset.0 == 0 { "early" } else { "early and offset" }),
+                None => (span, if ends == 0 { "slide" } else { "size, slide and offset" }),
+            }
         }
         WindowShape::Cumulating { step, offset, .. } => {
             (gcd(gcd(step.0, offset.0), whole), if offset.0 == 0 { "step" } else { "step and offset" })
@@ -204,7 +210,11 @@ fn spec(window: &WindowConfig, tick: i64) -> WindowSpec {
         }
         WindowShape::Session { gap } => Shape::Session { gap: gap.0 },
     };
-    WindowSpec { shape, zone, lateness: window.allowed_lateness.0, tick }
+    let early = window.early.map(|early| {
+        let days = zone.is_some() && early.0 % DAY == 0;
+        Early { every: early.0 / if days { DAY } else { 1 }, days }
+    });
+    WindowSpec { shape, early, zone, lateness: window.allowed_lateness.0, tick }
 }
 
 /// A step, and how it is shown.

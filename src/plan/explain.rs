@@ -70,6 +70,9 @@ pub fn explain_text(plan: &Plan) -> String {
         }
         let spec = &window.spec;
         line(say, 1, &format!("shape         {}", shape(window)));
+        if let Some(early) = early(spec) {
+            line(say, 1, &format!("early         rows so far every {early}, until the window ends"));
+        }
         line(say, 1, &format!("slices        {}", slices(spec)));
         for (name, text) in &window.group_by {
             line(say, 1, &format!("group by      {name} = {text}"));
@@ -280,7 +283,15 @@ fn slide(spec: &WindowSpec) -> Option<i64> {
     }
 }
 
+/// From one statement of the rows so far to the next.
+fn early(spec: &WindowSpec) -> Option<Span> {
+    spec.early.map(|early| if early.days { length(spec, early.every) } else { Span(early.every) })
+}
+
 fn slices(spec: &WindowSpec) -> String {
+    if let Some(early) = early(spec) {
+        return format!("{early} each, at most {} in a window", spec.slices());
+    }
     match spec.shape {
         Shape::Session { gap } => format!("{} each, as long as the gap; a session is a run of them", Span(gap)),
         Shape::Sliding { size, slide, .. } if size > slide && size % slide != 0 => {
@@ -389,6 +400,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "size_us": w.spec.gap().is_none().then(|| size(&w.spec)),
                 "slide_us": slide(&w.spec),
                 "gap_us": w.spec.gap(),
+                "early_us": early(&w.spec).map(|span| span.0),
                 "time_zone": w.spec.zone.as_ref().and_then(|zone| zone.iana_name()),
                 "slices": w.spec.slices(),
                 "allowed_lateness_us": w.spec.lateness,

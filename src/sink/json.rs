@@ -1,7 +1,7 @@
 //! Rows, turned into lines of JSON.
 //!
-//! `{"name":"pages","window_start":"..","window_end":"..",dimensions..,values..,"revision":0,"op":"+"}`, and at the
-//! end, only where a value came from a sketch, `"approx":["p95"]`.
+//! `{"name":"pages","window_start":"..","window_end":"..",dimensions..,values..,"revision":0,"op":"+"}`, behind the
+//! revision of a provisional row `"early":1`, and at the end, only where a value came from a sketch, `"approx":["p95"]`.
 //!
 //! Invariants:
 //! 1. A line is one JSON object and holds no line break; every number is one that JSON allows.
@@ -89,6 +89,10 @@ impl Encoder {
         } else {
             out.extend_from_slice(b",\"revision\":");
             out.extend_from_slice(itoa::Buffer::new().format(head.revision).as_bytes());
+        }
+        if head.early > 0 {
+            out.extend_from_slice(b",\"early\":");
+            out.extend_from_slice(itoa::Buffer::new().format(head.early).as_bytes());
         }
         if self.with_op {
             out.extend_from_slice(b",\"op\":\"");
@@ -240,6 +244,7 @@ mod tests {
         add(&mut batch, head(0, 10), &dims, &values);
         let fix = RowHead { revision: 2, op: Op::Retract, approximate: 0b1010, ..head(0, 20) };
         add(&mut batch, fix, &[Value::Null, Value::Null], &[Value::Null; 4]);
+        add(&mut batch, RowHead { early: 12, ..head(0, 20) }, &[Value::Null, Value::Null], &[Value::Null; 4]);
         assert_eq!(
             encode(&batch, &schemas, Times::Rfc3339, true),
             concat!(
@@ -250,6 +255,10 @@ mod tests {
                 r#"{"name":"pages","window_start":"1970-01-01T00:00:10Z","window_end":"1970-01-01T00:00:20Z","#,
                 r#""page":null,"hot":null,"n":null,"avg":null,"seen":null,"tags":null,"#,
                 r#""revision":2,"op":"-","approx":["avg","tags"]}"#,
+                "\n",
+                r#"{"name":"pages","window_start":"1970-01-01T00:00:10Z","window_end":"1970-01-01T00:00:20Z","#,
+                r#""page":null,"hot":null,"n":null,"avg":null,"seen":null,"tags":null,"#,
+                r#""revision":0,"early":12,"op":"+"}"#,
                 "\n",
             )
         );

@@ -120,7 +120,7 @@ mod tests {
         #[test]
         fn prefixes_when_they_differ_then_order_as_the_rows_do(a in cell(), b in cell()) {
             let head = |key: &[u8]| RowHead {
-                time: 0, window_start: 0, window_end: 0, part: 0, revision: 0, approximate: 0, start: 0,
+                time: 0, window_start: 0, window_end: 0, part: 0, revision: 0, early: 0, approximate: 0, start: 0,
                 key_len: key.len() as u32, values_len: 0, op: Op::Assert,
             };
             let (a, b) = (encoded(&a), encoded(&b));

@@ -198,8 +198,9 @@ fn rows(case: &Case, told: &Told, expected: Vec<Row>, out: &mut Differences) {
     let differing = out.rows.iter().filter(|d| d.kind == RowKind::Differs).count();
     out.same = all - unexpected - differing;
     out.rows.sort_by_cached_key(|d| {
-        let Row { end, start, part, revision, op, group, .. } = &d.row;
-        (*end, *start, *part, Value::from(group.clone()).to_string(), *revision, *op, d.kind)
+        let Row { end, start, part, revision, early, op, group, .. } = &d.row;
+        // Provisional rows first, then the others.
+        (*end, *start, *part, Value::from(group.clone()).to_string(), *early == 0, *early, *revision, *op, d.kind)
     });
 }
 

@@ -42,7 +42,7 @@ pub const KEYS: &[Key] = &[
         doc: "The rows, one JSON object a line, as a sink with `format = \"json\"` and `mode = \"changes\"` writes \
               them. As one text: every row of every window. As a table: those of the windows it names, the others may \
               give any. Rows are told apart by `name` (not needed in a table), `window_start`, `window_end`, the \
-              group, `revision` (0 where it is left out) and `op` (`+`); their order does not matter. Of the values \
+              group, `revision` (0 where it is left out), `op` (`+`) and, where it is provisional, `early`; their order does not matter. Of the values \
               only those a row names are compared. Numbers are compared by value (5 is 5.0), times as moments.",
         example: "{ w = '{\"window_start\":\"2026-01-05T12:00:00Z\",\"window_end\":\"2026-01-05T12:00:10Z\",\"n\":1}' }",
     },

@@ -1,6 +1,6 @@
 //! Lines of JSON, turned into rows that can be told apart and compared.
 //!
-//! A row is told apart by its part, window, group, revision and op. What is equal has one canonical text: numbers by
+//! A row is told apart by its part, window, group, revision, op and, where it is provisional, `early`. What is equal has one canonical text: numbers by
 //! value (5 is 5.0), objects by their sorted names.
 
 use crate::error::nearest;
@@ -25,6 +25,8 @@ pub struct Row {
     pub group: Vec<Value>,
     /// 0 for a first statement, n for the nth correction.
     pub revision: u64,
+    /// n for the nth provisional row of its window and group; 0 for all others.
+    pub early: u64,
     /// `+` or `-`.
     pub op: char,
     /// The values it names by their place in the schema; one after the last value stands for `approx`.
@@ -81,7 +83,9 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     let schema = &schemas[part];
     let known = || {
         let own = ["name", "window_start", "window_end", "revision", "op", "approx"];
-        own.into_iter().chain(schema.dimensions.iter().chain(&schema.values).map(String::as_str))
+        own.into_iter()
+            .chain(schema.early.then_some("early"))
+            .chain(schema.dimensions.iter().chain(&schema.values).map(String::as_str))
     };
     if let Some((name, _)) = written.iter().find(|(name, _)| !known().any(|one| one == name)) {
         let help = match nearest(name, known()) {
@@ -112,6 +116,13 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
             value.as_u64().ok_or_else(|| (format!("revision must be a whole number, found {value}"), None))?
         }
     };
+    let early = match get("early") {
+        None => 0,
+        Some(value) => value
+            .as_u64()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| (format!("early must be a whole number from 1 on, found {value}"), None))?,
+    };
     let op = match get("op").map(|op| (op, op.as_str())) {
         None | Some((_, Some("+"))) => '+',
         Some((_, Some("-"))) => '-',
@@ -122,8 +133,8 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
         values.extend(get(name).map(|value| (i, value.clone())));
     }
     let groups: Vec<Value> = group.iter().map(canonical).collect();
-    let identity = format!("{part} {} {} {} {revision} {op}", start.0, end.0, Value::Array(groups));
-    Ok(Row { line, part, start, end, group, revision, op, values, identity, written })
+    let identity = format!("{part} {} {} {} {revision} {early} {op}", start.0, end.0, Value::Array(groups));
+    Ok(Row { line, part, start, end, group, revision, early, op, values, identity, written })
 }
 
 fn part_of(name: Option<&Value>, schemas: &[RowSchema], given: Option<usize>) -> Result<usize, Wrong> {
@@ -216,18 +227,18 @@ mod tests {
 
     fn schemas() -> Vec<RowSchema> {
         let names = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect();
-        vec![RowSchema { name: "w".into(), dimensions: names(&["page"]), values: names(&["n", "mean"]) }]
+        vec![RowSchema { name: "w".into(), dimensions: names(&["page"]), values: names(&["n", "mean"]), early: true }]
     }
 
     const HEAD: &str = r#""window_start":"2026-01-05T12:00:00Z","window_end":"2026-01-05T13:00:10+01:00""#;
 
     #[test]
-    fn a_row_is_told_apart_by_its_window_group_revision_and_op() {
+    fn a_row_is_told_apart_by_its_window_group_revision_op_and_early() {
         let read = |rest: &str| row(&format!("{{\"name\":\"w\",{HEAD},{rest}}}"), 1, &schemas(), None).unwrap();
         let plain = read(r#""page":1,"n":5"#);
         assert_eq!((plain.revision, plain.op, plain.values.len()), (0, '+', 1));
         assert_eq!(plain.identity, read(r#""page":1.0,"revision":0,"op":"+""#).identity);
-        for other in [r#""page":"1""#, r#""page":1,"revision":1"#, r#""page":1,"op":"-""#] {
+        for other in [r#""page":"1""#, r#""page":1,"revision":1"#, r#""page":1,"op":"-""#, r#""page":1,"early":1"#] {
             assert_ne!(plain.identity, read(other).identity, "{other}");
         }
         let utc = r#"{"window_start":"2026-01-05T12:00:00.000Z","window_end":"2026-01-05T12:00:10Z","page":1}"#;
@@ -248,6 +259,7 @@ mod tests {
             (full("\"page\":1,\"menn\":5"), "rows of w have no menn", "did you mean mean?"),
             (full("\"page\":1,\"page\":2"), "the row has page twice", "remove one"),
             (full("\"page\":1,\"revision\":-1"), "revision must be a whole number", ""),
+            (full("\"page\":1,\"early\":0"), "early must be a whole number from 1 on", ""),
             (full("\"page\":1,\"op\":\"add\""), "op must be \"+\" or \"-\"", ""),
         ] {
             let (said, advice) = row(&text, 1, &schemas(), None).unwrap_err();

@@ -14,9 +14,13 @@
 //! 4. An event with `e + L <= t` is too late for the window. Too late for all its windows, it is counted as such.
 //! 5. A slice's state leaves when the frontier reaches the end of its last window plus `L`.
 //! 6. At the end of the input every window that has events is stated.
+//! 7. Where the part has provisional rows ([`Early`]), at each of their times `p` with `s < p < e` the row of `[s, p)` as
+//!    of `p` is stated, with all events with `t < p`, where it is another than the last. It is retracted when the next
+//!    one, or the first statement of the window, takes its place. Rules 2 to 6 hold as if there were none.
 
 mod answer;
 mod directory;
+mod early;
 mod merged;
 mod packet;
 mod preaggregate;
@@ -30,5 +34,5 @@ pub use packet::{PacketError, RawRows};
 pub use preaggregate::{Mode, PreAggregate, Segment, SegmentKind, Tallies};
 pub use sessions::{Ends, Sessions};
 pub use slices::{Slices, Stated};
-pub use spec::{Shape, Slice, WindowSpec};
+pub use spec::{Early, Shape, Slice, WindowSpec};
 pub use state::State;

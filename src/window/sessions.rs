@@ -415,6 +415,7 @@ fn head(part: u32, time: i64, session: &Session, gap: i64, revision: u32, op: Op
         window_end: session.last + gap,
         part,
         revision,
+        early: 0,
         approximate: 0,
         start: 0,
         key_len: 0,
@@ -509,7 +510,7 @@ mod tests {
         assert_eq!(advance(&mut s, Some(21)), ["21 +[0,20) Int(2) Int(3) r0"]);
         assert_eq!(advance(&mut s, Some(31)), [""; 0]);
         assert_eq!(advance(&mut s, None), ["32 +[21,31) Int(1) Int(4) r0"]);
-        assert_eq!(s.stated(), Stated { rows: 2, corrections: 0 });
+        assert_eq!(s.stated(), Stated { rows: 2, corrections: 0, early: 0 });
     }
 
     #[test]

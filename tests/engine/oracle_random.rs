@@ -10,11 +10,12 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a row says, numbers to the last bit.
-fn told(name: &str, (start, end): (i64, i64), key: &[Value], values: &[Value], revision: u64, op: &str) -> String {
+/// What a row says, numbers to the last bit. `number`: revision and early.
+fn told(name: &str, (start, end): (i64, i64), key: &[Value], values: &[Value], number: (u64, u64), op: &str) -> String {
     let key = Value::from(key.to_vec());
     let values = Value::from(values.to_vec());
-    format!("{name} [{start},{end}) {key} {values} {op}{revision}")
+    let (revision, early) = number;
+    format!("{name} [{start},{end}) {key} {values} {op}{revision} early {early}")
 }
 
 /// The rows that the engine has written, in its order.
@@ -28,11 +29,20 @@ fn engine_rows(case: &Case, ran: &Ran) -> Vec<String> {
             let get = |names: &[String]| -> Vec<Value> {
                 names.iter().map(|n| row.get(n).unwrap_or_else(|| panic!("no {n}: {row}")).clone()).collect()
             };
-            let fields = 5 + dimensions.len() + values.len();
+            let early =
+                row.get("early").map_or(0, |early| early.as_u64().filter(|n| *n > 0).expect("a number from 1 on"));
+            let fields = 5 + dimensions.len() + values.len() + usize::from(early > 0);
             assert_eq!(row.as_object().map(|o| o.len()), Some(fields), "{row}");
             let time = |name: &str| row[name].as_i64().expect("a time in milliseconds");
             let (revision, op) = (row["revision"].as_u64().expect("a number"), row["op"].as_str().expect("a sign"));
-            told(name, (time("window_start"), time("window_end")), &get(&dimensions), &get(&values), revision, op)
+            told(
+                name,
+                (time("window_start"), time("window_end")),
+                &get(&dimensions),
+                &get(&values),
+                (revision, early),
+                op,
+            )
         })
         .collect()
 }
@@ -47,7 +57,14 @@ fn oracle_rows(case: &Case) -> Vec<String> {
     all.iter()
         .map(|(_, w, row)| {
             let window = (row.window_start.div_euclid(1_000), row.window_end.div_euclid(1_000));
-            told(&format!("w{w}"), window, &row.key, &row.values, u64::from(row.revision), &row.op.to_string())
+            told(
+                &format!("w{w}"),
+                window,
+                &row.key,
+                &row.values,
+                (u64::from(row.revision), u64::from(row.early)),
+                &row.op.to_string(),
+            )
         })
         .collect()
 }
@@ -73,6 +90,7 @@ fn check_counts(case: &Case, ran: &Ran) {
     for source in (0..case.sources()).filter(|s| (0..case.windows()).any(|w| case.roads(w)[*s] > 0)) {
         let whole = oracle::OracleWindow {
             shape: oracle::Shape::sliding(1_000_000, 1_000_000),
+            early: None,
             lateness: 0,
             tick: 1_000_000,
             group: Vec::new(),
@@ -90,6 +108,8 @@ fn check_counts(case: &Case, ran: &Ran) {
         duplicates += stated.duplicates;
         assert_eq!(ran.sum(|s| s.parts[w].too_late), stated.too_late, "too late for w{w}");
         assert_eq!(ran.sum(|s| s.parts[w].late), stated.late - stated.too_late, "late for w{w}");
+        let provisional = stated.rows.iter().filter(|row| row.early > 0 && row.op == '+').count() as u64;
+        assert_eq!(ran.sum(|s| s.parts[w].early), provisional, "provisional rows of w{w}");
     }
     assert_eq!(ran.sum(|s| s.parts.iter().map(|p| p.duplicates).sum()), duplicates, "duplicates");
 }
@@ -138,7 +158,18 @@ fn check(seed: u64, everywhere: bool, folder: &Path) {
             assert!(other.output == ran.output, "{width:?} writes something else than {:?}", case.width);
             check_counts(&case, &other);
         }
+        let plain = run(&without_early(&case, &text), case.width).unwrap_or_else(|e| panic!("{e}"));
+        let mut rest = ran.rows();
+        rest.retain(|row| row.get("early").is_none());
+        assert!(rest == plain.rows(), "rows that are not provisional differ from those without provisional ones");
     }
+}
+
+/// The pipeline without provisional rows, at the tick that it has with them.
+fn without_early(case: &Case, text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("early = "));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    if text.contains("[run]") { text } else { format!("[run]\ntick = \"{}us\"\n{text}", case.tick()) }
 }
 
 /// [`check`] with a clear last word where it fails.
@@ -204,7 +235,7 @@ fn rejected(case: &Case, source: usize) -> u64 {
 #[test]
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
-    let mut seen = [0u64; 22];
+    let mut seen = [0u64; 26];
     for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
             let window = case.oracle(w);
@@ -244,6 +275,11 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 case.samples(w, false) && rows.len() > 20,
                 duplicates > 3 && rows.iter().any(|r| r.op == '-'),
                 duplicates > 3 && too_late > 0,
+                rows.iter().any(|r| r.early > 1 && r.op == '-') && rows.iter().any(|r| r.revision > 0),
+                rows.iter().any(|r| r.early > 3) && partitions > 1,
+                matches!(window.shape, Shape::Sliding { size, slide, .. } if size > slide)
+                    && rows.iter().any(|r| r.early > 1),
+                matches!(window.shape, Shape::Days { .. }) && rows.iter().any(|r| r.early > 1),
             ];
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }

@@ -68,6 +68,7 @@ fn group(window: &OracleWindow, gap: i64, key: &[Value], mut events: Vec<One>) -
             key: key.to_vec(),
             values,
             revision,
+            early: 0,
             op,
         };
         let before = std::mem::take(&mut holds);

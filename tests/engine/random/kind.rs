@@ -104,6 +104,29 @@ impl Kind {
         }
     }
 
+    /// Spans that provisional rows may be apart.
+    pub(super) fn earlies(self) -> Vec<&'static str> {
+        let spans = ["125ms", "250ms", "500ms", "1s", "2s", "5s", "30m", "1h", "6h", "1d", "2d"];
+        let fits = |early: &&str| {
+            let every = micros(early);
+            match self {
+                // A few times a window, not thousands.
+                Self::Sliding(size, slide, _) => {
+                    let (size, slide) = (micros(size), micros(slide.unwrap_or(size)));
+                    every < size && size % every == 0 && slide % every == 0 && size / every <= 48
+                }
+                Self::Days(_, size, slide, _, None) => {
+                    let day = micros("1d");
+                    let whole =
+                        every % day == 0 && size % (every / day) == 0 && slide.unwrap_or(size) % (every / day) == 0;
+                    every < size * day && (whole || day % every == 0 && size * day / every <= 200)
+                }
+                _ => false,
+            }
+        };
+        spans.into_iter().filter(fits).collect()
+    }
+
     /// True where every end of a window is a multiple of the tick.
     pub(super) fn takes_tick(self, tick: i64) -> bool {
         let or_none = |span: Option<&str>| span.map_or(0, micros);
