@@ -25,6 +25,10 @@ pub(super) fn read(fields: &Fields<'_>, shape: Option<WindowShape>, zone: bool, 
             let help = "remove it: a smaller step states the rows so far more often";
             Some(("early is not for a cumulating window".to_owned(), help.to_owned()))
         }
+        WindowShape::Global { .. } => {
+            let help = "remove it: a shorter span of global states the rows so far more often";
+            Some(("early is not for a global window".to_owned(), help.to_owned()))
+        }
         WindowShape::Session { .. } => {
             let help = "remove it, or use a size: where a session ends is known only when it is over";
             Some(("early is not for a session".to_owned(), help.to_owned()))

@@ -165,6 +165,10 @@ fn window(text: &mut Canon, part: &WindowConfig) {
             text.put("offset", offset.0);
         }
         WindowShape::Session { gap } => text.put("gap", gap.0),
+        WindowShape::Global { every, offset } => {
+            text.put("global", every.0);
+            text.put("offset", offset.0);
+        }
     }
     text.maybe("time_zone", time_zone.as_ref());
     // Files without it keep their fingerprint.

@@ -353,6 +353,13 @@ pub enum WindowShape {
         /// The greatest distance of two neighbours.
         gap: Span,
     },
+    /// All of time.
+    Global {
+        /// From one statement to the next.
+        every: Span,
+        /// Where statements are made, from 1970-01-01 on; less than `every`.
+        offset: Span,
+    },
 }
 
 /// Whether the events of a window are aggregated on the reading worker, before the exchange.
@@ -457,7 +464,8 @@ pub enum Times {
 pub enum SinkMode {
     /// The change stream: every assertion and retraction, with `op`.
     Changes,
-    /// First statements and corrections (`revision` tells them apart), no retractions, no `op`.
+    /// Provisional rows, first statements and corrections (`early` and `revision` tell them apart), no retractions, no
+    /// `op`.
     Corrections,
     /// First statements only.
     First,

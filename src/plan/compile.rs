@@ -72,7 +72,7 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
         dedup.inputs.sort_by(|a, b| a.road.cmp(&b.road));
         dedup.inputs.iter().enumerate().for_each(|(i, input)| sources[input.source].dedups.push((d, i)));
         dedup.stage.feeds = feeds(Head::Dedup(d), &windows);
-        let behind = dedup.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w]));
+        let behind = dedup.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w], dedup.within));
         dedup.horizon = behind.max().unwrap_or(0);
     }
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
@@ -171,6 +171,9 @@ fn grid(window: &WindowConfig) -> (i64, &'static str) {
             (gcd(gcd(step.0, offset.0), whole), if offset.0 == 0 { "step" } else { "step and offset" })
         }
         WindowShape::Session { gap } => (gap.0, "gap"),
+        WindowShape::Global { every, offset } => {
+            (gcd(every.0, offset.0), if offset.0 == 0 { "global" } else { "global and offset" })
+        }
     }
 }
 
@@ -209,6 +212,7 @@ fn spec(window: &WindowConfig, tick: i64) -> WindowSpec {
             Shape::Cumulating { size: size.0 / unit, step, offset: offset.0 / unit, fine }
         }
         WindowShape::Session { gap } => Shape::Session { gap: gap.0 },
+        WindowShape::Global { every, offset } => Shape::Global { every: every.0, offset: offset.0 },
     };
     let early = window.early.map(|early| {
         let days = zone.is_some() && early.0 % DAY == 0;

@@ -38,7 +38,7 @@ impl Merged {
         let n = spec.slices();
         let unit = if spec.zone.is_some() { DAY } else { 1 };
         let length = match (spec.shape, spec.early) {
-            (Shape::Session { .. }, _) => return None,
+            (Shape::Session { .. } | Shape::Global { .. }, _) => return None,
             (_, Some(early)) => early.every * if early.days { DAY } else { 1 },
             (Shape::Sliding { slide, .. }, None) => slide * unit,
             (Shape::Cumulating { step, fine, .. }, None) => step * if fine { 1 } else { unit },

@@ -1,8 +1,8 @@
 //! Slices of group states, turned into window rows and their corrections. Pure: no timely, no clock, no I/O.
 //!
 //! Time is cut into slices so that each window is a run of them ([`WindowSpec`]); a slice's groups are aggregated once
-//! and shared by every window over it. [`PreAggregate`] does that on the worker that reads; [`Slices`], or
-//! [`Sessions`], on the worker that owns a group. Sessions have rules of their own; they stand there.
+//! and shared by every window over it. [`PreAggregate`] does that on the worker that reads; [`Slices`], [`Sessions`] or
+//! [`Global`] on the worker that owns a group. Sessions and global windows have rules of their own; they stand there.
 //!
 //! Rules, for a window that ends at `e` with lateness `L` and pipeline tick `D`; `t` is an event's tick:
 //! 1. An event at time `x` belongs to the windows `[s, e)` of the shape with `s <= x < e`; where there is none, it
@@ -21,6 +21,7 @@
 mod answer;
 mod directory;
 mod early;
+mod global;
 mod merged;
 mod packet;
 mod preaggregate;
@@ -30,6 +31,7 @@ mod spec;
 mod state;
 
 pub use answer::{Answer, Answers};
+pub use global::Global;
 pub use packet::{PacketError, RawRows};
 pub use preaggregate::{Mode, PreAggregate, Segment, SegmentKind, Tallies};
 pub use sessions::{Ends, Sessions};

@@ -7,6 +7,7 @@
 //! 2. Cumulating: a slice is a step. The windows of one cycle begin together and end one step apart; the last one ends
 //!    with the cycle.
 //! 3. Session: a slice is as long as the gap, so that all events of a group in one slice are in one session.
+//! 4. Global: one window over all of time; a slice is what comes between two of its statements.
 //!
 //! Where windows have provisional rows ([`Early`]), slices are cut at the times of these too.
 //!
@@ -49,6 +50,13 @@ pub enum Shape {
     Session {
         /// The greatest distance of two neighbours.
         gap: i64,
+    },
+    /// All of time, stated at each offset + k * every.
+    Global {
+        /// From one statement to the next.
+        every: i64,
+        /// Where statements are made, as seen from 1970.
+        offset: i64,
     },
 }
 
@@ -95,6 +103,11 @@ impl WindowSpec {
     /// Sessions with this gap.
     pub fn session(gap: i64, lateness: i64, tick: i64) -> Self {
         Self { shape: Shape::Session { gap }, early: None, zone: None, lateness, tick }
+    }
+
+    /// All of time, stated every `every`.
+    pub fn global(every: i64, tick: i64) -> Self {
+        Self { shape: Shape::Global { every, offset: 0 }, early: None, zone: None, lateness: 0, tick }
     }
 
     /// The gap of sessions.
@@ -187,6 +200,10 @@ impl WindowSpec {
                 let start = x.div_euclid(gap) * gap;
                 Some(Slice { start, end: start + gap })
             }
+            Shape::Global { every, offset } => {
+                let start = x - (x - offset).rem_euclid(every);
+                Some(Slice { start, end: start + every })
+            }
         }
     }
 
@@ -228,7 +245,7 @@ impl WindowSpec {
                 let start = i - behind - (size - behind - 1).max(0) / slide * slide;
                 self.moment(start + size)
             }
-            Shape::Cumulating { .. } => self.slice_of(slice).map_or(slice, |s| s.end),
+            Shape::Cumulating { .. } | Shape::Global { .. } => self.slice_of(slice).map_or(slice, |s| s.end),
             // A session may be stated as soon as the tick has passed one of its events without a later one known.
             Shape::Session { .. } => slice + 1,
         }
@@ -244,6 +261,7 @@ impl WindowSpec {
             }
             Shape::Cumulating { .. } => self.moment(self.cycle(slice).1),
             Shape::Session { gap } => slice + gap + gap,
+            Shape::Global { .. } => i64::MAX,
         }
     }
 
@@ -263,7 +281,7 @@ impl WindowSpec {
                 let least = self.index(past) + 1 - grid;
                 self.moment(grid + (least + slide - 1).div_euclid(slide) * slide)
             }
-            Shape::Cumulating { .. } => self.slice_of(past).map_or(last, |s| s.end),
+            Shape::Cumulating { .. } | Shape::Global { .. } => self.slice_of(past).map_or(last, |s| s.end),
             Shape::Session { .. } => last,
         })
     }
@@ -279,6 +297,7 @@ impl WindowSpec {
             Shape::Sliding { size, .. } => self.moment(self.index(end - 1) + 1 - size),
             Shape::Cumulating { .. } => self.moment(self.cycle(end - 1).0),
             Shape::Session { .. } => end,
+            Shape::Global { .. } => 0,
         }
     }
 
@@ -289,6 +308,7 @@ impl WindowSpec {
             // A session is stated at the first tick after its last event plus the gap, so at that very moment it is
             // not over.
             Shape::Session { gap } => x + gap + self.lateness < tick,
+            Shape::Global { .. } => false,
             _ => self.last_end(slice) + self.lateness <= tick,
         }
     }
@@ -311,7 +331,7 @@ impl WindowSpec {
                     size / step
                 }
             }
-            Shape::Session { .. } => 1,
+            Shape::Session { .. } | Shape::Global { .. } => 1,
         }
     }
 }
@@ -358,7 +378,7 @@ mod tests {
                     let start = offset + k * size;
                     all.extend((1..=size / step).map(|i| (start, start + i * step)));
                 }
-                Shape::Session { .. } => {}
+                Shape::Session { .. } | Shape::Global { .. } => {}
             }
         }
         all.retain(|(start, end)| (*start..*end).contains(&x));

@@ -21,12 +21,13 @@
 //!    revision 0. Where all values are the same, nothing is said.
 //! 6. At the end of input every window is stated.
 //! 7. Ties of event time go by source, partition, road and line. The same event on two roads is two events.
-//! 8. Sessions are computed on a page of their own, from rules of their own.
+//! 8. Sessions and global windows are computed on pages of their own, from rules of their own.
 //! 9. With provisional rows: at each of their times p inside a window, where it has events with both time and tick before
 //!    p, their row is stated with the next number `early`, from 1, where its values are not those of the last. What it
 //!    replaces is retracted at that moment; the last one at the first statement of rule 4.
 
 mod exact;
+mod global;
 mod read;
 mod session;
 mod shape;
@@ -151,6 +152,7 @@ pub fn run_arrived(window: &OracleWindow, mut arrived: Vec<Arrived>) -> (Vec<Ora
     let taken = arrived.iter().filter(|a| takes(&a.event));
     let mut rows = match window.shape {
         Shape::Session { gap } => session::rows(window, gap, taken, &mut counts),
+        Shape::Global { every, offset } => global::rows(window, (every, offset), taken),
         _ => fixed(window, taken, &mut counts),
     };
     rows.sort_by(compare_rows);

@@ -235,7 +235,7 @@ fn rejected(case: &Case, source: usize) -> u64 {
 #[test]
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
-    let mut seen = [0u64; 26];
+    let mut seen = [0u64; 28];
     for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
             let window = case.oracle(w);
@@ -280,6 +280,8 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 matches!(window.shape, Shape::Sliding { size, slide, .. } if size > slide)
                     && rows.iter().any(|r| r.early > 1),
                 matches!(window.shape, Shape::Days { .. }) && rows.iter().any(|r| r.early > 1),
+                matches!(window.shape, Shape::Global { .. }) && rows.iter().any(|r| r.revision > 2) && late > 0,
+                matches!(window.shape, Shape::Global { .. }) && duplicates > 3,
             ];
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }

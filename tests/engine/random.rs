@@ -179,7 +179,9 @@ impl Case {
         for (w, window) in self.windows.iter().enumerate() {
             let from = graph::list(&window.graph.from);
             let _ = writeln!(out, "[windows.w{w}]\nfrom = {from}\n{}", window.kind.toml().trim_end());
-            let _ = writeln!(out, "allowed_lateness = \"{}\"", window.lateness);
+            if window.kind.takes_lateness() {
+                let _ = writeln!(out, "allowed_lateness = \"{}\"", window.lateness);
+            }
             if let Some(early) = window.early {
                 let _ = writeln!(out, "early = \"{early}\"");
             }
@@ -246,7 +248,7 @@ impl Case {
             }
             sources.push(all);
         }
-        let horizon = self.windows[w].kind.reach() + micros(self.windows[w].lateness);
+        let horizon = self.windows[w].kind.reach().map(|reach| reach + micros(self.windows[w].lateness));
         (graph.events(&sources, horizon), graph.duplicates(&sources, horizon))
     }
 

@@ -19,6 +19,8 @@ pub enum Shape {
     Days { zone: String, size: i64, slide: i64, offset: i64, step: Option<i64> },
     /// By the events.
     Session { gap: i64 },
+    /// All of time, stated at each offset + k * every.
+    Global { every: i64, offset: i64 },
 }
 
 impl Shape {
@@ -49,7 +51,7 @@ impl Shape {
                 };
                 days.flat_map(ends).collect()
             }
-            Self::Session { .. } => unreachable!("sessions have a page of their own"),
+            Self::Session { .. } | Self::Global { .. } => unreachable!("they have pages of their own"),
         }
     }
 
@@ -77,7 +79,7 @@ impl Shape {
 
     /// False for a moment between two windows.
     pub fn has_window(&self, time: i64) -> bool {
-        matches!(self, Self::Session { .. }) || !self.windows(time).is_empty()
+        matches!(self, Self::Session { .. } | Self::Global { .. }) || !self.windows(time).is_empty()
     }
 }
 

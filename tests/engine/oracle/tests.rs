@@ -91,6 +91,28 @@ fn provisional_row_when_it_differs_then_takes_the_place_of_the_last_one() {
 }
 
 #[test]
+fn global_row_when_its_group_changes_then_is_stated_anew_with_all_that_came_before() {
+    // Ticks: none, 1, 9, 9, 21. The late event counts from its tick on, the last one too.
+    let lines = events(&[(1.0, "a", 1), (9.0, "b", 2), (2.0, "a", 4), (21.0, "b", 8), (3.0, "a", 16)]);
+    let window = OracleWindow { shape: Shape::Global { every: 5 * S, offset: 0 }, ..window(1, 1, 0) };
+    let (rows, counts) = run(&window, &[partition(&lines)]);
+    assert_eq!(
+        told(&rows),
+        [
+            r#"5 [0,5) ["a"] [1,1] +0"#,
+            r#"10 [0,5) ["a"] [1,1] -0"#,
+            r#"10 [0,10) ["a"] [2,5] +1"#,
+            r#"10 [0,10) ["b"] [1,2] +0"#,
+            r#"25 [0,10) ["a"] [2,5] -1"#,
+            r#"25 [0,10) ["b"] [1,2] -0"#,
+            r#"25 [0,25) ["a"] [3,21] +2"#,
+            r#"25 [0,25) ["b"] [2,10] +1"#,
+        ]
+    );
+    assert_eq!(counts, Counts { events: 5, rejected: 0, late: 2, too_late: 0 });
+}
+
+#[test]
 fn lateness_when_it_ends_on_the_tick_then_the_event_is_dropped() {
     let lines = events(&[(15.0, "a", 1), (5.0, "a", 2)]);
     let too_late = |lateness| run(&window(10, 10, lateness), &[partition(&lines)]).1.too_late;

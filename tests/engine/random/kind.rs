@@ -9,6 +9,7 @@ pub(super) enum Kind {
     Sliding(&'static str, Option<&'static str>, Option<&'static str>),
     Cumulating(&'static str, &'static str, Option<&'static str>),
     Session(&'static str),
+    Global(&'static str, Option<&'static str>),
     /// Zone, size, slide, offset, all in days; step.
     Days(&'static str, i64, Option<i64>, i64, Option<&'static str>),
 }
@@ -37,6 +38,9 @@ const OTHER: &[Kind] = &[
     Kind::Cumulating("10s", "500ms", None),
     Kind::Cumulating("4s", "1s", Some("3500ms")),
     Kind::Cumulating("5s", "5s", None),
+    Kind::Global("1s", None),
+    Kind::Global("10s", Some("2500ms")),
+    Kind::Global("3s", None),
     Kind::Session("500ms"),
     Kind::Session("1s"),
     Kind::Session("1s"),
@@ -64,13 +68,20 @@ const DAYS: &[Kind] = &[
 ];
 
 impl Kind {
-    /// How long after an event its last window can end, at most, as the reference states it; microseconds.
-    pub(super) fn reach(self) -> i64 {
+    /// How long after an event its last window can end, at most, as the reference states it; microseconds. `None`: there
+    /// is no last one.
+    pub(super) fn reach(self) -> Option<i64> {
         match self {
-            Kind::Sliding(size, ..) | Kind::Cumulating(size, ..) => micros(size),
-            Kind::Session(gap) => micros(gap) + 1,
-            Kind::Days(_, size, ..) => (size + 1) * micros("1d"),
+            Kind::Sliding(size, ..) | Kind::Cumulating(size, ..) => Some(micros(size)),
+            Kind::Session(gap) => Some(micros(gap) + 1),
+            Kind::Global(..) => None,
+            Kind::Days(_, size, ..) => Some((size + 1) * micros("1d")),
         }
+    }
+
+    /// True where a window may have an allowed lateness.
+    pub(super) fn takes_lateness(self) -> bool {
+        !matches!(self, Kind::Global(..))
     }
 
     pub(super) fn random(r: &mut Random, days: bool) -> Self {
@@ -93,6 +104,7 @@ impl Kind {
                 line("size", Some(size)) + &line("step", Some(step)) + &line("offset", offset)
             }
             Self::Session(gap) => line("gap", Some(gap)),
+            Self::Global(every, offset) => line("global", Some(every)) + &line("offset", offset),
             Self::Days(zone, size, slide, offset, step) => {
                 let days = |n: i64| format!("{n}d");
                 line("time_zone", Some(zone))
@@ -134,6 +146,7 @@ impl Kind {
             Self::Sliding(size, slide, offset) => [micros(slide.unwrap_or(size)), micros(size) + or_none(offset)],
             Self::Cumulating(_, step, offset) => [micros(step), or_none(offset)],
             Self::Session(gap) => [micros(gap), 0],
+            Self::Global(every, offset) => [micros(every), or_none(offset)],
             Self::Days(..) => [1_000_000, 0],
         };
         spans.iter().all(|span| span % tick == 0)
@@ -149,6 +162,7 @@ impl Kind {
                 Shape::Cumulating { size: micros(size), step: micros(step), offset: or_none(offset) }
             }
             Self::Session(gap) => Shape::Session { gap: micros(gap) },
+            Self::Global(every, offset) => Shape::Global { every: micros(every), offset: or_none(offset) },
             Self::Days(zone, size, slide, offset, step) => Shape::Days {
                 zone: zone.to_owned(),
                 size,
