@@ -145,6 +145,7 @@ fn window(text: &mut Canon, part: &WindowConfig) {
         from,
         shape,
         time_zone,
+        early,
         allowed_lateness,
         too_late,
         group_by,
@@ -166,8 +167,16 @@ fn window(text: &mut Canon, part: &WindowConfig) {
             text.put("offset", offset.0);
         }
         WindowShape::Session { gap } => text.put("gap", gap.0),
+        WindowShape::Global { every, offset } => {
+            text.put("global", every.0);
+            text.put("offset", offset.0);
+        }
     }
     text.maybe("time_zone", time_zone.as_ref());
+    // Files without it keep their fingerprint.
+    if let Some(early) = early {
+        text.put("early", early.0);
+    }
     text.put("allowed_lateness", allowed_lateness.0);
     text.maybe("too_late", too_late.as_ref().map(|path| &path.value));
     text.expressions("group_by", group_by);

@@ -10,6 +10,7 @@
 
 mod check;
 mod depth;
+mod early;
 mod environment;
 mod fingerprint;
 mod given;

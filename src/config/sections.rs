@@ -21,8 +21,19 @@ pub(super) const MOST_OVERLAP: i64 = 100_000;
 /// The most values that a window may select.
 pub(super) const MOST_VALUES: usize = 64;
 /// The columns that rows and matches have of themselves.
-pub(super) const RESERVED: [&str; 10] =
-    ["name", "window_start", "window_end", "revision", "op", "overflow", "approx", "key", "match_start", "match_end"];
+pub(super) const RESERVED: [&str; 11] = [
+    "name",
+    "window_start",
+    "window_end",
+    "revision",
+    "early",
+    "op",
+    "overflow",
+    "approx",
+    "key",
+    "match_start",
+    "match_end",
+];
 
 /// What the fields of a line can be.
 const TYPES: &[&str] = &["auto", "text", "int", "float", "bool", "time"];
@@ -509,7 +520,7 @@ pub(super) static STREAM_DEDUP: Section = Section {
     doc: "Which events of a stream are duplicates. They are looked at in the order of event time, those behind their \
           tick when it comes, and ties by partition and place. One is dropped where another of the same key was kept \
           whose event time is less than `within` away, before or behind. An event that is too late for every window behind \
-          the stream (by its longest size or gap and allowed lateness) is passed on to be counted there. Memory is some \
+          the stream (by its longest size or gap and allowed lateness; for a global window, by `within`) is passed on to be counted there. Memory is some \
           60 bytes for each event kept in the last `within` and the time of those windows.",
     keys: &[
         required(
@@ -536,7 +547,7 @@ pub(super) static WINDOW: Section = Section {
              is that of the source that is furthest behind.",
             "[\"shopping\", \"spare\"]",
         ),
-        key("size", WINDOW_SPAN, "How long a window is. Every window has this or `gap`.", "\"10s\""),
+        key("size", WINDOW_SPAN, "How long a window is. Every window has this, `gap` or `global`.", "\"10s\""),
         key(
             "slide",
             WINDOW_SPAN,
@@ -574,6 +585,16 @@ pub(super) static WINDOW: Section = Section {
              no further apart than this; a distance of exactly the gap joins. `window_end` is the last event + gap.",
             "\"30s\"",
         ),
+        key(
+            "global",
+            WINDOW_SPAN,
+            "Makes the window one over all of time, instead of `size`, and says how often it is stated: every so often in \
+             event time, from 1970-01-01T00:00:00Z + `offset` on. The row of each group that has changed is taken back and \
+             stated anew, with the next `revision`; `window_start` is 1970-01-01T00:00:00Z and `window_end` the moment of the \
+             statement, which holds all events whose time and tick are below it. No event is too late. The state of a group \
+             is kept for ever.",
+            "\"10s\"",
+        ),
         optional(
             "allowed_lateness",
             ANY_SPAN,
@@ -581,6 +602,17 @@ pub(super) static WINDOW: Section = Section {
             "How long after its end, in event time, a window takes late events and states corrections. Of a session the \
              end that counts is that of the late event alone: its time + `gap`.",
             "\"1m\"",
+        ),
+        key(
+            "early",
+            WINDOW_SPAN,
+            "How often, in event time from the beginning of a window, its rows so far are stated before its end, \
+             each with all events whose time and tick are below that moment. Such a row is provisional: its column `early` \
+             is 1 for the first of its window and group, 2 for the next that differs. It is retracted when the next one, or \
+             the first statement, takes its place; all other rows are as without `early`. It must divide `size` and \
+             `slide`; with a `time_zone` it is whole days, or divides a day and counts from each midnight. Not given: no \
+             provisional rows.",
+            "\"2s\"",
         ),
         key(
             "too_late",
@@ -626,7 +658,7 @@ pub(super) static WINDOW: Section = Section {
             "\"auto\"",
         ),
     ],
-    planned: &["early", "global", "having", "top"],
+    planned: &["having", "top"],
 };
 
 pub(super) static SINK: Section = Section {
@@ -674,8 +706,9 @@ pub(super) static SINK: Section = Section {
             "mode",
             word(&["changes", "corrections", "first"], &["upsert"]),
             "\"changes\"",
-            "Which rows are written: `changes` is every assertion and retraction with `op`; `corrections` is first \
-             statements and corrections, told apart by `revision`; `first` is first statements only.",
+            "Which rows are written: `changes` is every assertion and retraction with `op`; `corrections` is \
+             provisional rows (where a window has `early`), first statements and corrections, told apart by `early` and \
+             `revision`; `first` is first statements only.",
             "\"first\"",
         ),
     ],

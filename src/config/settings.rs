@@ -315,6 +315,8 @@ pub struct WindowConfig {
     pub shape: WindowShape,
     /// The time zone whose days `shape` counts, where there is one: its sizes are whole days then.
     pub time_zone: Option<String>,
+    /// How often its rows so far are stated before its end; `None`: never. Only of [`WindowShape::Sliding`].
+    pub early: Option<Span>,
     /// How long after its end a window takes late events, in event time.
     pub allowed_lateness: Span,
     /// The file that keeps events which come later than that.
@@ -354,6 +356,13 @@ pub enum WindowShape {
     Session {
         /// The greatest distance of two neighbours.
         gap: Span,
+    },
+    /// All of time.
+    Global {
+        /// From one statement to the next.
+        every: Span,
+        /// Where statements are made, from 1970-01-01 on; less than `every`.
+        offset: Span,
     },
 }
 
@@ -461,7 +470,8 @@ pub enum Times {
 pub enum SinkMode {
     /// The change stream: every assertion and retraction, with `op`.
     Changes,
-    /// First statements and corrections (`revision` tells them apart), no retractions, no `op`.
+    /// Provisional rows, first statements and corrections (`early` and `revision` tell them apart), no retractions, no
+    /// `op`.
     Corrections,
     /// First statements only.
     First,

@@ -1,7 +1,8 @@
 //! The spans of a window, into its [`WindowShape`]; the rules for how they fit together.
 //!
 //! Rules:
-//! 1. A window has a `size` or a `gap`; with a `gap` none of `size`, `slide`, `step`, `offset` and `time_zone`.
+//! 1. A window has a `size`, a `gap` or a `global`; with a `gap` none of `size`, `slide`, `step`, `offset` and `time_zone`;
+//!    with a `global` none of `size`, `gap`, `slide`, `step`, `time_zone`, `allowed_lateness` and `too_late`.
 //! 2. It has a `slide` or a `step`, or neither. The step divides the size. An event is in a bounded number of windows.
 //! 3. The offset is less than what windows are apart.
 //! 4. With a time zone, `size`, `slide` and `offset` are whole days, and a `step` of a day or more is too.
@@ -23,6 +24,9 @@ pub(super) fn read(fields: &Fields<'_>, ctx: &mut Context) -> (Option<WindowShap
     let (size, gap, slide) = (span("size"), span("gap"), span("slide"));
     let (step, offset) = (span("step"), span("offset"));
     let zone = fields.get("time_zone", ctx, value::text).and_then(|zone| known(zone, ctx));
+    if let Some(every) = global(fields, ctx) {
+        return (every.map(|every| global_shape(every, offset.as_ref(), ctx)), None);
+    }
     if gap.is_some() || fields.entry("gap", ctx).1.is_some() {
         for (name, other) in [("size", &size), ("slide", &slide), ("step", &step), ("offset", &offset)] {
             if let Some(other) = other {
@@ -35,9 +39,14 @@ pub(super) fn read(fields: &Fields<'_>, ctx: &mut Context) -> (Option<WindowShap
         return (gap.map(|gap| WindowShape::Session { gap: gap.value }), None);
     }
     let Some(size) = size else {
-        if fields.entry("size", ctx).1.is_none() && !fields.misspells(&["size", "gap"]) {
-            let help = "for example size = \"10s\", or gap = \"30s\" for a session".to_owned();
-            ctx.problems.push(fields.place.problem("config.required", "a window needs size or gap", Some(help)));
+        if fields.entry("size", ctx).1.is_none() && !fields.misspells(&["size", "gap", "global"]) {
+            let help = "for example size = \"10s\", gap = \"30s\" for a session, or global = \"10s\" for all of time"
+                .to_owned();
+            ctx.problems.push(fields.place.problem(
+                "config.required",
+                "a window needs size, gap or global",
+                Some(help),
+            ));
         }
         return (None, None);
     };
@@ -68,6 +77,30 @@ pub(super) fn read(fields: &Fields<'_>, ctx: &mut Context) -> (Option<WindowShap
         (None, Some(step)) => cumulating(&size, &step, offset.as_ref(), ctx),
     };
     (Some(shape), zone.map(|zone| zone.value))
+}
+
+/// The period of a window over all of time; `Some(None)` where it is wrong. Reports keys that such a window has no use for.
+fn global(fields: &Fields<'_>, ctx: &mut Context) -> Option<Option<Span>> {
+    let every = fields.get("global", ctx, value::span);
+    fields.entry("global", ctx).1?;
+    for name in ["size", "gap", "slide", "step", "time_zone", "allowed_lateness", "too_late"] {
+        let Some(node) = fields.entry(name, ctx).1 else { continue };
+        let help = match name {
+            "size" | "gap" => "a window has a size, a gap or a global; remove all but one",
+            "allowed_lateness" | "too_late" => "remove it: no event is too late for it",
+            _ => "remove it: it is one window over all of time",
+        };
+        ctx.problems.push(node.place.problem(
+            "window.shape",
+            format!("{name} is not for a global window"),
+            Some(help.into()),
+        ));
+    }
+    Some(every.map(|every| every.value))
+}
+
+fn global_shape(every: Span, offset: Option<&Located<Span>>, ctx: &mut Context) -> WindowShape {
+    WindowShape::Global { every, offset: within(offset, every, "global", ctx) }
 }
 
 /// Reports a key that a session has no use for, at the place of `problem`.
@@ -110,7 +143,8 @@ fn within(offset: Option<&Located<Span>>, apart: Span, what: &str, ctx: &mut Con
     }
     let rest = Span(offset.value.0 % apart.0);
     let message = format!("offset is not less than {what} ({apart})");
-    let help = format!("windows begin at the same moments with offset = \"{rest}\"");
+    let begin = if what == "global" { "statements are made" } else { "windows begin" };
+    let help = format!("{begin} at the same moments with offset = \"{rest}\"");
     ctx.problems.push(offset.problem("window.offset", message, Some(help)));
     rest
 }

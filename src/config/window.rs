@@ -1,5 +1,6 @@
 //! One table of `[windows]` into a [`WindowConfig`]; the rules for its columns.
 
+use super::early;
 use super::reader::{Context, Fields, is_name};
 use super::sections::{MOST_VALUES, RESERVED, WINDOW};
 use super::settings::{Expressions, Located, PreAggregate, WindowConfig, WindowShape};
@@ -13,6 +14,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
     fields.unknown_keys(&[], ctx);
     let from = fields.list("from", ctx);
     let (shape, time_zone) = shape::read(&fields, ctx);
+    let early = early::read(&fields, shape, time_zone.is_some(), ctx);
     let allowed_lateness = fields.or_default("allowed_lateness", ctx, value::span);
     let group_by = dimensions(&fields, ctx);
     let select = fields.expressions("select", ctx);
@@ -33,6 +35,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
         from,
         shape: shape?,
         time_zone,
+        early,
         allowed_lateness,
         too_late: fields.get("too_late", ctx, value::text),
         group_by,

@@ -177,6 +177,12 @@ impl ContainerBytes for SegmentBox {
 
 /// Words of one row's head on the wire.
 const HEAD_WORDS: usize = 7;
+/// In the word of the part: the row is a retraction.
+const RETRACT: u64 = 0x8000_0000;
+/// In the word of the part: the row is provisional, and the number with it is that of its statement.
+const EARLY: u64 = 0x4000_0000;
+/// The bits of the part.
+const PART: u32 = 0x3fff_ffff;
 
 impl ContainerBytes for RowBox {
     fn from_bytes(bytes: Bytes) -> Self {
@@ -194,13 +200,14 @@ impl ContainerBytes for RowBox {
                     time,
                     window_start: start,
                     window_end: end,
-                    part: part as u32 & 0x7fff_ffff,
-                    revision: (part >> 32) as u32,
+                    part: part as u32 & PART,
+                    revision: if part & EARLY == 0 { (part >> 32) as u32 } else { 0 },
+                    early: if part & EARLY == 0 { 0 } else { (part >> 32) as u32 },
                     approximate,
                     start: place as u32,
                     key_len: lengths as u32,
                     values_len: (lengths >> 32) as u32,
-                    op: if part & 0x8000_0000 == 0 { Op::Assert } else { Op::Retract },
+                    op: if part & RETRACT == 0 { Op::Assert } else { Op::Retract },
                 };
                 let end = u64::from(head.start) + u64::from(head.key_len) + u64::from(head.values_len);
                 if end > length as u64 {
@@ -225,8 +232,10 @@ impl ContainerBytes for RowBox {
             put(head.time as u64);
             put(head.window_start as u64);
             put(head.window_end as u64);
-            let op = if head.op == Op::Retract { 0x8000_0000 } else { 0 };
-            put(u64::from(head.revision) << 32 | op | u64::from(head.part));
+            // A provisional row has no revision but the number of its statement.
+            let op = if head.op == Op::Retract { RETRACT } else { 0 };
+            let (number, early) = if head.early > 0 { (head.early, EARLY) } else { (head.revision, 0) };
+            put(u64::from(number) << 32 | op | early | u64::from(head.part));
             put(head.approximate);
             put(u64::from(head.start));
             put(u64::from(head.values_len) << 32 | u64::from(head.key_len));
@@ -258,7 +267,8 @@ mod tests {
             window_start: -10,
             window_end: 20,
             part: 3,
-            revision: 7,
+            revision: if op == Op::Assert { 7 } else { 0 },
+            early: if op == Op::Assert { 0 } else { 9 },
             approximate: 5,
             start,
             key_len: 2,

@@ -14,7 +14,7 @@
 use super::container::{RowBox, SegmentBox};
 use super::window::stated;
 use crate::aggregate::{Aggregate, Call, Function, Layout, Tally, UserAggregate};
-use crate::event::{Cell, EventBatch, OwnedValue, Value};
+use crate::event::{Cell, EventBatch, OwnedValue, RowKeys, Value};
 use crate::result::Op;
 use crate::time::{EventTime, Span};
 use crate::window::{Answer, Answers, Mode, PreAggregate, RawRows, Shape, State, Tallies, WindowSpec};
@@ -147,7 +147,7 @@ impl<T: 'static> Aggregation<T> {
         // Windows end at multiples of the slide and the rest of the size.
         let grid = gcd(slide, size);
         let tick = self.tick.filter(|tick| *tick > 0 && grid % tick == 0).unwrap_or_else(|| gcd(grid, LARGEST_TICK));
-        WindowSpec { shape: self.shape, zone: None, lateness: self.lateness, tick }
+        WindowSpec { shape: self.shape, zone: None, lateness: self.lateness, early: None, tick }
     }
 
     fn layout(&self) -> Arc<Layout> {
@@ -301,6 +301,7 @@ fn contributions<'scope, T: Clone + 'static>(
     let mut pre = PreAggregate::new(spec.clone(), Arc::clone(layout), keys, Mode::Auto, peers).one_of_several();
     let mut batch = EventBatch::new(aggregation.keys.len() + aggregation.inputs.len());
     let mut tallies = Tallies::new(layout);
+    let mut found = RowKeys::default();
     let rows: Vec<u32> = (0..ROWS as u32).collect();
     let name = format!("{name}:values");
     values.unary_frontier::<CapacityContainerBuilder<SegmentBox>, _, _, _>(Pipeline, &name, move |first, _| {
@@ -317,7 +318,9 @@ fn contributions<'scope, T: Clone + 'static>(
                 let base = if time < EventTime::EARLIEST.0 { i64::MIN } else { time.saturating_add(STILL) };
                 for values in values.chunks(ROWS) {
                     values.iter().for_each(|value| aggregation.push(value, &mut batch));
-                    pre.add(&batch, &rows[..values.len()], base, STILL, &mut tallies);
+                    let rows = &rows[..values.len()];
+                    pre.find_keys(&batch, rows, &mut found);
+                    pre.add(&batch, rows, &found, base, STILL, &mut tallies);
                     batch.clear();
                 }
             });

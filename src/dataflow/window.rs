@@ -56,6 +56,7 @@ pub(super) fn window<'scope>(
         let now = state.stated();
         counts.rows.add(now.rows - before.rows);
         counts.corrections.add(now.corrections - before.corrections);
+        counts.early.add(now.early - before.early);
         counts.overflowed.add(now.overflowed - before.overflowed);
         if before.overflowed == 0 && now.overflowed > 0 {
             tracing::warn!(

@@ -238,6 +238,7 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
     overflowed: Counter => u64, "windows", "Windows with more groups than `max_groups`, so that there is a row of all others.";
     rows: Counter => u64, "rows", "First statements of rows.";
     corrections: Counter => u64, "rows", "Corrections of rows stated before.";
+    early: Counter => u64, "rows", "Provisional rows, stated before the end of their window.";
     groups: Gauge => i64, "groups", "Group states held.";
     state_bytes: Gauge => i64, "bytes", "Memory of the state held.";
     open_slices: Gauge => i64, "slices", "Slices of time held.";

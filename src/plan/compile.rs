@@ -13,7 +13,7 @@ use crate::expr::{self, Program, Tree, Type};
 use crate::result::RowSchema;
 use crate::stream::{Sample, Step};
 use crate::time::Span;
-use crate::window::{Answer, Ends, Mode, Shape, WindowSpec};
+use crate::window::{Answer, Early, Ends, Mode, Shape, WindowSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most aggregate calls of one window.
@@ -80,7 +80,7 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
         dedup.inputs.sort_by(|a, b| a.road.cmp(&b.road));
         dedup.inputs.iter().enumerate().for_each(|(i, input)| sources[input.source].dedups.push((d, i)));
         dedup.stage.feeds = feeds(Head::Dedup(d), &windows);
-        let behind = dedup.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w]));
+        let behind = dedup.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w], dedup.within));
         dedup.horizon = behind.max().unwrap_or(0);
     }
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
@@ -156,6 +156,7 @@ fn schema(window: &WindowConfig) -> RowSchema {
         dimensions: window.group_by.iter().map(|(name, _)| name.clone()).collect(),
         values: window.select.iter().map(|(name, _)| name.clone()).collect(),
         capped: window.max_groups.is_some(),
+        early: window.early.is_some(),
     }
 }
 
@@ -178,12 +179,20 @@ fn grid(window: &WindowConfig) -> (i64, &'static str) {
     match window.shape {
         WindowShape::Sliding { size, slide, offset } => {
             let ends = (size.0 + offset.0) % slide.0;
-            (gcd(gcd(slide.0, ends), whole), if ends == 0 { "slide" } else { "size, slide and offset" })
+            let span = gcd(gcd(slide.0, ends), whole);
+            match window.early {
+                // It divides both, so its times are the offset and multiples of it from there.
+                Some(early) => (gcd(span, early.0), if offset.0 == 0 { "early" } else { "early and offset" }),
+                None => (span, if ends == 0 { "slide" } else { "size, slide and offset" }),
+            }
         }
         WindowShape::Cumulating { step, offset, .. } => {
             (gcd(gcd(step.0, offset.0), whole), if offset.0 == 0 { "step" } else { "step and offset" })
         }
         WindowShape::Session { gap } => (gap.0, "gap"),
+        WindowShape::Global { every, offset } => {
+            (gcd(every.0, offset.0), if offset.0 == 0 { "global" } else { "global and offset" })
+        }
     }
 }
 
@@ -222,8 +231,13 @@ fn spec(window: &WindowConfig, tick: i64) -> WindowSpec {
             Shape::Cumulating { size: size.0 / unit, step, offset: offset.0 / unit, fine }
         }
         WindowShape::Session { gap } => Shape::Session { gap: gap.0 },
+        WindowShape::Global { every, offset } => Shape::Global { every: every.0, offset: offset.0 },
     };
-    WindowSpec { shape, zone, lateness: window.allowed_lateness.0, tick }
+    let early = window.early.map(|early| {
+        let days = zone.is_some() && early.0 % DAY == 0;
+        Early { every: early.0 / if days { DAY } else { 1 }, days }
+    });
+    WindowSpec { shape, early, zone, lateness: window.allowed_lateness.0, tick }
 }
 
 /// A step, and how it is shown.

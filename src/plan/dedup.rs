@@ -50,9 +50,11 @@ pub(super) fn dedups(
     list
 }
 
-/// How far behind its tick an event is too late for the window, whatever its place in it.
-pub(super) fn reach(window: &WindowConfig) -> i64 {
+/// How far behind its tick an event is too late for the window, whatever its place in it. For a window over all of time
+/// none is; keys are not kept for ever, so duplicates are dropped among those up to `within` behind.
+pub(super) fn reach(window: &WindowConfig, within: i64) -> i64 {
     let longest = match window.shape {
+        WindowShape::Global { .. } => within,
         WindowShape::Sliding { size, .. } | WindowShape::Cumulating { size, .. } => size.0,
         WindowShape::Session { gap } => gap.0 + 1,
     };

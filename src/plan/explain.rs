@@ -4,7 +4,7 @@
 //! that is kept and until when, and what each sink can promise.
 
 use super::dedup;
-use super::{DedupPlan, Feed, Head, Plan, SourcePlan, Stage, WindowPlan};
+use super::{DedupPlan, Feed, Head, Plan, SinkPlan, SourcePlan, Stage, WindowPlan};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
@@ -70,6 +70,9 @@ pub fn explain_text(plan: &Plan) -> String {
         }
         let spec = &window.spec;
         line(say, 1, &format!("shape         {}", shape(window)));
+        if let Some(early) = early(spec) {
+            line(say, 1, &format!("early         rows so far every {early}, until the window ends"));
+        }
         line(say, 1, &format!("slices        {}", slices(spec)));
         for (name, text) in &window.group_by {
             line(say, 1, &format!("group by      {name} = {text}"));
@@ -90,7 +93,7 @@ pub fn explain_text(plan: &Plan) -> String {
         let from: Vec<&str> = sink.parts.iter().map(|p| plan.windows[*p as usize].name.as_str()).collect();
         line(say, 0, &format!("sink {}  from {}", sink.config.name, or_none(&from.join(", "))));
         line(say, 1, &format!("writes        {}", target(&sink.config.kind)));
-        line(say, 1, &format!("rows          {}", rows(sink.config.mode)));
+        line(say, 1, &format!("rows          {}", rows(plan, sink)));
     }
     out
 }
@@ -261,6 +264,7 @@ fn shape(window: &WindowPlan) -> String {
             (format!("cumulating, every {step} up to {}", span(size)), offset)
         }
         Shape::Session { gap } => (format!("session, events no more than {} apart", Span(gap)), 0),
+        Shape::Global { every, offset } => (format!("global, stated every {}", Span(every)), offset),
     };
     if offset != 0 {
         let _ = write!(text, ", {} after 1970-01-01", span(offset));
@@ -271,8 +275,13 @@ fn shape(window: &WindowPlan) -> String {
     text
 }
 
-fn size(spec: &WindowSpec) -> i64 {
-    lasting(spec).0 - spec.lateness
+fn is_global(spec: &WindowSpec) -> bool {
+    matches!(spec.shape, Shape::Global { .. })
+}
+
+/// The longest that a window is; `None` where that is not known beforehand.
+fn size(spec: &WindowSpec) -> Option<i64> {
+    (spec.gap().is_none() && !is_global(spec)).then(|| lasting(spec).0 - spec.lateness)
 }
 
 /// From one start or end of a window to the next.
@@ -280,12 +289,21 @@ fn slide(spec: &WindowSpec) -> Option<i64> {
     match spec.shape {
         Shape::Sliding { slide, .. } => Some(length(spec, slide).0),
         Shape::Cumulating { step, fine, .. } => Some(if fine { step } else { length(spec, step).0 }),
-        Shape::Session { .. } => None,
+        Shape::Session { .. } | Shape::Global { .. } => None,
     }
 }
 
+/// From one statement of the rows so far to the next.
+fn early(spec: &WindowSpec) -> Option<Span> {
+    spec.early.map(|early| if early.days { length(spec, early.every) } else { Span(early.every) })
+}
+
 fn slices(spec: &WindowSpec) -> String {
+    if let Some(early) = early(spec) {
+        return format!("{early} each, at most {} in a window", spec.slices());
+    }
     match spec.shape {
+        Shape::Global { every, .. } => format!("{} each, merged into the groups when they are stated", Span(every)),
         Shape::Session { gap } => format!("{} each, as long as the gap; a session is a run of them", Span(gap)),
         Shape::Sliding { size, slide, .. } if size > slide && size % slide != 0 => {
             let (first, second) = (length(spec, size % slide), length(spec, slide - size % slide));
@@ -306,12 +324,21 @@ fn lasting(spec: &WindowSpec) -> Span {
     let size = match spec.shape {
         Shape::Sliding { size, .. } | Shape::Cumulating { size, .. } => length(spec, size).0,
         Shape::Session { gap } => 3 * gap,
+        Shape::Global { every, .. } => every,
     };
     Span(size + spec.lateness)
 }
 
 fn kept(window: &WindowPlan) -> String {
     let spec = &window.spec;
+    if is_global(spec) {
+        let groups = if window.group_by.is_empty() {
+            "its one group"
+        } else {
+            "a group, of which there should be a bounded number,"
+        };
+        return format!("{groups} for ever");
+    }
     let why = match spec.shape {
         Shape::Session { .. } => {
             "3 gaps + allowed lateness; what a session that goes on has there moves to its next slice"
@@ -349,8 +376,10 @@ fn target(kind: &SinkKind) -> String {
     }
 }
 
-fn rows(mode: SinkMode) -> &'static str {
-    match mode {
+fn rows(plan: &Plan, sink: &SinkPlan) -> &'static str {
+    let early = sink.parts.iter().any(|part| plan.windows[*part as usize].spec.early.is_some());
+    match sink.config.mode {
+        SinkMode::Corrections if early => "provisional rows, first statements and corrections",
         SinkMode::Changes => "every change: assertions and retractions, with op",
         SinkMode::Corrections => "first statements and corrections",
         SinkMode::First => "first statements only",
@@ -403,9 +432,11 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "from": w.from,
                 "fed_by": w.feeds.iter().map(|feed| road(plan, feed)).collect::<Vec<_>>(),
                 "shape": shape(w),
-                "size_us": w.spec.gap().is_none().then(|| size(&w.spec)),
+                "size_us": size(&w.spec),
                 "slide_us": slide(&w.spec),
                 "gap_us": w.spec.gap(),
+                "global_us": if let Shape::Global { every, .. } = w.spec.shape { Some(every) } else { None },
+                "early_us": early(&w.spec).map(|span| span.0),
                 "time_zone": w.spec.zone.as_ref().and_then(|zone| zone.iana_name()),
                 "slices": w.spec.slices(),
                 "allowed_lateness_us": w.spec.lateness,
@@ -426,7 +457,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "name": s.config.name,
                 "from": s.parts.iter().map(|p| &plan.windows[*p as usize].name).collect::<Vec<_>>(),
                 "writes": target(&s.config.kind),
-                "rows": rows(s.config.mode),
+                "rows": rows(plan, s),
             })
         })
         .collect();
@@ -459,7 +490,8 @@ pub fn explain_dot(plan: &Plan) -> String {
     }
     for w in &plan.windows {
         let by: Vec<&str> = w.group_by.iter().map(|(name, _)| name.as_str()).collect();
-        let label = format!("{}\n{}\nby {}\nkept {}", w.name, shape(w), or_none(&by.join(", ")), { lasting(&w.spec) });
+        let lasting = if is_global(&w.spec) { "for ever".to_owned() } else { lasting(&w.spec).to_string() };
+        let label = format!("{}\n{}\nby {}\nkept {lasting}", w.name, shape(w), or_none(&by.join(", ")));
         node(&w.name, &label, ", style=rounded");
     }
     for s in &plan.sinks {
@@ -525,5 +557,35 @@ mod tests {
         let text = numbers_to_names("exact total of column 3, where column 11; answers 1, 2", "column ", &name);
         assert_eq!(text, "exact total of n3, where n11; answers 1, 2");
         assert_eq!(numbers_to_names(&text, "answers ", &name), "exact total of n3, where n11; answers n1, n2");
+    }
+
+    #[test]
+    fn provisional_rows_and_windows_without_an_end_are_told() {
+        let text = "[sources.e]\ntype = \"stdin\"\n[windows.w]\nfrom = \"e\"\nsize = \"10s\"\nearly = \"2s\"\n\
+                    select = { n = \"count(*)\" }\n[windows.g]\nfrom = \"e\"\nglobal = \"5s\"\ngroup_by = [\"k\"]\n\
+                    select = { n = \"count(*)\" }\n[sinks.o]\ntype = \"stdout\"\nfrom = \"w\"\nmode = \"corrections\"\n";
+        let (config, problems) = crate::config::parse("t.toml", text, &[], &|_| None);
+        assert!(!problems.has_errors(), "{problems}");
+        let plan = super::super::compile(&config.unwrap()).unwrap();
+        let text = explain_text(&plan);
+        for line in [
+            "early         rows so far every 2s, until the window ends",
+            "slices        2s each, at most 5 in a window",
+            "rows          provisional rows, first statements and corrections",
+            "shape         global, stated every 5s",
+            "kept          a group, of which there should be a bounded number, for ever",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        let json = explain_json(&plan);
+        let (w, g) = (&json["windows"][0], &json["windows"][1]);
+        assert_eq!(
+            (w["early_us"].as_i64(), w["global_us"].as_i64(), w["size_us"].as_i64()),
+            (Some(2_000_000), None, Some(10_000_000))
+        );
+        assert_eq!(
+            (g["early_us"].as_i64(), g["global_us"].as_i64(), g["size_us"].as_i64()),
+            (None, Some(5_000_000), None)
+        );
     }
 }

@@ -35,13 +35,16 @@ pub struct RowSchema {
     pub values: Vec<String>,
     /// Its groups are capped: there may be rows of all others together.
     pub capped: bool,
+    /// Some of its rows are provisional.
+    pub early: bool,
 }
 
 /// The fixed part of a row. The row's bytes are its key (the dimensions, canonical, or [`key::OVERFLOW`]) and then its values
 /// ([`key::encode_value`]), one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowHead {
-    /// The time of the statement, microseconds: `max(window end, tick of the late event + one tick)`.
+    /// The time of the statement, microseconds: `max(window end, tick of the late event + one tick)`; of a provisional
+    /// row before the window's end.
     pub time: i64,
     /// First moment of the window, microseconds.
     pub window_start: i64,
@@ -49,8 +52,10 @@ pub struct RowHead {
     pub window_end: i64,
     /// Index of the part's [`RowSchema`].
     pub part: u32,
-    /// 0 for a first statement, n for the nth correction.
+    /// 0 for a first statement, n for the nth correction; 0 for a provisional row.
     pub revision: u32,
+    /// n for the nth provisional row of the window and group, before its first statement; 0 for all others.
+    pub early: u32,
     /// Bit i: value i came from a sketch, not from an exact computation.
     pub approximate: u64,
     /// Where the row's bytes begin in the arena.
@@ -127,14 +132,14 @@ impl<'a> RowRef<'a> {
         cells(self.values)
     }
 
-    /// The one order in which rows leave the engine: statement time, part, window, group by value, revision, retract
-    /// before assert. It depends on the content alone.
+    /// The one order in which rows leave the engine: statement time, part, window, group by value, provisional ones
+    /// first, revision, retract before assert. It depends on the content alone.
     pub fn order(&self, other: &RowRef<'_>) -> Ordering {
         let (a, b) = (self.head, other.head);
         (a.time, a.part, a.window_end, a.window_start)
             .cmp(&(b.time, b.part, b.window_end, b.window_start))
             .then_with(|| key::compare(self.key, other.key))
-            .then_with(|| (a.revision, a.op).cmp(&(b.revision, b.op)))
+            .then_with(|| (a.early == 0, a.early, a.revision, a.op).cmp(&(b.early == 0, b.early, b.revision, b.op)))
     }
 }
 

@@ -4,8 +4,9 @@
 //! name once, in the order in which the parts and then their schemas name it; a row leaves the columns of other parts
 //! empty. So every line has the same number of fields, and any reader of CSV takes it; `name` tells the parts apart.
 //!
-//! Columns: `name,window_start,window_end`, dimensions and values, `revision`, in a change stream `op`, where a part has
-//! a cap on its groups `overflow` (`true`, or empty), and `approx`: the names of the values that came from a sketch, with
+//! Columns: `name,window_start,window_end`, dimensions and values, `revision`, where a part has provisional rows `early`
+//! (empty in all others), in a change stream `op`, where a part has a cap on its groups `overflow` (`true`, or empty), and
+//! `approx`: the names of the values that came from a sketch, with
 //! blanks between.
 //!
 //! Invariants:
@@ -39,6 +40,7 @@ pub(super) struct Encoder {
     parts: Vec<Option<Part>>,
     columns: Vec<String>,
     times: Times,
+    with_early: bool,
     with_op: bool,
     with_overflow: bool,
     /// The part and window that `head` is of.
@@ -60,6 +62,7 @@ impl Encoder {
                 columns.push(name.clone());
             }
         }
+        let with_early = parts.iter().any(|(_, schema)| schema.early);
         let with_overflow = parts.iter().any(|(_, schema)| schema.capped);
         let mut list = Vec::new();
         for (index, schema) in parts {
@@ -81,7 +84,12 @@ impl Encoder {
         }
         let window = (u32::MAX, 0, 0);
         let (head, starts, names) = (Vec::new(), Vec::new(), Vec::new());
-        Self { parts: list, columns, times, with_op, with_overflow, window, head, starts, names }
+        Self { parts: list, columns, times, with_early, with_op, with_overflow, window, head, starts, names }
+    }
+
+    /// The same for an output that takes no provisional rows.
+    pub(super) fn without_early(self) -> Self {
+        Self { with_early: false, ..self }
     }
 
     /// Appends the header line.
@@ -92,6 +100,7 @@ impl Encoder {
             write_field(column.as_bytes(), out);
         }
         out.extend_from_slice(b",revision");
+        out.extend_from_slice(if self.with_early { b",early" } else { b"" });
         out.extend_from_slice(if self.with_op { b",op" } else { b"" });
         out.extend_from_slice(if self.with_overflow { b",overflow" } else { b"" });
         out.extend_from_slice(b",approx\n");
@@ -134,6 +143,12 @@ impl Encoder {
         }
         out.push(b',');
         out.extend_from_slice(itoa::Buffer::new().format(head.revision).as_bytes());
+        if self.with_early {
+            out.push(b',');
+            if head.early > 0 {
+                out.extend_from_slice(itoa::Buffer::new().format(head.early).as_bytes());
+            }
+        }
         if self.with_op {
             out.extend_from_slice(&[b',', head.op.sign() as u8]);
         }
@@ -235,6 +250,16 @@ mod tests {
              pages,0,10000,\"\",,0.5,0,\n\
              pages,0,10000,\"x\"\"y\",-1,false,1,\"n a,b\"\n"
         );
+    }
+
+    #[test]
+    fn provisional_rows_have_a_column_where_a_part_has_them() {
+        let schemas = [RowSchema { early: true, ..schema("a", &[], &["n"]) }, schema("b", &[], &["n"])];
+        let mut batch = RowBatch::default();
+        add(&mut batch, RowHead { early: 2, ..head(0, 10) }, &[], &[Value::Int(5)]);
+        add(&mut batch, head(1, 10), &[], &[Value::Int(6)]);
+        let lines = "name,window_start,window_end,n,revision,early,op,approx\na,0,10000,5,0,2,+,\nb,0,10000,6,0,,+,\n";
+        assert_eq!(encode(&batch, &schemas, Times::UnixMs, true), lines);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Rows, turned into lines of JSON.
 //!
-//! `{"name":"pages","window_start":"..","window_end":"..",dimensions..,values..,"revision":0,"op":"+"}`, and at the
-//! end, only in the row of all groups beyond a cap, whose dimensions are null, `"overflow":true`, and only where a value
-//! came from a sketch, `"approx":["p95"]`.
+//! `{"name":"pages","window_start":"..","window_end":"..",dimensions..,values..,"revision":0,"op":"+"}`, behind the
+//! revision of a provisional row `"early":1`, and at the end, only in the row of all groups beyond a cap, whose dimensions
+//! are null, `"overflow":true`, and only where a value came from a sketch, `"approx":["p95"]`.
 //!
 //! Invariants:
 //! 1. A line is one JSON object and holds no line break; every number is one that JSON allows.
@@ -90,6 +90,10 @@ impl Encoder {
         } else {
             out.extend_from_slice(b",\"revision\":");
             out.extend_from_slice(itoa::Buffer::new().format(head.revision).as_bytes());
+        }
+        if head.early > 0 {
+            out.extend_from_slice(b",\"early\":");
+            out.extend_from_slice(itoa::Buffer::new().format(head.early).as_bytes());
         }
         if self.with_op {
             out.extend_from_slice(b",\"op\":\"");
@@ -246,6 +250,7 @@ mod tests {
         add(&mut batch, fix, &[Value::Null, Value::Null], &[Value::Null; 4]);
         let rest = RowHead { approximate: 1, ..head(0, 20) };
         add_overflow(&mut batch, rest, &[Value::Int(7), Value::Null, Value::Null, Value::Null]);
+        add(&mut batch, RowHead { early: 12, ..head(0, 20) }, &[Value::Null, Value::Null], &[Value::Null; 4]);
         assert_eq!(
             encode(&batch, &schemas, Times::Rfc3339, true),
             concat!(
@@ -260,6 +265,10 @@ mod tests {
                 r#"{"name":"pages","window_start":"1970-01-01T00:00:10Z","window_end":"1970-01-01T00:00:20Z","#,
                 r#""page":null,"hot":null,"n":7,"avg":null,"seen":null,"tags":null,"#,
                 r#""revision":0,"op":"+","overflow":true,"approx":["n"]}"#,
+                "\n",
+                r#"{"name":"pages","window_start":"1970-01-01T00:00:10Z","window_end":"1970-01-01T00:00:20Z","#,
+                r#""page":null,"hot":null,"n":null,"avg":null,"seen":null,"tags":null,"#,
+                r#""revision":0,"early":12,"op":"+"}"#,
                 "\n",
             )
         );

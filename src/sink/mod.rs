@@ -4,9 +4,9 @@
 //! step of the frontier. A sink runs on a thread of its own behind a queue that is bounded in bytes ([`SinkHandle`]),
 //! so that a slow disk or pipe never stops a dataflow thread in the middle of a step.
 //!
-//! A row is flat: `name`, `window_start`, `window_end`, the dimensions, the values, `revision`, in a change stream
-//! `op`, `overflow`, true in the row of all groups beyond `max_groups`, whose dimensions are NULL, and `approx`: the
-//! values that came from a sketch. These seven names are reserved ([`RESERVED`]).
+//! A row is flat: `name`, `window_start`, `window_end`, the dimensions, the values, `revision`, of a provisional row
+//! `early`, in a change stream `op`, `overflow`, true in the row of all groups beyond `max_groups`, whose dimensions are
+//! NULL, and `approx`: the values that came from a sketch. These eight names are reserved ([`RESERVED`]).
 //!
 //! Errors: `sink.open` (a file cannot be made), `sink.write` (a write failed), `sink.closed` (the reader of standard
 //! output went away: a clean end, see [`is_closed`]), `sink.panic` (a bug of ours), `sink.call` and `sink.call_panic` (a function
@@ -32,7 +32,7 @@ use crate::result::{Op, RowBatch, RowHead, RowSchema};
 use std::io::Write;
 
 /// The names that a row has of itself; no dimension or value may have them.
-pub const RESERVED: [&str; 7] = ["name", "window_start", "window_end", "revision", "op", "overflow", "approx"];
+pub const RESERVED: [&str; 8] = ["name", "window_start", "window_end", "revision", "early", "op", "overflow", "approx"];
 
 /// The code of the error that says: the reader of standard output went away.
 pub const CLOSED: &str = "sink.closed";
@@ -61,9 +61,9 @@ impl Times {
 pub enum Mode {
     /// Every assertion and every retraction, with an `op` column.
     Changes,
-    /// Assertions only: first statements and corrections; no `op` column.
+    /// Assertions only: provisional rows, first statements and corrections; no `op` column.
     Corrections,
-    /// First statements only (revision 0); no `op` column.
+    /// First statements only (revision 0, not provisional); no `op` column.
     First,
 }
 
@@ -78,7 +78,7 @@ impl Mode {
         match self {
             Mode::Changes => true,
             Mode::Corrections => head.op == Op::Assert,
-            Mode::First => head.op == Op::Assert && head.revision == 0,
+            Mode::First => head.op == Op::Assert && head.revision == 0 && head.early == 0,
         }
     }
 }
@@ -231,7 +231,8 @@ const TIMES: SinkOption = SinkOption {
 
 const MODE: SinkOption = SinkOption {
     name: "mode",
-    doc: "Which updates are written: all with `op`, first statements and corrections, or first statements only.",
+    doc: "Which updates are written: all with `op`; provisional rows, first statements and corrections; or first \
+          statements only.",
     words: &["changes", "corrections", "first"],
     default: Some("changes"),
 };
@@ -331,6 +332,7 @@ pub(crate) mod testing {
             window_end: end * 1_000_000,
             part,
             revision: 0,
+            early: 0,
             approximate: 0,
             start: 0,
             key_len: 0,
@@ -357,7 +359,7 @@ pub(crate) mod testing {
     /// A schema.
     pub(crate) fn schema(name: &str, dimensions: &[&str], values: &[&str]) -> RowSchema {
         let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-        RowSchema { name: name.into(), dimensions: own(dimensions), values: own(values), capped: false }
+        RowSchema { name: name.into(), dimensions: own(dimensions), values: own(values), capped: false, early: false }
     }
 
     /// Adds a row of the overflow group.
@@ -449,10 +451,13 @@ mod tests {
         let first = head(0, 10);
         let correction = RowHead { revision: 2, ..first };
         let retraction = RowHead { op: Op::Retract, ..first };
-        for (mode, taken) in
-            [(Mode::Changes, [true; 3]), (Mode::Corrections, [true, true, false]), (Mode::First, [true, false, false])]
-        {
-            assert_eq!([first, correction, retraction].map(|h| mode.takes(&h)), taken, "{mode:?}");
+        let provisional = RowHead { early: 1, ..first };
+        for (mode, taken) in [
+            (Mode::Changes, [true; 4]),
+            (Mode::Corrections, [true, true, false, true]),
+            (Mode::First, [true, false, false, false]),
+        ] {
+            assert_eq!([first, correction, retraction, provisional].map(|h| mode.takes(&h)), taken, "{mode:?}");
         }
     }
 }

@@ -161,7 +161,7 @@ mod tests {
             overflow in 0..8u8,
         ) {
             let head = |key: &[u8]| RowHead {
-                time: 0, window_start: 0, window_end: 0, part: 0, revision: 0, approximate: 0, start: 0,
+                time: 0, window_start: 0, window_end: 0, part: 0, revision: 0, early: 0, approximate: 0, start: 0,
                 key_len: key.len() as u32, values_len: 0, op: Op::Assert,
             };
             // Rows of one part have equally many dimensions.

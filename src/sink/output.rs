@@ -44,6 +44,7 @@ impl<W: Write> Output<W> {
         let with_op = spec.mode == Mode::Changes;
         let encoder = if format == Format::Csv {
             let encoder = csv::Encoder::new(parts, spec.times, with_op);
+            let encoder = if spec.mode == Mode::First { encoder.without_early() } else { encoder };
             encoder.header(&mut buffer);
             Encoder::Csv(encoder)
         } else {

@@ -3,7 +3,9 @@
 //! Each part has a table of its newest rows as they stand in the end: by window end, window start and group, at most
 //! [`KEEP`] of them. A correction takes the place of the row it corrects, and its revision is shown; a retraction
 //! without a successor takes the row away. The line above the table says how many rows and corrections there were.
-//! A value from a sketch has `~` before it; the row of all groups beyond a cap is marked in a column `overflow`. Control characters in text are shown escaped: data never drives a
+//! A value from a sketch has `~` before it; the row of all groups beyond a cap is marked in a column `overflow`. A
+//! provisional row that is left, as of a run that was cut off, shows its number in a column `early`. Control characters in
+//! text are shown escaped: data never drives a
 //! terminal. With [`Mode::First`] corrections are passed over; other modes are the same here.
 //!
 //! Cost: memory of [`KEEP`] rows a part; a row that comes in order re-uses the room of the one it pushes out.
@@ -69,6 +71,7 @@ impl Eq for Place {}
 struct Kept {
     values: Vec<u8>,
     revision: u32,
+    early: u32,
     approximate: u64,
 }
 
@@ -103,7 +106,8 @@ impl Newest {
                 }
                 kept.values.clear();
                 kept.values.extend_from_slice(row.values);
-                (kept.revision, kept.approximate) = (row.head.revision, row.head.approximate);
+                (kept.revision, kept.early) = (row.head.revision, row.head.early);
+                kept.approximate = row.head.approximate;
                 self.rows.insert(place, kept);
                 if self.rows.len() > KEEP
                     && let Some((place, kept)) = self.rows.pop_first()
@@ -138,6 +142,8 @@ impl Newest {
         let mut header: Vec<String> = ["window_start", "window_end"].map(String::from).into();
         header.extend(names);
         header.extend(revised.then(|| "revision".to_owned()));
+        let provisional = self.rows.values().any(|k| k.early > 0);
+        header.extend(provisional.then(|| "early".to_owned()));
         header.extend(overflow.then(|| "overflow".to_owned()));
         let columns = header.len();
         table.set_header(header);
@@ -155,6 +161,9 @@ impl Newest {
             }
             if revised {
                 cells.push(if kept.revision > 0 { kept.revision.to_string() } else { String::new() });
+            }
+            if provisional {
+                cells.push(if kept.early > 0 { kept.early.to_string() } else { String::new() });
             }
             if overflow {
                 numeric[cells.len()] = false;
@@ -369,6 +378,26 @@ health: 0 rows
         {
             assert!(text.contains(line), "{text}");
         }
+    }
+
+    #[test]
+    fn a_provisional_row_stands_until_the_next_one() {
+        let mut batch = RowBatch::default();
+        let row = |batch: &mut RowBatch, end: i64, op, early, n| {
+            add(batch, RowHead { op, early, ..head(1, end) }, &[Value::Str(b"api")], &[Value::Int(n)]);
+        };
+        for (op, early, n) in [(Op::Assert, 1, 3), (Op::Retract, 1, 3), (Op::Assert, 0, 4)] {
+            row(&mut batch, 10, op, early, n);
+        }
+        assert!(table(&batch, Mode::Changes).contains("health: 1 row\n"));
+        assert!(!table(&batch, Mode::Changes).contains("early"));
+        row(&mut batch, 20, Op::Assert, 2, 5);
+        let text = table(&batch, Mode::Changes);
+        assert!(
+            text.contains("health: 2 rows\n") && text.contains(" early ") && text.contains("5 ┆     2 │"),
+            "{text}"
+        );
+        assert!(table(&batch, Mode::First).contains("health: 1 row\n"));
     }
 
     #[test]

@@ -198,8 +198,10 @@ fn rows(case: &Case, told: &Told, expected: Vec<Row>, out: &mut Differences) {
     let differing = out.rows.iter().filter(|d| d.kind == RowKind::Differs).count();
     out.same = all - unexpected - differing;
     out.rows.sort_by_cached_key(|d| {
-        let Row { end, start, part, revision, op, group, overflow, .. } = &d.row;
-        (*end, *start, *part, *overflow, Value::from(group.clone()).to_string(), *revision, *op, d.kind)
+        let Row { end, start, part, revision, early, op, group, overflow, .. } = &d.row;
+        let of = (*overflow, Value::from(group.clone()).to_string());
+        // Provisional rows first, then the others.
+        (*end, *start, *part, of, *early == 0, *early, *revision, *op, d.kind)
     });
 }
 

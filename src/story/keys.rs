@@ -43,8 +43,8 @@ pub const KEYS: &[Key] = &[
               them. As one text: every row of every window. As a table: those of the windows it names, the others may \
               give any. Rows are told apart by `name` (not needed in a table), `window_start`, `window_end`, the \
               group (of the row of all groups beyond `max_groups` by `\"overflow\":true`), `revision` (0 where it is left \
-              out) and `op` (`+`); their order does not matter. Of the values only those a row names are compared. \
-              Numbers are compared by value (5 is 5.0), times as moments.",
+              out), `op` (`+`) and, where it is provisional, `early`; their order does not matter. Of the values only \
+              those a row names are compared. Numbers are compared by value (5 is 5.0), times as moments.",
         example: "{ w = '{\"window_start\":\"2026-01-05T12:00:00Z\",\"window_end\":\"2026-01-05T12:00:10Z\",\"n\":1}' }",
     },
     Key {

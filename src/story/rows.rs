@@ -1,6 +1,7 @@
 //! Lines of JSON, turned into rows that can be told apart and compared.
 //!
-//! A row is told apart by its part, window, group, revision and op; the overflow group by that it is. What is equal has one canonical text: numbers by
+//! A row is told apart by its part, window, group, revision, op and, where it is provisional, `early`; the overflow group
+//! by that it is. What is equal has one canonical text: numbers by
 //! value (5 is 5.0), objects by their sorted names.
 
 use crate::error::nearest;
@@ -27,6 +28,8 @@ pub struct Row {
     pub overflow: bool,
     /// 0 for a first statement, n for the nth correction.
     pub revision: u64,
+    /// n for the nth provisional row of its window and group; 0 for all others.
+    pub early: u64,
     /// `+` or `-`.
     pub op: char,
     /// The values it names by their place in the schema; one after the last value stands for `approx`.
@@ -82,10 +85,10 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     let part = part_of(get("name"), schemas, part)?;
     let schema = &schemas[part];
     let known = || {
-        let own = ["name", "window_start", "window_end", "revision", "op"];
-        let rest = if schema.capped { &["overflow", "approx"][..] } else { &["approx"] };
+        let own = ["name", "window_start", "window_end", "revision", "op", "approx"];
         own.into_iter()
-            .chain(rest.iter().copied())
+            .chain(schema.early.then_some("early"))
+            .chain(schema.capped.then_some("overflow"))
             .chain(schema.dimensions.iter().chain(&schema.values).map(String::as_str))
     };
     if let Some((name, _)) = written.iter().find(|(name, _)| !known().any(|one| one == name)) {
@@ -131,6 +134,13 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
             value.as_u64().ok_or_else(|| (format!("revision must be a whole number, found {value}"), None))?
         }
     };
+    let early = match get("early") {
+        None => 0,
+        Some(value) => value
+            .as_u64()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| (format!("early must be a whole number from 1 on, found {value}"), None))?,
+    };
     let op = match get("op").map(|op| (op, op.as_str())) {
         None | Some((_, Some("+"))) => '+',
         Some((_, Some("-"))) => '-',
@@ -142,8 +152,8 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     }
     let groups: Vec<Value> = group.iter().map(canonical).collect();
     let of = if overflow { "overflow".to_owned() } else { Value::Array(groups).to_string() };
-    let identity = format!("{part} {} {} {of} {revision} {op}", start.0, end.0);
-    Ok(Row { line, part, start, end, group, overflow, revision, op, values, identity, written })
+    let identity = format!("{part} {} {} {of} {revision} {early} {op}", start.0, end.0);
+    Ok(Row { line, part, start, end, group, overflow, revision, early, op, values, identity, written })
 }
 
 fn part_of(name: Option<&Value>, schemas: &[RowSchema], given: Option<usize>) -> Result<usize, Wrong> {
@@ -236,18 +246,31 @@ mod tests {
 
     fn schemas() -> Vec<RowSchema> {
         let names = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect();
-        vec![RowSchema { name: "w".into(), dimensions: names(&["page"]), values: names(&["n", "mean"]), capped: true }]
+        vec![RowSchema {
+            name: "w".into(),
+            dimensions: names(&["page"]),
+            values: names(&["n", "mean"]),
+            capped: true,
+            early: true,
+        }]
     }
 
     const HEAD: &str = r#""window_start":"2026-01-05T12:00:00Z","window_end":"2026-01-05T13:00:10+01:00""#;
 
     #[test]
-    fn a_row_is_told_apart_by_its_window_group_revision_and_op() {
+    fn a_row_is_told_apart_by_its_window_group_revision_op_and_early() {
         let read = |rest: &str| row(&format!("{{\"name\":\"w\",{HEAD},{rest}}}"), 1, &schemas(), None).unwrap();
         let plain = read(r#""page":1,"n":5"#);
         assert_eq!((plain.revision, plain.op, plain.values.len()), (0, '+', 1));
         assert_eq!(plain.identity, read(r#""page":1.0,"revision":0,"op":"+""#).identity);
-        for other in [r#""page":"1""#, r#""page":1,"revision":1"#, r#""page":1,"op":"-""#, r#""overflow":true"#] {
+        let others = [
+            r#""page":"1""#,
+            r#""page":1,"revision":1"#,
+            r#""page":1,"op":"-""#,
+            r#""page":1,"early":1"#,
+            r#""overflow":true"#,
+        ];
+        for other in others {
             assert_ne!(plain.identity, read(other).identity, "{other}");
         }
         assert_eq!(read(r#""overflow":true"#).identity, read(r#""page":null,"overflow":true"#).identity);
@@ -270,6 +293,7 @@ mod tests {
             (full("\"page\":1,\"menn\":5"), "rows of w have no menn", "did you mean mean?"),
             (full("\"page\":1,\"page\":2"), "the row has page twice", "remove one"),
             (full("\"page\":1,\"revision\":-1"), "revision must be a whole number", ""),
+            (full("\"page\":1,\"early\":0"), "early must be a whole number from 1 on", ""),
             (full("\"page\":1,\"op\":\"add\""), "op must be \"+\" or \"-\"", ""),
             (full("\"overflow\":1"), "overflow must be true or false", ""),
             (full("\"page\":1,\"overflow\":true"), "page of an overflow row is null, found 1", "no dimensions"),

@@ -311,12 +311,18 @@ mod tests {
         (table, messages, size)
     }
 
+    fn add(pre: &mut PreAggregate, batch: &EventBatch, rows: &[u32], tallies: &mut Tallies) {
+        let mut keys = RowKeys::default();
+        pre.find_keys(batch, rows, &mut keys);
+        pre.add(batch, rows, &keys, i64::MIN, 0, tallies);
+    }
+
     #[test]
     fn a_flood_of_a_million_keys_leaves_a_reader_with_as_many_groups_as_are_kept() {
         let (mut pre, mut tallies) = reader(100);
         let rows: Vec<u32> = (0..10_000).collect();
         for i in 0..100i64 {
-            pre.add(&block(5, (0..10_000).map(|k| i * 10_000 + k)), &rows, i64::MIN, 0, &mut tallies);
+            add(&mut pre, &block(5, (0..10_000).map(|k| i * 10_000 + k)), &rows, &mut tallies);
             assert!(i == 0 || pre.open_groups() <= 201, "{}", pre.open_groups());
         }
         let (table, messages, size) = sent(&mut pre, Some(10));
@@ -336,7 +342,7 @@ mod tests {
         let (mut pre, mut tallies) = reader(1_000);
         let rows: Vec<u32> = (0..1_000).collect();
         for i in 0..50 {
-            pre.add(&block(i / 10 * 10, (0..1_000).map(|k| k % 2)), &rows, i64::MIN, 0, &mut tallies);
+            add(&mut pre, &block(i / 10 * 10, (0..1_000).map(|k| k % 2)), &rows, &mut tallies);
         }
         let (table, messages, _) = sent(&mut pre, None);
         assert_eq!((table.len(), messages), (2, 5), "five slices of two groups");
@@ -352,8 +358,8 @@ mod tests {
             batch
         };
         for tick in [20, 30] {
-            pre.add(&late(tick, 0..1_000), &rows, i64::MIN, 0, &mut tallies);
-            pre.add(&late(tick, 500..1_500), &rows, i64::MIN, 0, &mut tallies);
+            add(&mut pre, &late(tick, 0..1_000), &rows, &mut tallies);
+            add(&mut pre, &late(tick, 500..1_500), &rows, &mut tallies);
         }
         assert_eq!(tallies.late, 4_000);
         let (table, messages, _) = sent(&mut pre, Some(31));

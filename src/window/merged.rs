@@ -40,10 +40,11 @@ impl Merged {
     pub(super) fn new(spec: &WindowSpec, layout: &Arc<Layout>) -> Option<Self> {
         let n = spec.slices();
         let unit = if spec.zone.is_some() { DAY } else { 1 };
-        let length = match spec.shape {
-            Shape::Sliding { slide, .. } => slide * unit,
-            Shape::Cumulating { step, fine, .. } => step * if fine { 1 } else { unit },
-            Shape::Session { .. } => return None,
+        let length = match (spec.shape, spec.early) {
+            (Shape::Session { .. } | Shape::Global { .. }, _) => return None,
+            (_, Some(early)) => early.every * if early.days { DAY } else { 1 },
+            (Shape::Sliding { slide, .. }, None) => slide * unit,
+            (Shape::Cumulating { step, fine, .. }, None) => step * if fine { 1 } else { unit },
         };
         let lengths = std::iter::successors(Some(FAN), |fan| Some(fan * FAN)).take_while(|fan| fan * 2 <= n);
         let lengths = lengths.map(|fan| fan * length).collect();

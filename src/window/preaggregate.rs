@@ -337,7 +337,7 @@ impl PreAggregate {
         let everything = self.peers > 1 && self.open.values().map(|(t, _)| t.bytes()).sum::<usize>() > OPEN_BYTES;
         while let Some(entry) = self.open.first_entry() {
             let slice = *entry.key();
-            if !everything && tick.is_some_and(|t| self.spec.first_end(slice) > t) {
+            if !everything && tick.is_some_and(|t| self.spec.first_time(slice) > t) {
                 break;
             }
             let (table, added) = entry.remove();

@@ -415,6 +415,7 @@ fn head(part: u32, time: i64, session: &Session, gap: i64, revision: u32, op: Op
         window_end: session.last + gap,
         part,
         revision,
+        early: 0,
         approximate: 0,
         start: 0,
         key_len: 0,

@@ -16,11 +16,12 @@ use super::WindowSpec;
 use super::answer::Answers;
 use super::cap::Cap;
 use super::directory::Directory;
+use super::early::{Provisional, Said};
 use super::merged::{Merged, Piece};
 use crate::aggregate::{GroupTable, Layout};
 use crate::event::key;
 use crate::result::{Op, RowBatch, RowHead};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Rows are handed on when their bytes pass this.
@@ -35,6 +36,8 @@ pub struct Stated {
     pub corrections: u64,
     /// Windows with a row of the overflow group.
     pub overflowed: u64,
+    /// Provisional rows asserted.
+    pub early: u64,
 }
 
 /// The state of one window part on one worker.
@@ -48,6 +51,8 @@ pub struct Slices {
     /// Where windows have many slices: runs of them.
     merged: Option<Merged>,
     pieces: Vec<Piece>,
+    /// Where the part has provisional rows: what they wait for and what they said.
+    provisional: Option<Provisional>,
     late: BTreeMap<i64, BTreeMap<i64, GroupTable>>,
     revisions: BTreeMap<i64, HashMap<Box<[u8]>, u32>>,
     done: i64,
@@ -63,6 +68,7 @@ impl Slices {
         Self {
             merged: Merged::new(&spec, &layout),
             pieces: Vec::new(),
+            provisional: spec.early.map(|_| Provisional::default()),
             spec,
             part,
             layout,
@@ -90,6 +96,11 @@ impl Slices {
 
     /// The table that takes a contribution: events of `slice`, on time, or late with the tick given.
     pub fn table(&mut self, slice: i64, late: Option<i64>) -> &mut GroupTable {
+        if late.is_none()
+            && let Some(provisional) = &mut self.provisional
+        {
+            provisional.waiting.on_time(slice);
+        }
         let (layout, spare) = (&self.layout, &mut self.spare);
         let make = || spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout)));
         let table = match late {
@@ -103,6 +114,15 @@ impl Slices {
 
     /// Takes a whole table as a contribution. Gives a spare one back where there is one.
     pub fn adopt(&mut self, slice: i64, late: Option<i64>, table: GroupTable) -> Option<GroupTable> {
+        if late.is_none()
+            && let Some(provisional) = &mut self.provisional
+        {
+            provisional.waiting.on_time(slice);
+        }
+        self.take(slice, late, table)
+    }
+
+    fn take(&mut self, slice: i64, late: Option<i64>, table: GroupTable) -> Option<GroupTable> {
         let map = match late {
             None => &mut self.slices,
             Some(tick) => self.late.entry(tick).or_default(),
@@ -122,13 +142,15 @@ impl Slices {
         }
     }
 
-    /// The next time at which there is something to say: the end of a window or the time of a correction.
+    /// The next time at which there is something to say: the end of a window, the time of a correction or of a
+    /// provisional row.
     pub fn next_time(&self) -> Option<i64> {
         let late = self.late.keys().next().map(|tick| tick + self.spec.tick);
-        match (self.next_end(), late) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        [self.next_end(), late, self.next_provisional()].into_iter().flatten().min()
+    }
+
+    fn next_provisional(&self) -> Option<i64> {
+        self.provisional.as_ref()?.waiting.next_time(&self.spec)
     }
 
     /// The end of the first window that is not stated and has a slice. The first slice that has one knows: windows over
@@ -148,6 +170,9 @@ impl Slices {
             if self.next_end() == Some(time) {
                 self.state_window(time, emit);
             }
+            if self.next_provisional() == Some(time) {
+                self.state_provisional(time, emit);
+            }
             self.done = self.done.max(time);
             self.expire(time);
         }
@@ -159,6 +184,9 @@ impl Slices {
 
     /// Drops what no later contribution can reach (rule 5).
     fn expire(&mut self, frontier: i64) {
+        if let Some(provisional) = &mut self.provisional {
+            provisional.waiting.passed(frontier, &self.spec);
+        }
         while let Some(entry) =
             self.slices.first_entry().filter(|e| self.spec.last_end(*e.key()) + self.spec.lateness <= frontier)
         {
@@ -185,13 +213,18 @@ impl Slices {
             window_end: end,
             part: self.part,
             revision: 0,
+            early: 0,
             approximate: 0,
             start: 0,
             key_len: 0,
             values_len: 0,
             op: Op::Assert,
         };
+        let mut said = self.provisional.as_mut().and_then(|provisional| provisional.told.take(end));
         let mut say = |key: &[u8], parts: &[(&GroupTable, u32)]| {
+            if let Some(old) = said.as_mut().and_then(|said| said.remove(key)) {
+                old.retract(head, key, &mut self.out);
+            }
             push_row(&mut self.out, head, key, &mut self.answers, parts);
             self.stated.rows += 1;
             self.stated.overflowed += u64::from(self.cap.is_some() && key == key::OVERFLOW);
@@ -217,8 +250,86 @@ impl Slices {
                 }
             }
         }
+        // Groups that have fallen out of the cap since.
+        let mut gone: Vec<_> = said.into_iter().flatten().collect();
+        gone.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        gone.iter().for_each(|(key, old)| old.retract(head, key, &mut self.out));
         if !self.out.heads.is_empty() {
             emit(end, &mut self.out);
+            self.out.clear();
+        }
+    }
+
+    /// States the rows so far, at the end `time` of a slice, of the windows that go on.
+    fn state_provisional(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
+        let Some(mut provisional) = self.provisional.take() else { return };
+        let spec = self.spec.clone();
+        for end in spec.provisional_ends(time) {
+            let start = spec.start_of(end);
+            seal(&mut self.slices, &mut self.merged, self.cap, &mut self.pieces, start, time);
+            let tables = sealed(&self.slices, &self.merged, &self.pieces, start, time);
+            let head = RowHead {
+                time,
+                window_start: start,
+                window_end: end,
+                part: self.part,
+                revision: 0,
+                early: 1,
+                approximate: 0,
+                start: 0,
+                key_len: 0,
+                values_len: 0,
+                op: Op::Assert,
+            };
+            let told = &mut provisional.told;
+            let mut say = |key: &[u8], parts: &[(&GroupTable, u32)]| {
+                let before = (self.out.heads.len(), self.out.bytes.len());
+                push_row(&mut self.out, head, key, &mut self.answers, parts);
+                let row = self.out.row(before.0);
+                let old = told.said(end, key);
+                if old.is_some_and(|old| old.says(&row)) {
+                    self.out.heads.truncate(before.0);
+                    self.out.bytes.truncate(before.1);
+                    return;
+                }
+                let early = old.map_or(0, Said::early).saturating_add(1);
+                let new = Said::new(early, &row);
+                self.out.heads[before.0].early = early;
+                if let Some(old) = told.say(end, key, new) {
+                    old.retract(head, key, &mut self.out);
+                }
+                self.stated.early += 1;
+                if self.out.bytes.len() > BATCH_BYTES {
+                    emit(time, &mut self.out);
+                    self.out.clear();
+                }
+            };
+            if let Some(cap) = self.cap {
+                // Any change may make any group fall out.
+                let mut kept: HashSet<Box<[u8]>> = HashSet::new();
+                self.directory.fill(&tables, &|_, _| true);
+                cap.groups(&self.directory, &tables, &mut |key, parts| {
+                    kept.insert(key.into());
+                    say(key, parts);
+                });
+                for (key, old) in told.forget(end, |key| !kept.contains(key)) {
+                    old.retract(head, &key, &mut self.out);
+                }
+                continue;
+            }
+            let mut parts = Vec::new();
+            let changes = provisional.waiting.changes(&self.slices, start, time);
+            self.directory.fill(&changes, &|_, _| true);
+            for i in 0..self.directory.len() {
+                let (hash, key) = self.directory.name(i, &changes);
+                parts.clear();
+                parts.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
+                say(key, &parts);
+            }
+        }
+        self.provisional = Some(provisional);
+        if !self.out.heads.is_empty() {
+            emit(time, &mut self.out);
             self.out.clear();
         }
     }
@@ -259,7 +370,15 @@ impl Slices {
             if let Some(merged) = &mut self.merged {
                 merged.add(slice, &table);
             }
-            if let Some(spare) = self.adopt(slice, None, table)
+            if let Some(provisional) = &mut self.provisional {
+                let make = || GroupTable::new(Arc::clone(&self.layout));
+                self.slices.entry(slice).or_insert_with(make).merge(&table);
+                if spec.last_end(slice) > time {
+                    provisional.waiting.late(slice, table, time);
+                }
+                continue;
+            }
+            if let Some(spare) = self.take(slice, None, table)
                 && self.spare.len() < 4
             {
                 self.spare.push(spare);
@@ -284,6 +403,7 @@ impl Slices {
                 window_end: end,
                 part: self.part,
                 revision: 0,
+                early: 0,
                 approximate: 0,
                 start: 0,
                 key_len: 0,
@@ -349,8 +469,9 @@ impl Slices {
     pub fn size(&self) -> (usize, usize, usize) {
         let tables = || self.slices.values().chain(self.late.values().flat_map(|m| m.values()));
         let merged = self.merged.as_ref().map_or(0, Merged::bytes);
+        let provisional = self.provisional.as_ref().map_or(0, Provisional::bytes);
         (
-            tables().map(GroupTable::bytes).sum::<usize>() + merged,
+            tables().map(GroupTable::bytes).sum::<usize>() + merged + provisional,
             tables().map(GroupTable::len).sum(),
             self.slices.len(),
         )
@@ -371,15 +492,39 @@ fn cover<'a>(
     start: i64,
     end: i64,
 ) -> Vec<&'a GroupTable> {
+    seal(slices, merged, cap, pieces, start, end);
+    sealed(slices, merged, pieces, start, end)
+}
+
+/// Makes and seals the tables that [`sealed`] gives.
+fn seal(
+    slices: &mut BTreeMap<i64, GroupTable>,
+    merged: &mut Option<Merged>,
+    cap: Option<Cap>,
+    pieces: &mut Vec<Piece>,
+    start: i64,
+    end: i64,
+) {
     if let Some(merged) = merged {
-        merged.cover(slices, start, end, pieces);
-        return merged.tables(slices, pieces);
+        return merged.cover(slices, start, end, pieces);
     }
     for (_, table) in slices.range_mut(start..end) {
         cap.map(|cap| cap.fold(table));
         table.seal();
     }
-    slices.range(start..end).map(|(_, t)| t).collect()
+}
+
+fn sealed<'a>(
+    slices: &'a BTreeMap<i64, GroupTable>,
+    merged: &'a Option<Merged>,
+    pieces: &[Piece],
+    start: i64,
+    end: i64,
+) -> Vec<&'a GroupTable> {
+    match merged {
+        Some(merged) => merged.tables(slices, pieces),
+        None => slices.range(start..end).map(|(_, t)| t).collect(),
+    }
 }
 
 pub(super) fn push_row(
@@ -400,6 +545,7 @@ pub(super) fn push_row(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Early;
     use super::super::answer::Answer;
     use super::*;
     use crate::aggregate::{Call, Function, Tally};
@@ -407,7 +553,10 @@ mod tests {
 
     /// Size 10, slide 5, lateness 7, tick 1; count and sum of column 0 by one text key.
     fn slices() -> Slices {
-        let spec = WindowSpec::sliding(10, 5, 7, 1);
+        of(WindowSpec::sliding(10, 5, 7, 1))
+    }
+
+    fn of(spec: WindowSpec) -> Slices {
         let call = |function, input| Call { function, input, filter: None };
         let layout = Layout::new(&[call(Function::CountRows, None), call(Function::Sum, Some(0))]);
         let answers = Answers::new(Arc::clone(&layout), vec![Answer::Call(0), Answer::Call(1)]);
@@ -440,7 +589,8 @@ mod tests {
             };
             let values: Vec<String> = row.values().map(|v| format!("{v:?}")).collect();
             let h = row.head;
-            format!("{} {}{} {name} {} r{}", h.time, h.op.sign(), h.window_end, values.join(" "), h.revision)
+            let number = if h.early > 0 { format!("e{}", h.early) } else { format!("r{}", h.revision) };
+            format!("{} {}{} {name} {} {number}", h.time, h.op.sign(), h.window_end, values.join(" "))
         };
         rows.iter().map(say).collect()
     }
@@ -555,7 +705,7 @@ mod tests {
         add(&mut s, 5, Some(12), third, 128);
         let rows = [row("13 -10", "overflow", "Int(5) Int(61) r2"), row("13 +10", "overflow", "Int(6) Int(189) r3")];
         assert_eq!(sorted(advance(&mut s, Some(13))), sorted(rows.into()));
-        assert_eq!(s.stated(), Stated { rows: 8, corrections: 4, overflowed: 2 });
+        assert_eq!(s.stated(), Stated { rows: 8, corrections: 4, overflowed: 2, early: 0 });
     }
 
     #[test]
@@ -613,5 +763,80 @@ mod tests {
         let mut s = slices();
         add(&mut s, 5, Some(14), "a", 1);
         assert_eq!(advance(&mut s, None), ["15 +10 a Int(1) Int(1) r0", "15 +15 a Int(1) Int(1) r0"]);
+    }
+
+    /// Windows of 6 every 3, rows so far every unit of time.
+    fn early(lateness: i64) -> Slices {
+        let early = Some(Early { every: 1, days: false });
+        of(WindowSpec { early, ..WindowSpec::sliding(6, 3, lateness, 1) })
+    }
+
+    #[test]
+    fn rows_so_far_are_stated_where_they_differ_and_taken_back_by_what_comes_next() {
+        let mut s = early(0);
+        add(&mut s, 0, None, "a", 1);
+        add(&mut s, 2, None, "a", 2);
+        assert_eq!(s.next_time(), Some(1));
+        assert_eq!(advance(&mut s, Some(1)), ["1 +3 a Int(1) Int(1) e1", "1 +6 a Int(1) Int(1) e1"]);
+        let held = s.size().0;
+        // At 2 there is nothing new. At 3 the first window ends, and one begins that holds nothing yet.
+        let rows = [
+            "3 -3 a Int(1) Int(1) e1",
+            "3 +3 a Int(2) Int(3) r0",
+            "3 -6 a Int(1) Int(1) e1",
+            "3 +6 a Int(2) Int(3) e2",
+        ];
+        assert_eq!(advance(&mut s, Some(3)), rows);
+        add(&mut s, 4, None, "b", 5);
+        assert_eq!(s.next_time(), Some(5));
+        let rows = [
+            "5 +6 b Int(1) Int(5) e1",
+            "5 +9 b Int(1) Int(5) e1",
+            "6 -6 a Int(2) Int(3) e2",
+            "6 +6 a Int(2) Int(3) r0",
+            "6 -6 b Int(1) Int(5) e1",
+            "6 +6 b Int(1) Int(5) r0",
+            "9 -9 b Int(1) Int(5) e1",
+            "9 +9 b Int(1) Int(5) r0",
+        ];
+        assert_eq!(advance(&mut s, None), rows);
+        assert_eq!(s.stated(), Stated { rows: 4, early: 5, ..Stated::default() });
+        assert_eq!(s.next_time(), None);
+        let provisional = s.provisional.as_ref().map(Provisional::bytes);
+        assert!(held > 0 && provisional == Some(0), "{provisional:?}");
+    }
+
+    #[test]
+    fn late_contributions_are_in_the_rows_so_far_from_their_tick_on() {
+        let mut s = early(2);
+        add(&mut s, 0, None, "a", 1);
+        add(&mut s, 1, None, "b", 7);
+        assert_eq!(advance(&mut s, Some(2)).len(), 4);
+        // With tick 3: the window that ended at 3 is corrected at 4, the row so far of the next one is another then.
+        add(&mut s, 0, Some(3), "a", 10);
+        let rows = [
+            "3 -3 a Int(1) Int(1) e1",
+            "3 +3 a Int(1) Int(1) r0",
+            "3 -3 b Int(1) Int(7) e1",
+            "3 +3 b Int(1) Int(7) r0",
+        ];
+        assert_eq!(advance(&mut s, Some(3)), rows);
+        let rows = [
+            "4 -3 a Int(1) Int(1) r0",
+            "4 +3 a Int(2) Int(11) r1",
+            "4 -6 a Int(1) Int(1) e1",
+            "4 +6 a Int(2) Int(11) e2",
+        ];
+        assert_eq!(advance(&mut s, Some(4)), rows);
+        // Too late for a row so far: at 6 the window ends.
+        add(&mut s, 0, Some(5), "a", 100);
+        let rows = [
+            "6 -6 a Int(2) Int(11) e2",
+            "6 +6 a Int(3) Int(111) r0",
+            "6 -6 b Int(1) Int(7) e1",
+            "6 +6 b Int(1) Int(7) r0",
+        ];
+        assert_eq!(advance(&mut s, Some(9)), rows);
+        assert_eq!((s.next_time(), s.provisional.as_ref().map(Provisional::bytes)), (None, Some(0)));
     }
 }

@@ -7,6 +7,9 @@
 //! 2. Cumulating: a slice is a step. The windows of one cycle begin together and end one step apart; the last one ends
 //!    with the cycle.
 //! 3. Session: a slice is as long as the gap, so that all events of a group in one slice are in one session.
+//! 4. Global: one window over all of time; a slice is what comes between two of its statements.
+//!
+//! Where windows have provisional rows ([`Early`]), slices are cut at the times of these too.
 //!
 //! With a time zone, sizes, slides and offsets of shapes 1 and 2 count local days: a day begins at the first moment
 //! of its date, so some have 23 or 25 hours. Nothing else knows of zones.
@@ -48,6 +51,23 @@ pub enum Shape {
         /// The greatest distance of two neighbours.
         gap: i64,
     },
+    /// All of time, stated at each offset + k * every.
+    Global {
+        /// From one statement to the next.
+        every: i64,
+        /// Where statements are made, as seen from 1970.
+        offset: i64,
+    },
+}
+
+/// The times of provisional rows of a sliding window, counted from where windows begin; with a zone and less than a day
+/// from each midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Early {
+    /// From one to the next; divides size and slide. Microseconds, or days.
+    pub every: i64,
+    /// There is a zone, and the period is days.
+    pub days: bool,
 }
 
 /// The shape of a window in time, and how late its events may be.
@@ -55,6 +75,8 @@ pub enum Shape {
 pub struct WindowSpec {
     /// Its kind and lengths.
     pub shape: Shape,
+    /// When its rows so far are stated before its end; only of [`Shape::Sliding`].
+    pub early: Option<Early>,
     /// The zone whose days are counted.
     pub zone: Option<TimeZone>,
     /// How long after its end a window takes corrections; microseconds.
@@ -75,12 +97,17 @@ pub struct Slice {
 impl WindowSpec {
     /// Windows of `size` every `slide`, from 1970 on.
     pub fn sliding(size: i64, slide: i64, lateness: i64, tick: i64) -> Self {
-        Self { shape: Shape::Sliding { size, slide, offset: 0 }, zone: None, lateness, tick }
+        Self { shape: Shape::Sliding { size, slide, offset: 0 }, early: None, zone: None, lateness, tick }
     }
 
     /// Sessions with this gap.
     pub fn session(gap: i64, lateness: i64, tick: i64) -> Self {
-        Self { shape: Shape::Session { gap }, zone: None, lateness, tick }
+        Self { shape: Shape::Session { gap }, early: None, zone: None, lateness, tick }
+    }
+
+    /// All of time, stated every `every`.
+    pub fn global(every: i64, tick: i64) -> Self {
+        Self { shape: Shape::Global { every, offset: 0 }, early: None, zone: None, lateness: 0, tick }
     }
 
     /// The gap of sessions.
@@ -116,6 +143,30 @@ impl WindowSpec {
     /// The slice that holds moment `x`; `None` where `x` is in no window.
     #[inline]
     pub fn slice_of(&self, x: i64) -> Option<Slice> {
+        let slice = self.whole_of(x)?;
+        Some(match (self.early, self.shape) {
+            (Some(early), Shape::Sliding { offset, .. }) => self.cut(x, offset, early),
+            _ => slice,
+        })
+    }
+
+    /// The piece of a slice, as it would be without provisional rows, that holds `x`.
+    fn cut(&self, x: i64, offset: i64, early: Early) -> Slice {
+        let every = early.every;
+        if let Some(zone) = self.zone.as_ref().filter(|_| !early.days) {
+            let day = day_of(zone, x);
+            let (from, to) = (first_moment(zone, day), first_moment(zone, day + 1));
+            let start = from + (x - from).div_euclid(every) * every;
+            return Slice { start, end: (start + every).min(to) };
+        }
+        let i = self.index(x);
+        let start = i - (i - offset).rem_euclid(every);
+        self.slice_of_indexes(start, start + every)
+    }
+
+    /// The slice that would hold `x` without provisional rows.
+    #[inline]
+    fn whole_of(&self, x: i64) -> Option<Slice> {
         match self.shape {
             Shape::Sliding { size, slide, offset } => {
                 let i = self.index(x);
@@ -149,6 +200,10 @@ impl WindowSpec {
                 let start = x.div_euclid(gap) * gap;
                 Some(Slice { start, end: start + gap })
             }
+            Shape::Global { every, offset } => {
+                let start = x - (x - offset).rem_euclid(every);
+                Some(Slice { start, end: start + every })
+            }
         }
     }
 
@@ -164,6 +219,23 @@ impl WindowSpec {
 
     /// The first moment at which something over the slice is stated: what it holds must have been sent by then.
     #[inline]
+    pub fn first_time(&self, slice: i64) -> i64 {
+        match self.early {
+            None => self.first_end(slice),
+            Some(_) => self.slice_of(slice).map_or(slice, |s| s.end),
+        }
+    }
+
+    /// The ends of the windows that have a provisional row at `time`, the end of a slice: those that hold what is before
+    /// and go on.
+    pub fn provisional_ends(&self, time: i64) -> impl Iterator<Item = i64> {
+        let before = time - 1;
+        std::iter::successors(self.end_after(before, time), move |end| self.end_after(before, *end))
+    }
+
+    /// The end of the first window over the slice; without provisional rows the first moment at which something over it
+    /// is stated.
+    #[inline]
     pub fn first_end(&self, slice: i64) -> i64 {
         match self.shape {
             Shape::Sliding { size, slide, offset } => {
@@ -173,7 +245,7 @@ impl WindowSpec {
                 let start = i - behind - (size - behind - 1).max(0) / slide * slide;
                 self.moment(start + size)
             }
-            Shape::Cumulating { .. } => self.slice_of(slice).map_or(slice, |s| s.end),
+            Shape::Cumulating { .. } | Shape::Global { .. } => self.slice_of(slice).map_or(slice, |s| s.end),
             // A session may be stated as soon as the tick has passed one of its events without a later one known.
             Shape::Session { .. } => slice + 1,
         }
@@ -189,6 +261,7 @@ impl WindowSpec {
             }
             Shape::Cumulating { .. } => self.moment(self.cycle(slice).1),
             Shape::Session { gap } => slice + gap + gap,
+            Shape::Global { .. } => i64::MAX,
         }
     }
 
@@ -208,7 +281,7 @@ impl WindowSpec {
                 let least = self.index(past) + 1 - grid;
                 self.moment(grid + (least + slide - 1).div_euclid(slide) * slide)
             }
-            Shape::Cumulating { .. } => self.slice_of(past).map_or(last, |s| s.end),
+            Shape::Cumulating { .. } | Shape::Global { .. } => self.slice_of(past).map_or(last, |s| s.end),
             Shape::Session { .. } => last,
         })
     }
@@ -224,6 +297,7 @@ impl WindowSpec {
             Shape::Sliding { size, .. } => self.moment(self.index(end - 1) + 1 - size),
             Shape::Cumulating { .. } => self.moment(self.cycle(end - 1).0),
             Shape::Session { .. } => end,
+            Shape::Global { .. } => 0,
         }
     }
 
@@ -234,12 +308,18 @@ impl WindowSpec {
             // A session is stated at the first tick after its last event plus the gap, so at that very moment it is
             // not over.
             Shape::Session { gap } => x + gap + self.lateness < tick,
+            Shape::Global { .. } => false,
             _ => self.last_end(slice) + self.lateness <= tick,
         }
     }
 
     /// The most slices that a window has.
     pub fn slices(&self) -> i64 {
+        if let (Some(early), Shape::Sliding { size, .. }) = (self.early, self.shape) {
+            let fine = self.zone.is_some() && !early.days;
+            // A day of a zone has up to 25 hours.
+            return if fine { size * ((DAY + 3_600_000_000 - 1) / early.every + 1) } else { size / early.every };
+        }
         match self.shape {
             Shape::Sliding { size, slide, .. } => {
                 size / slide * (1 + i64::from(size % slide != 0 && size > slide)) + i64::from(size % slide != 0)
@@ -251,7 +331,7 @@ impl WindowSpec {
                     size / step
                 }
             }
-            Shape::Session { .. } => 1,
+            Shape::Session { .. } | Shape::Global { .. } => 1,
         }
     }
 }
@@ -285,7 +365,7 @@ mod tests {
     const HOUR: i64 = 3_600_000_000;
 
     fn spec(shape: Shape) -> WindowSpec {
-        WindowSpec { shape, zone: None, lateness: 0, tick: 1 }
+        WindowSpec { shape, early: None, zone: None, lateness: 0, tick: 1 }
     }
 
     /// The windows that hold `x`, by trying every one near it.
@@ -298,7 +378,7 @@ mod tests {
                     let start = offset + k * size;
                     all.extend((1..=size / step).map(|i| (start, start + i * step)));
                 }
-                Shape::Session { .. } => {}
+                Shape::Session { .. } | Shape::Global { .. } => {}
             }
         }
         all.retain(|(start, end)| (*start..*end).contains(&x));
@@ -321,7 +401,37 @@ mod tests {
         prop_oneof![sliding, cumulating]
     }
 
+    /// A shape, and a period of provisional rows that fits it.
+    fn early() -> impl Strategy<Value = (Shape, i64)> {
+        (1i64..8, 1i64..8, 1i64..8, 0i64..40).prop_map(|(every, n, m, offset)| {
+            (Shape::Sliding { size: every * n, slide: every * m, offset: offset % (every * m) }, every)
+        })
+    }
+
     proptest! {
+        #[test]
+        fn slices_of_provisional_rows_end_at_their_times((shape, every) in early(), x in -100i64..100) {
+            let spec = WindowSpec { early: Some(Early { every, days: false }), ..spec(shape) };
+            let windows = naive(shape, x);
+            let Some(slice) = spec.slice_of(x) else {
+                prop_assert!(windows.is_empty());
+                return Ok(());
+            };
+            prop_assert!(slice.start <= x && x < slice.end && slice.end - slice.start == every);
+            for y in slice.start..slice.end {
+                prop_assert_eq!(naive(shape, y), windows.clone());
+                prop_assert_eq!(spec.slice_of(y), Some(slice));
+            }
+            prop_assert_eq!(spec.ends(slice.start).collect::<Vec<_>>(), windows.iter().map(|w| w.1).collect::<Vec<_>>());
+            let provisional: Vec<i64> = windows.iter().map(|w| w.1).filter(|end| *end > slice.end).collect();
+            prop_assert_eq!(spec.provisional_ends(slice.end).collect::<Vec<_>>(), provisional);
+            prop_assert_eq!(spec.first_time(slice.start), slice.end);
+            for (start, end) in windows {
+                prop_assert_eq!(spec.start_of(end), start);
+                prop_assert!((end - start) / every <= spec.slices() && (slice.end - start) % every == 0);
+            }
+        }
+
         #[test]
         fn a_slice_is_in_the_windows_that_hold_its_moments(shape in shapes(), x in -100i64..100, past in -100i64..100) {
             let spec = spec(shape);
@@ -397,6 +507,24 @@ mod tests {
             let start = spec.start_of(slice.end);
             let ends: Vec<i64> = spec.ends(start).map(|end| (end - start) / HOUR).collect();
             assert_eq!(ends, lengths, "{day}");
+        }
+    }
+
+    #[test]
+    fn provisional_rows_of_days_count_from_midnight_and_end_with_the_day() {
+        let week = Shape::Sliding { size: 7, slide: 7, offset: 3 };
+        let spec = |every, days| WindowSpec { early: Some(Early { every, days }), ..zoned("Europe/Berlin", week) };
+        for (day, hours) in [("2026-03-29", vec![6, 12, 18, 23]), ("2026-10-25", vec![6, 12, 18, 24, 25])] {
+            let mut slice = spec(6 * HOUR, false).slice_of(at(&format!("{day}T00:30:00Z"))).unwrap();
+            let midnight = slice.start;
+            let mut ends = Vec::new();
+            while ends.len() < hours.len() {
+                ends.push((slice.end - midnight) / HOUR);
+                slice = spec(6 * HOUR, false).slice_of(slice.end).unwrap();
+            }
+            assert_eq!(ends, hours, "{day}");
+            let slice = spec(1, true).slice_of(at(&format!("{day}T12:00:00Z"))).unwrap();
+            assert_eq!((slice.start, slice.end), (midnight, midnight + hours[hours.len() - 1] * HOUR));
         }
     }
 

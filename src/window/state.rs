@@ -1,7 +1,7 @@
-//! The owner's side of a window part, whatever its shape: one face for [`Slices`] and [`Sessions`].
+//! The owner's side of a window part, whatever its shape: one face for [`Slices`], [`Sessions`] and [`Global`].
 
 use super::answer::Answers;
-use super::{Ends, Sessions, Slices, Stated, WindowSpec};
+use super::{Ends, Global, Sessions, Shape, Slices, Stated, WindowSpec};
 use crate::aggregate::{GroupTable, Layout};
 use crate::result::RowBatch;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ pub enum State {
     Slices(Box<Slices>),
     /// Windows whose bounds are those of their events.
     Sessions(Box<Sessions>),
+    /// One window over all of time.
+    Global(Box<Global>),
 }
 
 impl State {
@@ -19,6 +21,9 @@ impl State {
     pub fn new(spec: WindowSpec, part: u32, layout: Arc<Layout>, answers: Answers, ends: Option<Ends>) -> Self {
         match (spec.gap(), ends) {
             (Some(gap), Some(ends)) => Self::Sessions(Box::new(Sessions::new(spec, gap, part, layout, answers, ends))),
+            _ if matches!(spec.shape, Shape::Global { .. }) => {
+                Self::Global(Box::new(Global::new(spec, part, layout, answers)))
+            }
             _ => Self::Slices(Box::new(Slices::new(spec, part, layout, answers))),
         }
     }
@@ -27,6 +32,7 @@ impl State {
     pub fn capped(self, most: Option<usize>) -> Self {
         match (self, most) {
             (Self::Slices(s), Some(most)) => Self::Slices(Box::new(s.capped(most))),
+            (Self::Global(s), Some(most)) => Self::Global(Box::new(s.capped(most))),
             (state, _) => state,
         }
     }
@@ -36,6 +42,7 @@ impl State {
         match self {
             Self::Slices(s) => s.table(slice, late),
             Self::Sessions(s) => s.table(slice, late),
+            Self::Global(s) => s.table(slice, late),
         }
     }
 
@@ -44,6 +51,7 @@ impl State {
         match self {
             Self::Slices(s) => drop(s.adopt(slice, late, table)),
             Self::Sessions(s) => s.adopt(slice, late, table),
+            Self::Global(s) => s.adopt(slice, late, table),
         }
     }
 
@@ -52,6 +60,7 @@ impl State {
         match self {
             Self::Slices(s) => s.next_time(),
             Self::Sessions(s) => s.next_time(),
+            Self::Global(s) => s.next_time(),
         }
     }
 
@@ -60,6 +69,7 @@ impl State {
         match self {
             Self::Slices(s) => s.advance(frontier, emit),
             Self::Sessions(s) => s.advance(frontier, emit),
+            Self::Global(s) => s.advance(frontier, emit),
         }
     }
 
@@ -68,6 +78,7 @@ impl State {
         match self {
             Self::Slices(s) => s.spare(),
             Self::Sessions(s) => s.spare(),
+            Self::Global(s) => s.spare(),
         }
     }
 
@@ -76,6 +87,7 @@ impl State {
         match self {
             Self::Slices(s) => s.size(),
             Self::Sessions(s) => s.size(),
+            Self::Global(s) => s.size(),
         }
     }
 
@@ -84,6 +96,7 @@ impl State {
         match self {
             Self::Slices(s) => s.stated(),
             Self::Sessions(s) => s.stated(),
+            Self::Global(s) => s.stated(),
         }
     }
 }

@@ -41,6 +41,7 @@ fn user_activity() -> OracleWindow {
     let duration = || "data.duration".to_owned();
     OracleWindow {
         shape: Shape::sliding(10 * S, 5 * S),
+        early: None,
         lateness: 60 * S,
         tick: S,
         group: vec![or_unknown("tags.user_type"), or_unknown("data.page")],
@@ -58,6 +59,7 @@ fn user_activity() -> OracleWindow {
 fn service_health() -> OracleWindow {
     OracleWindow {
         shape: Shape::sliding(15 * S, 5 * S),
+        early: None,
         lateness: 0,
         tick: S,
         group: vec![Box::new(|event| event["source"].clone()), or_unknown("tags.env")],

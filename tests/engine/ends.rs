@@ -313,6 +313,7 @@ fn counts_of_oracle(lateness: i64) -> OracleWindow {
     let all = |agg| OracleAgg { agg, filter: None };
     OracleWindow {
         shape: Shape::sliding(10 * S, 5 * S),
+        early: None,
         lateness: lateness * S,
         tick: S,
         group: vec![Box::new(|event| event["k"].clone())],

@@ -21,10 +21,15 @@
 //!    revision 0. Where all values are the same, nothing is said.
 //! 6. At the end of input every window is stated.
 //! 7. Ties of event time go by source, partition, road and line. The same event on two roads is two events.
-//! 8. Sessions, and windows with a cap on their groups, are computed on pages of their own, from rules of their own.
+//! 8. Sessions, global windows, and windows with a cap on their groups, are computed on pages of their own, from rules of
+//!    their own.
+//! 9. With provisional rows: at each of their times p inside a window, where it has events with both time and tick before
+//!    p, their row is stated with the next number `early`, from 1, where its values are not those of the last. What it
+//!    replaces is retracted at that moment; the last one at the first statement of rule 4.
 
 mod capped;
 mod exact;
+mod global;
 mod read;
 mod session;
 mod shape;
@@ -50,6 +55,8 @@ pub type Condition = Box<dyn Fn(&Value) -> bool>;
 pub struct OracleWindow {
     /// Where windows begin and end.
     pub shape: Shape,
+    /// How far apart the provisional rows of a window are, where it has them.
+    pub early: Option<i64>,
     /// How long after its end a window is corrected.
     pub lateness: i64,
     /// The pipeline's tick.
@@ -89,6 +96,8 @@ pub struct OracleRow {
     pub values: Vec<Value>,
     /// 0 for a first statement, n for the nth correction.
     pub revision: u32,
+    /// n for the nth provisional row; 0 for all others.
+    pub early: u32,
     /// `+` or `-`.
     pub op: char,
 }
@@ -152,6 +161,7 @@ pub fn run_arrived(window: &OracleWindow, mut arrived: Vec<Arrived>) -> (Vec<Ora
     let taken = arrived.iter().filter(|a| takes(&a.event));
     let mut rows = match window.shape {
         Shape::Session { gap } => session::rows(window, gap, taken, &mut counts),
+        Shape::Global { every, offset } => global::rows(window, (every, offset), taken),
         _ => fixed(window, taken, &mut counts),
     };
     rows.sort_by(compare_rows);
@@ -178,7 +188,14 @@ fn fixed<'a>(window: &OracleWindow, taken: impl Iterator<Item = &'a Arrived>, co
         }
     }
     if let Some(most) = window.max_groups {
-        return whole.iter().flat_map(|(bounds, events)| capped::rows(window, most, *bounds, events)).collect();
+        let counts = |a: &Arrived| a.tick.unwrap_or(i64::MIN);
+        let rows = |((start, end), events): (&(i64, i64), &Vec<Keyed<'_>>)| {
+            let all: Vec<&Arrived> = events.iter().map(|(_, a)| *a).collect();
+            let moments = moments(window, *end, &all).into_iter();
+            let moments = moments.map(|(time, last)| capped::Moment { time, bounds: (*start, *end), last });
+            capped::rows(window, most, moments, &counts, events)
+        };
+        return whole.iter().flat_map(rows).collect();
     }
     panes.values().flat_map(|pane| statements(window, pane)).collect()
 }
@@ -231,26 +248,15 @@ fn moments(window: &OracleWindow, end: i64, events: &[&Arrived]) -> Vec<(i64, i6
 
 /// Everything that is said of one window and group, in order.
 fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
-    let end = pane.end;
-    let mut rows: Vec<OracleRow> = Vec::new();
-    for (time, last_tick) in moments(window, end, &pane.events) {
-        let mut applied: Vec<&Arrived> =
-            pane.events.iter().copied().filter(|a| a.tick.is_none_or(|tick| tick <= last_tick)).collect();
-        // They come by partition and place: equal times stay in that order.
-        applied.sort_by_key(|a| a.time);
-        let events: Vec<&Value> = applied.iter().map(|a| &a.event).collect();
-        let values: Vec<Value> = window.aggregates.iter().map(|wanted| compute(wanted, &events)).collect();
-        let row = |values, revision, op| OracleRow {
-            time,
-            window_start: pane.start,
-            window_end: end,
-            key: pane.key.clone(),
-            overflow: false,
-            values,
-            revision,
-            op,
-        };
-        match rows.last().cloned() {
+    let moments = moments(window, pane.end, &pane.events);
+    let (mut rows, last) = provisional(window, pane);
+    if let (Some(last), Some((time, _))) = (last, moments.first()) {
+        rows.push(OracleRow { time: *time, op: '-', ..last });
+    }
+    for (time, last_tick) in moments {
+        let values = values(window, pane, &|a| a.tick.is_none_or(|tick| tick <= last_tick));
+        let row = |values, revision, op| OracleRow { time, values, revision, op, ..blank(pane) };
+        match rows.last().filter(|row| row.early == 0).cloned() {
             None => rows.push(row(values, 0, '+')),
             Some(old) if old.values == values => {}
             Some(old) => {
@@ -260,6 +266,50 @@ fn statements(window: &OracleWindow, pane: &Pane) -> Vec<OracleRow> {
         }
     }
     rows
+}
+
+fn blank(pane: &Pane) -> OracleRow {
+    OracleRow {
+        time: pane.end,
+        window_start: pane.start,
+        window_end: pane.end,
+        key: pane.key.clone(),
+        values: Vec::new(),
+        overflow: false,
+        revision: 0,
+        early: 0,
+        op: '+',
+    }
+}
+
+/// The values over those events of a window and group that count.
+fn values(window: &OracleWindow, pane: &Pane, counts: &dyn Fn(&Arrived) -> bool) -> Vec<Value> {
+    let mut applied: Vec<&Arrived> = pane.events.iter().copied().filter(|a| counts(a)).collect();
+    // They come by partition and place: equal times stay in that order.
+    applied.sort_by_key(|a| a.time);
+    let events: Vec<&Value> = applied.iter().map(|a| &a.event).collect();
+    window.aggregates.iter().map(|wanted| compute(wanted, &events)).collect()
+}
+
+/// What is said of a window and group before its end, and the row that stands then.
+fn provisional(window: &OracleWindow, pane: &Pane) -> (Vec<OracleRow>, Option<OracleRow>) {
+    let (mut rows, mut stands) = (Vec::new(), None::<OracleRow>);
+    for time in window.early.map_or(Vec::new(), |every| window.shape.inside(pane.start, pane.end, every)) {
+        let counts = |a: &Arrived| a.time < time && a.tick.is_none_or(|tick| tick < time);
+        if !pane.events.iter().any(|a| counts(a)) {
+            continue;
+        }
+        let values = values(window, pane, &counts);
+        if stands.as_ref().is_some_and(|row| row.values == values) {
+            continue;
+        }
+        let early = stands.as_ref().map_or(0, |row| row.early) + 1;
+        rows.extend(stands.map(|row| OracleRow { time, op: '-', ..row }));
+        let row = OracleRow { time, values, early, ..blank(pane) };
+        rows.push(row.clone());
+        stands = Some(row);
+    }
+    (rows, stands)
 }
 
 fn compute(wanted: &OracleAgg, events: &[&Value]) -> Value {
@@ -276,6 +326,7 @@ fn compare_rows(a: &OracleRow, b: &OracleRow) -> Ordering {
             let fields = a.key.iter().zip(&b.key).map(|(x, y)| compare_values(x, y));
             fields.fold(Ordering::Equal, Ordering::then)
         })
+        .then_with(|| (a.early == 0, a.early).cmp(&(b.early == 0, b.early)))
         .then_with(|| a.revision.cmp(&b.revision))
         .then_with(|| (a.op == '+').cmp(&(b.op == '+')))
 }

@@ -10,18 +10,19 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a row says, numbers to the last bit; of the overflow group it says no key.
+/// What a row says, numbers to the last bit; of the overflow group it says no key. `number`: revision and early.
 fn told(
     name: &str,
     (start, end): (i64, i64),
     key: Option<&[Value]>,
     values: &[Value],
-    revision: u64,
+    number: (u64, u64),
     op: &str,
 ) -> String {
     let key = key.map_or("overflow".into(), |key| Value::from(key.to_vec()).to_string());
     let values = Value::from(values.to_vec());
-    format!("{name} [{start},{end}) {key} {values} {op}{revision}")
+    let (revision, early) = number;
+    format!("{name} [{start},{end}) {key} {values} {op}{revision} early {early}")
 }
 
 /// The rows that the engine has written, in its order.
@@ -37,14 +38,16 @@ fn engine_rows(case: &Case, ran: &Ran) -> Vec<String> {
             };
             let overflow = row.get("overflow").map(|o| o == &Value::Bool(true));
             assert_ne!(overflow, Some(false), "it is there only where it is true");
-            let fields = 5 + dimensions.len() + values.len() + usize::from(overflow.is_some());
+            let early =
+                row.get("early").map_or(0, |early| early.as_u64().filter(|n| *n > 0).expect("a number from 1 on"));
+            let fields = 5 + dimensions.len() + values.len() + usize::from(early > 0) + usize::from(overflow.is_some());
             assert_eq!(row.as_object().map(|o| o.len()), Some(fields), "{row}");
             let time = |name: &str| row[name].as_i64().expect("a time in milliseconds");
             let (revision, op) = (row["revision"].as_u64().expect("a number"), row["op"].as_str().expect("a sign"));
             let (key, values) = (get(&dimensions), get(&values));
             assert!(overflow.is_none() || key.iter().all(Value::is_null), "{row}");
             let key = Some(&key[..]).filter(|_| overflow.is_none());
-            told(name, (time("window_start"), time("window_end")), key, &values, revision, op)
+            told(name, (time("window_start"), time("window_end")), key, &values, (revision, early), op)
         })
         .collect()
 }
@@ -60,7 +63,8 @@ fn oracle_rows(case: &Case) -> Vec<String> {
         .map(|(_, w, row)| {
             let window = (row.window_start.div_euclid(1_000), row.window_end.div_euclid(1_000));
             let key = Some(&row.key[..]).filter(|_| !row.overflow);
-            told(&format!("w{w}"), window, key, &row.values, u64::from(row.revision), &row.op.to_string())
+            let number = (u64::from(row.revision), u64::from(row.early));
+            told(&format!("w{w}"), window, key, &row.values, number, &row.op.to_string())
         })
         .collect()
 }
@@ -86,6 +90,7 @@ fn check_counts(case: &Case, ran: &Ran) {
     for source in (0..case.sources()).filter(|s| (0..case.windows()).any(|w| case.roads(w)[*s] > 0)) {
         let whole = oracle::OracleWindow {
             shape: oracle::Shape::sliding(1_000_000, 1_000_000),
+            early: None,
             lateness: 0,
             tick: 1_000_000,
             group: Vec::new(),
@@ -106,6 +111,8 @@ fn check_counts(case: &Case, ran: &Ran) {
         assert_eq!(ran.sum(|s| s.parts[w].overflowed), overflowed, "overflowed of w{w}");
         assert_eq!(ran.sum(|s| s.parts[w].too_late), stated.too_late, "too late for w{w}");
         assert_eq!(ran.sum(|s| s.parts[w].late), stated.late - stated.too_late, "late for w{w}");
+        let provisional = stated.rows.iter().filter(|row| row.early > 0 && row.op == '+').count() as u64;
+        assert_eq!(ran.sum(|s| s.parts[w].early), provisional, "provisional rows of w{w}");
     }
     assert_eq!(ran.sum(|s| s.parts.iter().map(|p| p.duplicates).sum()), duplicates, "duplicates");
 }
@@ -154,7 +161,18 @@ fn check(seed: u64, everywhere: bool, folder: &Path) {
             assert!(other.output == ran.output, "{width:?} writes something else than {:?}", case.width);
             check_counts(&case, &other);
         }
+        let plain = run(&without_early(&case, &text), case.width).unwrap_or_else(|e| panic!("{e}"));
+        let mut rest = ran.rows();
+        rest.retain(|row| row.get("early").is_none());
+        assert!(rest == plain.rows(), "rows that are not provisional differ from those without provisional ones");
     }
+}
+
+/// The pipeline without provisional rows, at the tick that it has with them.
+fn without_early(case: &Case, text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("early = "));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    if text.contains("[run]") { text } else { format!("[run]\ntick = \"{}us\"\n{text}", case.tick()) }
 }
 
 /// [`check`] with a clear last word where it fails.
@@ -220,7 +238,7 @@ fn rejected(case: &Case, source: usize) -> u64 {
 #[test]
 fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
     use oracle::Shape;
-    let mut seen = [0u64; 26];
+    let mut seen = [0u64; 33];
     for case in (0..1_800).map(Case::new) {
         for w in 0..case.windows() {
             let window = case.oracle(w);
@@ -247,6 +265,10 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
             };
             let falls_out =
                 |r: &OracleRow| window.max_groups.is_some() && !r.overflow && r.op == '-' && at_once_of(r) == 0;
+            let falls_out_of_all = |r: &OracleRow| {
+                let same = |o: &&OracleRow| (o.time, &o.key, o.op) == (r.time, &r.key, '+');
+                !r.overflow && r.op == '-' && rows.iter().filter(same).count() == 0
+            };
             let hours = |r: &OracleRow| (r.window_end - r.window_start) % 86_400_000_000 != 0;
             let found = [
                 rows.iter().any(|r| r.revision == 0 && r.time == r.window_end),
@@ -277,6 +299,14 @@ fn random_cases_when_counted_then_have_all_that_is_to_be_tested() {
                 overflow('-', 1),
                 rows.iter().any(falls_out),
                 many && overflow('-', 0),
+                rows.iter().any(|r| r.early > 1 && r.op == '-') && rows.iter().any(|r| r.revision > 0),
+                rows.iter().any(|r| r.early > 3) && partitions > 1,
+                matches!(window.shape, Shape::Sliding { size, slide, .. } if size > slide)
+                    && rows.iter().any(|r| r.early > 1),
+                matches!(window.shape, Shape::Days { .. }) && rows.iter().any(|r| r.early > 1),
+                matches!(window.shape, Shape::Global { .. }) && rows.iter().any(|r| r.revision > 2) && late > 0,
+                matches!(window.shape, Shape::Global { .. }) && duplicates > 3,
+                matches!(window.shape, Shape::Global { .. }) && rows.iter().any(falls_out_of_all),
             ];
             seen.iter_mut().zip(found).for_each(|(n, found)| *n += u64::from(found));
         }

@@ -63,6 +63,7 @@ struct Source {
 struct Window {
     graph: Graph,
     kind: Kind,
+    early: Option<&'static str>,
     lateness: &'static str,
     pre_aggregate: Option<&'static str>,
     groups: Vec<Group>,
@@ -96,6 +97,13 @@ fn micros(span: &str) -> i64 {
     number.parse::<i64>().expect("a number") * unit
 }
 
+impl Window {
+    /// True where every time at which it states rows is a multiple of the tick.
+    fn takes_tick(&self, tick: i64) -> bool {
+        self.kind.takes_tick(tick) && self.early.is_none_or(|early| micros(early) % tick == 0)
+    }
+}
+
 impl Case {
     /// The case of a seed.
     pub fn new(seed: u64) -> Self {
@@ -124,7 +132,7 @@ impl Case {
         let windows: Vec<Window> = (0..count).map(|w| window(&mut r, w, sources.len(), days)).collect();
         let fitting: Vec<_> = ["50ms", "125ms", "250ms", "1s"]
             .into_iter()
-            .filter(|tick| windows.iter().all(|w| w.kind.takes_tick(micros(tick))))
+            .filter(|tick| windows.iter().all(|w| w.takes_tick(micros(tick))))
             .collect();
         let tick = if r.one_in(3) && !fitting.is_empty() { Some(r.pick(&fitting)) } else { None };
         let files: Vec<Vec<u8>> =
@@ -172,7 +180,12 @@ impl Case {
         for (w, window) in self.windows.iter().enumerate() {
             let from = graph::list(&window.graph.from);
             let _ = writeln!(out, "[windows.w{w}]\nfrom = {from}\n{}", window.kind.toml().trim_end());
-            let _ = writeln!(out, "allowed_lateness = \"{}\"", window.lateness);
+            if window.kind.takes_lateness() {
+                let _ = writeln!(out, "allowed_lateness = \"{}\"", window.lateness);
+            }
+            if let Some(early) = window.early {
+                let _ = writeln!(out, "early = \"{early}\"");
+            }
             if let Some(mode) = window.pre_aggregate {
                 let _ = writeln!(out, "pre_aggregate = \"{mode}\"");
             }
@@ -215,8 +228,8 @@ impl Case {
     }
 
     /// The tick that the engine is to choose where none is set: the greatest that divides a second and every slide.
-    fn tick(&self) -> i64 {
-        let divides = |tick: i64| 1_000_000 % tick == 0 && self.windows.iter().all(|w| w.kind.takes_tick(tick));
+    pub fn tick(&self) -> i64 {
+        let divides = |tick: i64| 1_000_000 % tick == 0 && self.windows.iter().all(|w| w.takes_tick(tick));
         let chosen = (1..=1_000).rev().map(|ms| ms * 1_000).find(|tick| divides(*tick));
         self.tick.map_or_else(|| chosen.expect("all slides are whole milliseconds"), micros)
     }
@@ -239,7 +252,7 @@ impl Case {
             }
             sources.push(all);
         }
-        let horizon = self.windows[w].kind.reach() + micros(self.windows[w].lateness);
+        let horizon = self.windows[w].kind.reach().map(|reach| reach + micros(self.windows[w].lateness));
         (graph.events(&sources, horizon), graph.duplicates(&sources, horizon))
     }
 
@@ -270,6 +283,7 @@ impl Case {
             .map(|(calc, filter)| OracleAgg { agg: calc.agg(), filter: filter.as_ref().map(condition) });
         OracleWindow {
             shape: window.kind.oracle(),
+            early: window.early.map(micros),
             lateness: micros(window.lateness),
             tick: self.tick(),
             group: group.collect(),
@@ -316,6 +330,8 @@ fn window(r: &mut Random, w: usize, sources: usize, days: bool) -> Window {
     let graph = Graph::random(r, w, sources);
     let own = graph.own();
     let kind = Kind::random(r, days);
+    let earlies = kind.earlies();
+    let early = if earlies.is_empty() || r.one_in(2) { None } else { Some(r.pick(&earlies)) };
     let groups: Vec<Group> = (0..r.below(3))
         .map(|_| if !own.is_empty() && r.one_in(2) { Group::Own(r.pick(&own)) } else { Group::random(r) })
         .collect();
@@ -325,10 +341,11 @@ fn window(r: &mut Random, w: usize, sources: usize, days: bool) -> Window {
             (calc, if r.one_in(3) { Some(Test::random(r)) } else { None })
         })
         .collect();
-    let capped = !groups.is_empty() && !kind.is_session() && r.one_in(2);
+    let capped = !groups.is_empty() && !kind.is_session() && early.is_none() && r.one_in(2);
     let max_groups = if capped { Some(r.pick(&[1, 1, 2, 2, 3, 5])) } else { None };
     Window {
         graph,
+        early,
         kind,
         lateness: if days {
             r.pick(&["0s", "1h", "5h", "30h"])

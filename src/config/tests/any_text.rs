@@ -156,7 +156,7 @@ proptest! {
             let (size, apart) = match window.shape {
                 WindowShape::Sliding { size, slide, .. } => (size.0, slide.0),
                 WindowShape::Cumulating { size, step, .. } => (size.0, step.0),
-                WindowShape::Session { .. } => unreachable!("it has a size"),
+                WindowShape::Session { .. } | WindowShape::Global { .. } => unreachable!("it has a size"),
             };
             prop_assert!(apart >= 1_000 && size / apart <= 100_000);
             prop_assert!(key == "slide" || size % apart == 0);

@@ -98,7 +98,7 @@ fn every_example_default_and_word_is_taken() {
                 // Keys that ask for another size, or for groups.
                 let size = "size = \"10s\"\n";
                 let text = match key.name {
-                    "gap" => text.replacen(size, "", 1),
+                    "gap" | "global" => text.replacen(size, "", 1),
                     "max_groups" => text.replacen(size, &format!("{size}group_by = [\"k\"]\n"), 1),
                     "time_zone" => text.replacen(size, "size = \"7d\"\n", 1),
                     _ => text.clone(),

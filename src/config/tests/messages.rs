@@ -128,7 +128,9 @@ fn a_window_takes_64_values_and_no_more() {
 #[test]
 fn spans_of_a_window_that_do_not_fit_together_are_told_with_what_to_do() {
     for (spans, said, help) in [
-        ("", "a window needs size or gap", "gap = \"30s\" for a session"),
+        ("", "a window needs size, gap or global", "gap = \"30s\" for a session"),
+        ("global = '5s'\nslide = '10s'", "slide is not for a global window", "one window over all of time"),
+        ("global = '5s'\ntoo_late = 'x'", "too_late is not for a global window", "no event is too late"),
         ("gap = '5s'\nsize = '10s'", "size is not for a session", "remove one"),
         ("gap = '5s'\noffset = '1s'", "offset is not for a session", "remove it"),
         ("gap = '5s'\ntime_zone = 'UTC'", "time_zone is not for a session", "remove it"),
@@ -160,6 +162,9 @@ fn spans_of_a_window_that_do_not_fit_together_are_told_with_what_to_do() {
     }
     for spans in [
         "gap = '5s'",
+        "global = '5s'\noffset = '1s'",
+        "size = '10s'\nslide = '4s'\nearly = '2s'",
+        "size = '7d'\ntime_zone = 'UTC'\nearly = '6h'",
         "size = '10s'\nslide = '3s'",
         "size = '3s'\nslide = '10s'\noffset = '9s'",
         "size = '7d'\nstep = '1d'\noffset = '4d'\ntime_zone = 'America/New_York'",

@@ -2,7 +2,7 @@
 //! are made anew from all events that count by then, and what is said is the difference to the moment before.
 //!
 //! Rules, for a cap of k:
-//! 1. A window's moments are those of its groups (rules 4 and 5 of the oracle), all together.
+//! 1. A window's moments are those of its groups (rules 4 and 5 of the oracle, or rule 1 of a global window), all together.
 //! 2. Of the groups that have events at a moment the k least are kept, by hash and then bytes of their names. The events of
 //!    all others are those of one group more.
 //! 3. A group that is not kept any more is retracted. A group that was not there before has revision 0.
@@ -11,7 +11,7 @@
 //! number, 5 text, 6 object or list), then 1 byte of a truth value, 8 of a number, the length in 4 and the bytes of text;
 //! numbers little-endian. The hash is rapidhash v3.
 
-use super::{Arrived, Keyed, OracleRow, OracleWindow, compute, moments};
+use super::{Arrived, Keyed, OracleRow, OracleWindow, compute};
 use rapidhash::v3::rapidhash_v3;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,19 +49,37 @@ fn named(key: &[Value]) -> (u64, Vec<u8>) {
     (rapidhash_v3(&name), name)
 }
 
-/// Everything that is said of one window: `events` are those of all its groups, each with its dimensions.
+/// When something may be said.
+pub(super) struct Moment {
+    pub(super) time: i64,
+    /// The window of what is said then.
+    pub(super) bounds: (i64, i64),
+    /// Events that count up to this are in it.
+    pub(super) last: i64,
+}
+
+/// What is said of a group, as it stands.
+struct Holds {
+    key: Vec<Value>,
+    values: Vec<Value>,
+    revision: u32,
+    bounds: (i64, i64),
+}
+
+/// Everything that is said of one window: `events` are those of all its groups, each with its dimensions; `counts`: from
+/// when on an event does.
 pub(super) fn rows(
     window: &OracleWindow,
     most: usize,
-    (start, end): (i64, i64),
+    moments: impl Iterator<Item = Moment>,
+    counts: &dyn Fn(&Arrived) -> i64,
     events: &[Keyed<'_>],
 ) -> Vec<OracleRow> {
-    let all: Vec<&Arrived> = events.iter().map(|(_, a)| *a).collect();
     let nothing: Vec<Value> = window.group.iter().map(|_| Value::Null).collect();
-    let mut holds: BTreeMap<Group, (Vec<Value>, Vec<Value>, u32)> = BTreeMap::new();
+    let mut holds: BTreeMap<Group, Holds> = BTreeMap::new();
     let mut rows = Vec::new();
-    for (time, last_tick) in moments(window, end, &all) {
-        let mut applied: Vec<_> = events.iter().filter(|(_, a)| a.tick.is_none_or(|tick| tick <= last_tick)).collect();
+    for Moment { time, bounds, last } in moments {
+        let mut applied: Vec<_> = events.iter().filter(|(_, a)| counts(a) <= last).collect();
         applied.sort_by_key(|(_, a)| a.time);
         let mut names: Vec<_> = applied.iter().map(|(key, _)| named(key)).collect();
         names.sort();
@@ -73,34 +91,32 @@ pub(super) fn rows(
             let key = if name.is_some() { key } else { &nothing };
             groups.entry(name).or_insert_with(|| (key.clone(), Vec::new())).1.push(&a.event);
         }
-        let row = |overflow: bool, key: &[Value], values: &[Value], revision, op| OracleRow {
+        let row = |name: &Group, holds: &Holds, op| OracleRow {
             time,
-            window_start: start,
-            window_end: end,
-            key: key.to_vec(),
-            overflow,
-            values: values.to_vec(),
-            revision,
+            window_start: holds.bounds.0,
+            window_end: holds.bounds.1,
+            key: holds.key.clone(),
+            overflow: name.is_none(),
+            values: holds.values.clone(),
+            revision: holds.revision,
+            early: 0,
             op,
         };
-        for (name, (key, values, revision)) in &holds {
-            if !groups.contains_key(name) {
-                rows.push(row(name.is_none(), key, values, *revision, '-'));
-            }
-        }
+        rows.extend(holds.iter().filter(|(name, _)| !groups.contains_key(name)).map(|(name, h)| row(name, h, '-')));
         holds.retain(|name, _| groups.contains_key(name));
         for (name, (key, events)) in groups {
             let values: Vec<Value> = window.aggregates.iter().map(|wanted| compute(wanted, &events)).collect();
             let revision = match holds.get(&name) {
-                Some((_, old, _)) if *old == values => continue,
-                Some((_, old, revision)) => {
-                    rows.push(row(name.is_none(), &key, old, *revision, '-'));
-                    revision + 1
+                Some(old) if old.values == values => continue,
+                Some(old) => {
+                    rows.push(row(&name, old, '-'));
+                    old.revision + 1
                 }
                 None => 0,
             };
-            rows.push(row(name.is_none(), &key, &values, revision, '+'));
-            holds.insert(name, (key, values, revision));
+            let new = Holds { key, values, revision, bounds };
+            rows.push(row(&name, &new, '+'));
+            holds.insert(name, new);
         }
     }
     rows

@@ -69,6 +69,7 @@ fn group(window: &OracleWindow, gap: i64, key: &[Value], mut events: Vec<One>) -
             overflow: false,
             values,
             revision,
+            early: 0,
             op,
         };
         let before = std::mem::take(&mut holds);

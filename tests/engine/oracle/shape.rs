@@ -19,6 +19,8 @@ pub enum Shape {
     Days { zone: String, size: i64, slide: i64, offset: i64, step: Option<i64> },
     /// By the events.
     Session { gap: i64 },
+    /// All of time, stated at each offset + k * every.
+    Global { every: i64, offset: i64 },
 }
 
 impl Shape {
@@ -49,13 +51,35 @@ impl Shape {
                 };
                 days.flat_map(ends).collect()
             }
-            Self::Session { .. } => unreachable!("sessions have a page of their own"),
+            Self::Session { .. } | Self::Global { .. } => unreachable!("they have pages of their own"),
         }
+    }
+
+    /// The times inside a window that are `every` apart from its start on; of days, whole days apart, or from each
+    /// midnight on.
+    pub fn inside(&self, start: i64, end: i64, every: i64) -> Vec<i64> {
+        let Self::Days { zone, .. } = self else {
+            return (1..).map(|k| start + k * every).take_while(|time| *time < end).collect();
+        };
+        let zone = TimeZone::get(zone).expect("a zone that there is");
+        let first = day(&zone, start);
+        let mut all = Vec::new();
+        for number in (first..).take_while(|number| first_of(&zone, *number) < end) {
+            let midnight = first_of(&zone, number);
+            if every >= DAY {
+                all.extend(((number - first) % (every / DAY) == 0).then_some(midnight));
+            } else {
+                let next = first_of(&zone, number + 1);
+                all.extend((0..).map(|k| midnight + k * every).take_while(|time| *time < next));
+            }
+        }
+        all.retain(|time| start < *time && *time < end);
+        all
     }
 
     /// False for a moment between two windows.
     pub fn has_window(&self, time: i64) -> bool {
-        matches!(self, Self::Session { .. }) || !self.windows(time).is_empty()
+        matches!(self, Self::Session { .. } | Self::Global { .. }) || !self.windows(time).is_empty()
     }
 }
 

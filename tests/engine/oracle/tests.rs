@@ -12,6 +12,7 @@ const S: i64 = 1_000_000;
 fn window(size: i64, slide: i64, lateness: i64) -> OracleWindow {
     OracleWindow {
         shape: Shape::sliding(size * S, slide * S),
+        early: None,
         lateness: lateness * S,
         tick: S,
         group: vec![Box::new(|e| e["k"].clone())],
@@ -42,7 +43,8 @@ fn events(of: &[(f64, &str, i64)]) -> Vec<Value> {
 fn told(rows: &[OracleRow]) -> Vec<String> {
     let told = |r: &OracleRow| {
         let (time, start, end) = (r.time / S, r.window_start / S, r.window_end / S);
-        format!("{time} [{start},{end}) {} {} {}{}", json!(r.key), json!(r.values), r.op, r.revision)
+        let early = if r.early > 0 { format!(" early {}", r.early) } else { String::new() };
+        format!("{time} [{start},{end}) {} {} {}{}{early}", json!(r.key), json!(r.values), r.op, r.revision)
     };
     rows.iter().map(told).collect()
 }
@@ -64,6 +66,51 @@ fn late_event_when_within_the_lateness_then_corrects_and_when_beyond_it_is_dropp
         ]
     );
     assert_eq!(counts, Counts { events: 5, rejected: 0, late: 2, too_late: 1 });
+}
+
+#[test]
+fn provisional_row_when_it_differs_then_takes_the_place_of_the_last_one() {
+    // Ticks: none, 1, 3, 3, 5. The third event is late, and there at 4.
+    let lines = events(&[(1.0, "a", 1), (3.0, "b", 2), (1.5, "a", 4), (5.0, "b", 0), (7.0, "c", 16)]);
+    let window = OracleWindow { early: Some(2 * S), ..window(6, 6, 0) };
+    assert_eq!(
+        told(&run(&window, &[partition(&lines)]).0),
+        [
+            r#"2 [0,6) ["a"] [1,1] +0 early 1"#,
+            r#"4 [0,6) ["a"] [1,1] -0 early 1"#,
+            r#"4 [0,6) ["a"] [2,5] +0 early 2"#,
+            r#"4 [0,6) ["b"] [1,2] +0 early 1"#,
+            r#"6 [0,6) ["a"] [2,5] -0 early 2"#,
+            r#"6 [0,6) ["a"] [2,5] +0"#,
+            r#"6 [0,6) ["b"] [1,2] -0 early 1"#,
+            r#"6 [0,6) ["b"] [2,2] +0"#,
+            r#"8 [6,12) ["c"] [1,16] +0 early 1"#,
+            r#"12 [6,12) ["c"] [1,16] -0 early 1"#,
+            r#"12 [6,12) ["c"] [1,16] +0"#,
+        ]
+    );
+}
+
+#[test]
+fn global_row_when_its_group_changes_then_is_stated_anew_with_all_that_came_before() {
+    // Ticks: none, 1, 9, 9, 21. The late event counts from its tick on, the last one too.
+    let lines = events(&[(1.0, "a", 1), (9.0, "b", 2), (2.0, "a", 4), (21.0, "b", 8), (3.0, "a", 16)]);
+    let window = OracleWindow { shape: Shape::Global { every: 5 * S, offset: 0 }, ..window(1, 1, 0) };
+    let (rows, counts) = run(&window, &[partition(&lines)]);
+    assert_eq!(
+        told(&rows),
+        [
+            r#"5 [0,5) ["a"] [1,1] +0"#,
+            r#"10 [0,5) ["a"] [1,1] -0"#,
+            r#"10 [0,10) ["a"] [2,5] +1"#,
+            r#"10 [0,10) ["b"] [1,2] +0"#,
+            r#"25 [0,10) ["a"] [2,5] -1"#,
+            r#"25 [0,10) ["b"] [1,2] -0"#,
+            r#"25 [0,25) ["a"] [3,21] +2"#,
+            r#"25 [0,25) ["b"] [2,10] +1"#,
+        ]
+    );
+    assert_eq!(counts, Counts { events: 5, rejected: 0, late: 2, too_late: 0 });
 }
 
 #[test]

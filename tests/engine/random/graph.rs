@@ -242,13 +242,13 @@ impl Graph {
     }
 
     /// The events that reach the window from those of the sources. `horizon`: how far behind its tick an event is too
-    /// late for the window anyhow.
-    pub(super) fn events(&self, sources: &[Vec<Arrived>], horizon: i64) -> Vec<Arrived> {
+    /// late for the window anyhow; of a window for which none is, `within` of the stream that drops duplicates.
+    pub(super) fn events(&self, sources: &[Vec<Arrived>], horizon: Option<i64>) -> Vec<Arrived> {
         self.along(&self.roads(&self.from), sources, horizon)
     }
 
     /// How many duplicates are dropped.
-    pub(super) fn duplicates(&self, sources: &[Vec<Arrived>], horizon: i64) -> u64 {
+    pub(super) fn duplicates(&self, sources: &[Vec<Arrived>], horizon: Option<i64>) -> u64 {
         let dropped = |node| {
             let before = self.along(&self.through(node), sources, horizon).len();
             before - self.unique(node, sources, horizon).len()
@@ -256,7 +256,7 @@ impl Graph {
         self.dedups().into_iter().map(dropped).sum::<usize>() as u64
     }
 
-    fn along(&self, roads: &[Road], sources: &[Vec<Arrived>], horizon: i64) -> Vec<Arrived> {
+    fn along(&self, roads: &[Road], sources: &[Vec<Arrived>], horizon: Option<i64>) -> Vec<Arrived> {
         let mut events = Vec::new();
         for (number, road) in roads.iter().enumerate() {
             let begin = match road.head {
@@ -271,15 +271,16 @@ impl Graph {
     }
 
     /// The events of a stream without duplicates, by looking at each against all that were kept.
-    fn unique(&self, node: usize, sources: &[Vec<Arrived>], horizon: i64) -> Vec<Arrived> {
+    fn unique(&self, node: usize, sources: &[Vec<Arrived>], horizon: Option<i64>) -> Vec<Arrived> {
         let (by, within) = self.nodes[node].dedup.as_ref().expect("it drops duplicates");
         let within = micros(within);
+        let past = horizon.unwrap_or(within);
         let mut events = self.along(&self.through(node), sources, horizon);
         events.sort_by_key(|a| (a.tick.map_or(a.time, |tick| tick.max(a.time)), a.time, a.partition, a.position));
         let mut kept: Vec<(String, i64)> = Vec::new();
         events.retain(|a| {
             let key = canonical(&by.of(&a.event));
-            if key.is_null() || a.tick.is_some_and(|tick| a.time + horizon <= tick) {
+            if key.is_null() || a.tick.is_some_and(|tick| a.time + past <= tick) {
                 return true;
             }
             let key = key.to_string();

@@ -9,6 +9,7 @@ pub(super) enum Kind {
     Sliding(&'static str, Option<&'static str>, Option<&'static str>),
     Cumulating(&'static str, &'static str, Option<&'static str>),
     Session(&'static str),
+    Global(&'static str, Option<&'static str>),
     /// Zone, size, slide, offset, all in days; step.
     Days(&'static str, i64, Option<i64>, i64, Option<&'static str>),
 }
@@ -37,6 +38,9 @@ const OTHER: &[Kind] = &[
     Kind::Cumulating("10s", "500ms", None),
     Kind::Cumulating("4s", "1s", Some("3500ms")),
     Kind::Cumulating("5s", "5s", None),
+    Kind::Global("1s", None),
+    Kind::Global("10s", Some("2500ms")),
+    Kind::Global("3s", None),
     Kind::Session("500ms"),
     Kind::Session("1s"),
     Kind::Session("1s"),
@@ -64,13 +68,20 @@ const DAYS: &[Kind] = &[
 ];
 
 impl Kind {
-    /// How long after an event its last window can end, at most, as the reference states it; microseconds.
-    pub(super) fn reach(self) -> i64 {
+    /// How long after an event its last window can end, at most, as the reference states it; microseconds. `None`: there
+    /// is no last one.
+    pub(super) fn reach(self) -> Option<i64> {
         match self {
-            Kind::Sliding(size, ..) | Kind::Cumulating(size, ..) => micros(size),
-            Kind::Session(gap) => micros(gap) + 1,
-            Kind::Days(_, size, ..) => (size + 1) * micros("1d"),
+            Kind::Sliding(size, ..) | Kind::Cumulating(size, ..) => Some(micros(size)),
+            Kind::Session(gap) => Some(micros(gap) + 1),
+            Kind::Global(..) => None,
+            Kind::Days(_, size, ..) => Some((size + 1) * micros("1d")),
         }
+    }
+
+    /// True where a window may have an allowed lateness.
+    pub(super) fn takes_lateness(self) -> bool {
+        !matches!(self, Kind::Global(..))
     }
 
     pub(super) fn random(r: &mut Random, days: bool) -> Self {
@@ -97,6 +108,7 @@ impl Kind {
                 line("size", Some(size)) + &line("step", Some(step)) + &line("offset", offset)
             }
             Self::Session(gap) => line("gap", Some(gap)),
+            Self::Global(every, offset) => line("global", Some(every)) + &line("offset", offset),
             Self::Days(zone, size, slide, offset, step) => {
                 let days = |n: i64| format!("{n}d");
                 line("time_zone", Some(zone))
@@ -108,6 +120,29 @@ impl Kind {
         }
     }
 
+    /// Spans that provisional rows may be apart.
+    pub(super) fn earlies(self) -> Vec<&'static str> {
+        let spans = ["125ms", "250ms", "500ms", "1s", "2s", "5s", "30m", "1h", "6h", "1d", "2d"];
+        let fits = |early: &&str| {
+            let every = micros(early);
+            match self {
+                // A few times a window, not thousands.
+                Self::Sliding(size, slide, _) => {
+                    let (size, slide) = (micros(size), micros(slide.unwrap_or(size)));
+                    every < size && size % every == 0 && slide % every == 0 && size / every <= 48
+                }
+                Self::Days(_, size, slide, _, None) => {
+                    let day = micros("1d");
+                    let whole =
+                        every % day == 0 && size % (every / day) == 0 && slide.unwrap_or(size) % (every / day) == 0;
+                    every < size * day && (whole || day % every == 0 && size * day / every <= 200)
+                }
+                _ => false,
+            }
+        };
+        spans.into_iter().filter(fits).collect()
+    }
+
     /// True where every end of a window is a multiple of the tick.
     pub(super) fn takes_tick(self, tick: i64) -> bool {
         let or_none = |span: Option<&str>| span.map_or(0, micros);
@@ -115,6 +150,7 @@ impl Kind {
             Self::Sliding(size, slide, offset) => [micros(slide.unwrap_or(size)), micros(size) + or_none(offset)],
             Self::Cumulating(_, step, offset) => [micros(step), or_none(offset)],
             Self::Session(gap) => [micros(gap), 0],
+            Self::Global(every, offset) => [micros(every), or_none(offset)],
             Self::Days(..) => [1_000_000, 0],
         };
         spans.iter().all(|span| span % tick == 0)
@@ -130,6 +166,7 @@ impl Kind {
                 Shape::Cumulating { size: micros(size), step: micros(step), offset: or_none(offset) }
             }
             Self::Session(gap) => Shape::Session { gap: micros(gap) },
+            Self::Global(every, offset) => Shape::Global { every: micros(every), offset: or_none(offset) },
             Self::Days(zone, size, slide, offset, step) => Shape::Days {
                 zone: zone.to_owned(),
                 size,
