@@ -47,6 +47,12 @@ impl Window {
         Self::of("session", &[("gap", &gap.into())])
     }
 
+    /// One window over all of time, stated every so often in event time.
+    #[track_caller]
+    pub fn global(every: impl IntoSpan) -> Self {
+        Self::of("global", &[("global", &every.into())])
+    }
+
     /// The sources and streams it reads: one name, or several for their union.
     #[track_caller]
     pub fn from(mut self, names: impl IntoNames) -> Self {
@@ -88,6 +94,10 @@ impl Window {
         time_zone(name: &str) says "time_zone";
         /// How long after its end a window takes late events and states corrections.
         allowed_lateness(span: impl IntoSpan) says "allowed_lateness";
+        /// How often its rows so far are stated before its end.
+        early(span: impl IntoSpan) says "early";
+        /// The most groups of a window that have rows of their own; all others have one.
+        max_groups(most: i64) says "max_groups";
         /// A file that keeps the events that come later than that.
         too_late(path: &str) says "too_late";
         /// Whether events are aggregated before they are sent to the worker of their group: `auto` (if unsaid), `always`

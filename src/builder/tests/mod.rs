@@ -82,6 +82,7 @@ fn a_file_and_a_builder_that_say_the_same_make_one_plan() {
         slide = "5s"
         offset = "1s"
         allowed_lateness = "1m"
+        early = "1s"
         group_by = { segment = "segment", page = "coalesce(data.page, 'unknown')" }
         select = { n = "count(*)", p95 = "percentile(data.duration, 0.95)" }
         pre_aggregate = "never"
@@ -95,6 +96,12 @@ fn a_file_and_a_builder_that_say_the_same_make_one_plan() {
         from = "made"
         gap = "90s"
         too_late = "out/late.ndjson"
+        select = { n = "count(*)" }
+        [windows.users]
+        from = "made"
+        global = "10s"
+        max_groups = 100
+        group_by = { user = "user_id" }
         select = { n = "count(*)" }
         [sinks.out]
         type = "file"
@@ -168,6 +175,7 @@ fn a_file_and_a_builder_that_say_the_same_make_one_plan() {
                 .from("rest")
                 .offset("1s")
                 .allowed_lateness("1m")
+                .early("1s")
                 .group_by("segment", "segment")
                 .group_by("page", "coalesce(data.page, 'unknown')")
                 .select("n", "count(*)")
@@ -176,6 +184,10 @@ fn a_file_and_a_builder_that_say_the_same_make_one_plan() {
         )
         .window("days", Window::cumulating("1d", "12h").from("log").time_zone("Europe/Berlin").select("n", "count(*)"))
         .window("visits", Window::session("90s").from("made").too_late("out/late.ndjson").select("n", "count(*)"))
+        .window(
+            "users",
+            Window::global("10s").from("made").max_groups(100).group_by("user", "user_id").select("n", "count(*)"),
+        )
         .sink("out", Sink::file("out/{name}.rows").format("csv").from(["pages", "days"]).times("unix_ms").mode("first"))
         .sink("screen", Sink::stdout().from("visits").format("json"));
     let (file, config) = (of_file(text), built.config().unwrap());
