@@ -14,6 +14,8 @@
 //! 4. An event with `e + L <= t` is too late for the window. Too late for all its windows, it is counted as such.
 //! 5. A slice's state leaves when the frontier reaches the end of its last window plus `L`.
 //! 6. At the end of the input every window that has events is stated.
+//! 7. With a cap of k groups, a window's groups are those k of its groups whose keys have the least hashes, and one of
+//!    all others. By rule 3 a late event may take a group's row back: one of a lesser hash has taken its place.
 
 mod answer;
 mod cap;
