@@ -261,6 +261,31 @@ fn a_case_that_expects_nothing_is_filled_in_whatever_stands_at_its_end() {
 }
 
 #[test]
+fn the_row_of_groups_beyond_a_cap_is_told_by_overflow_alone() {
+    let capped = right().replace("group_by = [\"page\"]\n", "group_by = [\"page\"]\nmax_groups = 1\n");
+    let (head, _) = capped.split_once("[expect]").unwrap();
+    let row = |n: u32| {
+        let window = "\"window_start\":\"1970-01-01T00:00:00Z\",\"window_end\":\"1970-01-01T00:00:10Z\"";
+        format!("{{{window},\"overflow\":true,\"n\":{n}}}\n")
+    };
+    let text = format!("{head}[expect]\nw = '''\n{}'''\n", row(7));
+    let shown = said(&text);
+    assert!(
+        shown.contains("differs     w  1970-01-01T00:00:00Z .. 1970-01-01T00:00:10Z  overflow  revision 0 +"),
+        "{shown}"
+    );
+    let rows = json("x.case.toml", "", &verdict(&text))["rows"].clone();
+    assert!(rows.as_array().unwrap().iter().any(|row| row["overflow"] == true), "{rows}");
+    let case = parse("x.case.toml", &text).unwrap();
+    let new = rewrite(&case, &tell(&case, None).unwrap()).unwrap();
+    assert_eq!(verdict(&new), Verdict::Passed);
+    assert!(new.contains("\"page\":null,\"n\":1,\"overflow\":true}\n"), "{new}");
+    // Of a window without a cap no row has it.
+    let without = said(&text.replace("max_groups = 1\n", ""));
+    assert!(without.contains("rows of w have no overflow"), "{without}");
+}
+
+#[test]
 fn rows_that_cannot_be_read_are_no_hindrance_to_new_ones() {
     let text =
         right().replace("\"page\":\"b\"", "\"side\":\"b\"").replace("[expect]\n", "[expect]\nall = 'nonsense'\n");

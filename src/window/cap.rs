@@ -10,7 +10,8 @@
 //! 2. More events can make a kept group fall out; none that is out comes back.
 //!
 //! Cost: a table is folded when it has twice as many groups as are kept, which costs its groups one merge each; a
-//! reader then folds rows of greater hashes than those kept without looking for their groups.
+//! reader then folds rows of greater hashes than those kept without looking for their groups. A correction looks at the
+//! keys of all groups that the window's tables have.
 
 use super::directory::Directory;
 use crate::aggregate::GroupTable;
@@ -335,6 +336,19 @@ mod tests {
         expected.push((rest().0, rest().1, 999_900));
         expected.sort();
         assert_eq!(counts(&table), expected);
+    }
+
+    #[test]
+    fn a_group_that_is_kept_gets_its_events_after_a_fold_too() {
+        let (mut pre, mut tallies) = reader(10);
+        let rows: Vec<u32> = (0..1_000).collect();
+        for _ in 0..3 {
+            pre.add(&block(5, 0..1_000), &rows, i64::MIN, 0, &mut tallies);
+        }
+        let (table, ..) = sent(&mut pre, None);
+        let mut events: Vec<u64> = counts(&table).iter().map(|(.., n)| *n).collect();
+        events.sort_unstable();
+        assert_eq!(events, [&[3; 10][..], &[2_970]].concat());
     }
 
     #[test]

@@ -17,6 +17,8 @@
 //! 7. Where the part has provisional rows ([`Early`]), at each of their times `p` with `s < p < e` the row of `[s, p)` as
 //!    of `p` is stated, with all events with `t < p`, where it is another than the last. It is retracted when the next
 //!    one, or the first statement of the window, takes its place. Rules 2 to 6 hold as if there were none.
+//! 8. With a cap of k groups, a window's groups are those k of its groups whose keys have the least hashes, and one of
+//!    all others. By rule 3 a late event may take a group's row back: one of a lesser hash has taken its place.
 
 mod answer;
 mod cap;
