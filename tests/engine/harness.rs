@@ -157,7 +157,7 @@ pub fn run_with(
 }
 
 /// The topology of each process, on ports of this machine that were free a moment ago.
-fn topologies(width: Width) -> Vec<Topology> {
+pub fn topologies(width: Width) -> Vec<Topology> {
     let local = Topology::local(width.workers);
     if width.processes == 1 {
         return vec![local];

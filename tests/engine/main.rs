@@ -8,6 +8,8 @@
 //! - `cases`: the case files in `tests/cases` and `examples`, through the runner that users have.
 //! - `demo`: the smallest of these, against the oracle.
 //! - `ends`: what happens at the ends of input: of none, of bad lines, of a drain; counts and dead letters.
+//! - `examples`: the Rust programs in `examples`, run as they are.
+//! - `library`: pipelines of a program on several processes.
 //! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
 //! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
 //!   that the oracle states wrongly, nor what only large inputs do.
@@ -17,7 +19,9 @@ mod cases;
 mod conformance;
 mod demo;
 mod ends;
+mod examples;
 mod harness;
+mod library;
 mod oracle;
 mod oracle_random;
 mod random;
