@@ -14,7 +14,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ("expr", &["error", "event", "time"]),
     ("generate", &["time"]),
     ("observe", &["error", "time"]),
-    ("source", &["error", "generate"]),
+    ("source", &["error", "generate", "time"]),
     ("watermark", &[]),
     ("stream", &["event", "expr"]),
     ("aggregate", &["event", "time"]),
@@ -43,7 +43,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ),
     ("cluster", &["error"]),
     ("engine", &["cluster", "codec", "config", "dataflow", "error", "generate", "observe", "plan", "sink", "source"]),
-    ("story", &["config", "engine", "error", "observe", "plan", "result", "time"]),
+    ("story", &["config", "engine", "error", "observe", "plan", "result", "source", "time"]),
     (
         "bench",
         &[
@@ -95,6 +95,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("thread::Builder", &["source", "sink", "observe", "cluster"]),
     ("thread::spawn", &["cluster", "bench"]),
     ("Instant::now", &["source", "observe", "cluster", "cli", "bench"]),
+    ("SystemTime", &["source", "observe", "cli"]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

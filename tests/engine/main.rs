@@ -8,6 +8,8 @@
 //! - `cases`: the case files in `tests/cases` and `examples`, through the runner that users have.
 //! - `demo`: the smallest of these, against the oracle.
 //! - `ends`: what happens at the ends of input: of none, of bad lines, of a drain; counts and dead letters.
+//! - `live`: sources that fall silent while they are open: the time of the clock, and what waits for whom; by a clock that
+//!   the test sets.
 //! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
 //! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
 //!   that the oracle states wrongly, nor what only large inputs do.
@@ -18,6 +20,7 @@ mod conformance;
 mod demo;
 mod ends;
 mod harness;
+mod live;
 mod oracle;
 mod oracle_random;
 mod random;
