@@ -14,7 +14,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ("expr", &["error", "event", "time"]),
     ("generate", &["time"]),
     ("observe", &["error", "time"]),
-    ("source", &["error", "generate"]),
+    ("source", &["error", "generate", "time"]),
     ("watermark", &[]),
     ("stream", &["event", "expr"]),
     ("aggregate", &["error", "event", "time"]),
@@ -44,7 +44,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ("cluster", &["error"]),
     ("engine", &["cluster", "codec", "config", "dataflow", "error", "generate", "observe", "plan", "sink", "source"]),
     ("builder", &["aggregate", "config", "engine", "error", "event", "expr", "plan", "sink", "time"]),
-    ("story", &["config", "engine", "error", "observe", "plan", "result", "time"]),
+    ("story", &["config", "engine", "error", "observe", "plan", "result", "source", "time"]),
     (
         "bench",
         &[
@@ -96,6 +96,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("thread::Builder", &["source", "sink", "observe", "cluster"]),
     ("thread::spawn", &["cluster", "bench"]),
     ("Instant::now", &["source", "observe", "cluster", "cli", "bench"]),
+    ("SystemTime", &["source", "observe", "cli"]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

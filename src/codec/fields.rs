@@ -33,6 +33,8 @@ pub(super) struct Rows {
     usual: FieldType,
     row: Vec<Cell>,
     time: Result<i64, RejectReason>,
+    /// The time of a row that has not said one.
+    unsaid: Result<i64, RejectReason>,
     /// Text that is not in the block as it is; it is appended to the arena in the end.
     arena: Vec<u8>,
     arena_start: usize,
@@ -50,8 +52,8 @@ pub(super) enum Text<'a> {
 impl Rows {
     pub(super) fn new(wanted: Wanted, types: &[(String, FieldType)], usual: FieldType) -> Self {
         let row = vec![Cell::NULL; wanted.paths.len()];
-        let time = Err(RejectReason::TimeMissing);
-        Self { wanted, types: types.to_vec(), usual, row, time, arena: Vec::new(), arena_start: 0 }
+        let unsaid = if wanted.time.is_some() { Err(RejectReason::TimeMissing) } else { Ok(0) };
+        Self { wanted, types: types.to_vec(), usual, row, time: unsaid, unsaid, arena: Vec::new(), arena_start: 0 }
     }
 
     /// The column named `name`.
@@ -59,7 +61,7 @@ impl Rows {
         let named = |path: &crate::event::FieldPath| path.to_string() == name;
         let ty = self.types.iter().find(|(one, _)| one == name).map_or(self.usual, |(_, ty)| *ty);
         let slots = (0..self.wanted.paths.len()).filter(|slot| named(&self.wanted.paths[*slot])).collect();
-        Column { ty, slots, is_time: named(&self.wanted.time) }
+        Column { ty, slots, is_time: self.wanted.time.as_ref().is_some_and(named) }
     }
 
     /// Begins a block whose unescaped text will be in the arena from `arena_start` on.
@@ -77,7 +79,7 @@ impl Rows {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.row.fill(Cell::NULL);
-        self.time = Err(RejectReason::TimeMissing);
+        self.time = self.unsaid;
     }
 
     /// Puts a value into the row.

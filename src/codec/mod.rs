@@ -22,8 +22,8 @@ use std::sync::Arc;
 pub struct Wanted {
     /// Slot i is path i; dots stand between steps.
     pub paths: Vec<FieldPath>,
-    /// Where the event time is.
-    pub time: FieldPath,
+    /// Where the event time is; `None`: rows have the time 0, and whoever reads the block gives them one.
+    pub time: Option<FieldPath>,
     /// How it is written.
     pub unit: TimeUnit,
     /// Only rows whose slot is one of these texts are kept.

@@ -4,9 +4,10 @@
 //! mistake is reported once and hides no other.
 
 use super::reader::{Context, is_name};
-use super::settings::{Config, Located, SinkKind, SourceKind, StreamConfig};
+use super::settings::{Config, Located, SinkKind, SourceConfig, SourceKind, StreamConfig};
 use super::tree::{Data, Node, Place, one_line};
 use crate::error::{Problem, Severity, nearest};
+use std::collections::BTreeMap;
 
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,9 @@ pub(super) fn check(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     inputs(config, parts, ctx);
     rests(config, ctx);
     circles(config, ctx);
+    if ctx.problems.len() == before {
+        clocks(config, ctx);
+    }
     // A wrong input is likely the reason why a part seems unused.
     if ctx.problems.len() == before {
         unused(config, parts, ctx);
@@ -235,6 +239,37 @@ fn report_circle(config: &Config, circle: &[usize], ctx: &mut Context) {
     let next = &stream(1).name;
     let place = stream(0).from.iter().chain(&stream(0).rest_of).find(|need| need.value == *next);
     ctx.problems.extend(place.map(|place| place.problem("config.cycle", message, Some(help))));
+}
+
+/// Reports parts where events of sources with different clocks come together; streams make no circle.
+fn clocks(config: &Config, ctx: &mut Context) {
+    let streams: BTreeMap<&str, &StreamConfig> = config.streams.iter().map(|s| (s.name.as_str(), s)).collect();
+    let mut known: BTreeMap<&str, &SourceConfig> = config.sources.iter().map(|s| (s.name.as_str(), s)).collect();
+    // A source behind a part: a stream that mixes them itself is reported as such.
+    let mut behind = |from: &'_ Located<String>| {
+        let (mut way, mut at) = (Vec::new(), from.value.as_str());
+        while !known.contains_key(at)
+            && let Some((name, stream)) = streams.get_key_value(at)
+            && let Some(first) = stream.from.first()
+        {
+            way.push(*name);
+            at = &first.value;
+        }
+        let source = known.get(at).copied()?;
+        known.extend(way.into_iter().map(|name| (name, source)));
+        Some(source)
+    };
+    let parts = config.streams.iter().map(|stream| (&stream.name, &stream.from));
+    for (name, from) in parts.chain(config.windows.iter().map(|window| (&window.name, &window.from))) {
+        let sources: Vec<_> = from.iter().filter_map(|from| Some((from, behind(from)?))).collect();
+        let Some((_, first)) = sources.first() else { continue };
+        if let Some((at, other)) = sources.iter().find(|(_, source)| source.time.clock != first.time.clock) {
+            let say = |source: &SourceConfig| format!("{} has the clock {}", source.name, source.time.clock.word());
+            let message = format!("'{name}' would mix times: {}, {}", say(first), say(other));
+            let help = "read them in parts of their own".to_owned();
+            ctx.problems.push(at.problem("source.clock", message, Some(help)));
+        }
+    }
 }
 
 fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {

@@ -110,6 +110,7 @@ fn source(text: &mut Canon, part: &SourceConfig) {
         }
     }
     text.put("format", format!("{format:?}"));
+    text.put("clock", time.clock.word());
     text.put("field", time.field.steps().len());
     time.field.steps().iter().for_each(|step| text.put("step", step));
     text.put("unit", time.unit.word());

@@ -43,7 +43,8 @@ pub use sections::reference;
 pub use settings::{
     Config, CsvConfig, DedupConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig,
     LinesConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode,
-    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeField, Times, WindowConfig, WindowShape,
+    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeClock, TimeField, Times, WindowConfig,
+    WindowShape,
 };
 pub use size::{ByteSize, parse_size};
 

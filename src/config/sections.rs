@@ -422,7 +422,7 @@ pub(super) static SOURCE_TIME: Section = Section {
     path: "sources.<name>.time",
     of: None,
     noun: "the time of a source",
-    doc: "Which field is the event time, and how it is written.",
+    doc: "Which field is the event time, and how it is written; or that the time is that of the clock.",
     keys: &[
         optional("field", KeyKind::Field, "\"timestamp\"", "The field, dotted where it is nested.", "\"data.at\""),
         optional(
@@ -432,6 +432,17 @@ pub(super) static SOURCE_TIME: Section = Section {
             "How it is written: a number of seconds (fractions are read), milliseconds, microseconds or nanoseconds \
              since 1970, or RFC 3339 text.",
             "\"ms\"",
+        ),
+        optional(
+            "clock",
+            word(&["event", "processing"], &[]),
+            "\"event\"",
+            "Whose time it is. `event`: the event says it, in `field`. `processing`: the wall clock, when a line is read; \
+             within a partition it never runs back. It goes on while nothing comes, so windows close in silence too; \
+             no event is late, and `out_of_orderness` and `idle_after` mean nothing. Such results depend on the clock: \
+             another run, or another number of workers, gives others. A part cannot read sources of both clocks; a sink that takes rows of both writes \
+             them in the order of time, so those of the clock wait for the others.",
+            "\"processing\"",
         ),
     ],
     planned: &[],

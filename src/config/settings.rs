@@ -243,9 +243,30 @@ impl FieldType {
     ];
 }
 
+/// Whose time the events of a source have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeClock {
+    /// That of the event.
+    Event,
+    /// That of the wall clock, when the line is read.
+    Processing,
+}
+
+impl TimeClock {
+    /// The word of the pipeline file.
+    pub fn word(self) -> &'static str {
+        match self {
+            TimeClock::Event => "event",
+            TimeClock::Processing => "processing",
+        }
+    }
+}
+
 /// Which field is the event time, and how it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeField {
+    /// Whose time it is; the field is not looked at where it is the wall clock's.
+    pub clock: TimeClock,
     /// The field.
     pub field: FieldPath,
     /// How it is written.

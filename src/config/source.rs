@@ -4,7 +4,7 @@ use super::reader::{Context, Fields};
 use super::sections::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_STDIN, SOURCE_TIME};
 use super::settings::{
     CsvConfig, FieldType, FileCompression, FileConfig, GenerateConfig, LinesConfig, OnBad, Pace, SourceConfig,
-    SourceFormat, SourceKind, TimeField,
+    SourceFormat, SourceKind, TimeClock, TimeField,
 };
 use super::tree::{Data, Node};
 use super::value;
@@ -65,6 +65,10 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         PROGRAM => SourceKind::Program,
         _ => SourceKind::Stdin,
     };
+    if common.time.clock == TimeClock::Processing {
+        // The clock goes on by itself: it waits for no event, and no partition holds another back.
+        return Some(SourceConfig { kind, out_of_orderness: Span::ZERO, idle_after: None, ..common });
+    }
     let follows = matches!(&kind, SourceKind::File(file) if file.follow);
     let idle_after = common.idle_after.or(follows.then_some(FOLLOWED_IDLE));
     Some(SourceConfig { kind, idle_after, ..common })
@@ -89,7 +93,22 @@ fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
     });
     let unit = table.or_default("unit", ctx, value::word);
     let unit = TimeUnit::ALL.iter().find(|(word, _)| *word == unit).map_or(TimeUnit::Seconds, |(_, unit)| *unit);
-    TimeField { field, unit }
+    let clock = match table.or_default("clock", ctx, value::word) {
+        "processing" => TimeClock::Processing,
+        _ => TimeClock::Event,
+    };
+    if clock == TimeClock::Processing {
+        for (fields, keys) in [(&table, ["field", "unit"]), (fields, ["out_of_orderness", "idle_after"])] {
+            for key in keys {
+                if let (_, Some(node)) = fields.entry(key, ctx) {
+                    let message = format!("{key} means something for the clock event only");
+                    let problem = node.place.problem("source.clock", message, Some("remove it".into()));
+                    ctx.problems.push(Problem { severity: Severity::Warning, ..problem });
+                }
+            }
+        }
+    }
+    TimeField { clock, field, unit }
 }
 
 fn files(fields: &Fields<'_>, ctx: &mut Context) -> Option<FileConfig> {

@@ -3,6 +3,11 @@
 //!
 //! Invariant: a block is emitted only when its base is known, and in the order of its number among this worker's
 //! blocks of the partition; the worker's tick never passes the base of a block it still holds.
+//!
+//! Where the time of events is that of the wall clock, a block is stamped when it is decoded, and its events have its
+//! stamp or that of a block before it, whichever is later: so time never runs back in a partition, whichever workers and
+//! processes read it. The stamp is known to be right only when the block is emitted, so the streams wait until then.
+//! The worker's tick is then the stamp of the first block it holds, or the clock.
 
 use super::part::Part;
 use super::shared::Shared;
@@ -13,7 +18,7 @@ use crate::error::Error;
 use crate::event::{EventBatch, RowKeys};
 use crate::observe::{Metrics, SourceId};
 use crate::plan::{Plan, SourcePlan};
-use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE};
+use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE, WallClock};
 use crate::stream::Steps;
 use crate::time::EventTime;
 use crate::watermark::tick_at;
@@ -35,9 +40,20 @@ pub(super) struct Decoded {
     pub(super) keys: Vec<RowKeys>,
     rejects: Vec<Reject>,
     bytes: u64,
+    /// The wall clock when it was decoded, where that is the time of its events.
+    stamp: i64,
 }
 
 impl Decoded {
+    /// Gives all events the time `time`; none is before another, so none has a clock in the block.
+    fn set_time(&mut self, time: i64) {
+        let batch = &mut self.batch;
+        batch.time.fill(time);
+        batch.clock.fill(i64::MIN);
+        batch.max_time = time;
+        batch.min_time = if batch.time.is_empty() { i64::MAX } else { time };
+    }
+
     /// Events that were too late for a window, as letters: rows and the ticks they came at.
     pub(super) fn too_late(&self, rows: &[(u32, i64)]) -> Vec<DeadLetter> {
         let letters = rows.iter().map(|(row, tick)| {
@@ -100,7 +116,7 @@ fn decoder(plan: &SourcePlan) -> Decoder {
     let slot = |path| plan.stage.paths.iter().position(|p| p == path);
     let wanted = Wanted {
         paths: plan.stage.paths.clone(),
-        time: plan.config.time.field.clone(),
+        time: (!plan.processing).then(|| plan.config.time.field.clone()),
         unit: plan.config.time.unit,
         prefilter: plan.prefilter.as_ref().and_then(|(path, allowed)| Some((slot(path)?, allowed.clone()))),
     };
@@ -132,6 +148,8 @@ pub(super) struct Reader {
     tick: i64,
     out_of_orderness: i64,
     stop_on_bad: bool,
+    /// The clock, where it is the time of the events.
+    wall: Option<WallClock>,
     columns: usize,
     decoder: Decoder,
     steps: Steps,
@@ -153,6 +171,7 @@ impl Reader {
             columns: p.stage.columns,
             out_of_orderness: p.out_of_orderness,
             stop_on_bad: p.on_bad == OnBad::Stop,
+            wall: p.processing.then(|| shared.wall.clone()),
             tick: plan.tick,
             spare: Vec::new(),
             failures: 0,
@@ -180,7 +199,8 @@ impl Reader {
             if self.lanes[lane].pending.len() >= PENDING {
                 continue;
             }
-            if tick_at(p.prefix(), self.out_of_orderness, self.tick) > limit {
+            // The wall clock is ahead of no other source: it cannot be held.
+            if self.wall.is_none() && tick_at(p.prefix(), self.out_of_orderness, self.tick) > limit {
                 // The frontier must come closer; it moves while this worker runs, so look again soon.
                 wait = Some(wait.map_or(Duration::from_millis(1), |w| w.min(Duration::from_millis(1))));
                 continue;
@@ -192,6 +212,7 @@ impl Reader {
                 keys: Vec::new(),
                 rejects: Vec::new(),
                 bytes: 0,
+                stamp: i64::MIN,
             });
             // The old bytes stay for the partition to write over: clearing them would mean to zero them again.
             let bytes = std::mem::take(&mut decoded.batch.bytes);
@@ -226,7 +247,12 @@ impl Reader {
         if self.lanes.iter().all(|l| l.ended && l.pending.is_empty()) {
             return Ok(Progress::End);
         }
-        Ok(Progress::Wait(wait))
+        // With the clock the tick moves on, also while nothing comes.
+        let next = self.wall.as_ref().map(|wall| {
+            let left = self.tick - wall.now().rem_euclid(self.tick);
+            Duration::from_micros(left.unsigned_abs())
+        });
+        Ok(Progress::Wait(wait.into_iter().chain(next).min()))
     }
 
     fn decode(&mut self, lane: usize, block: Block, mut decoded: Decoded, parts: &[Part]) {
@@ -235,7 +261,11 @@ impl Reader {
         let partition = &self.shared.sources[self.source].partitions[lane].partition;
         (decoded.batch.partition, decoded.batch.position) = (self.before + lane as u32, partition.place(&block));
         decoded.block = block;
-        let (index, newest) = (decoded.block.index, decoded.batch.max_time);
+        let index = decoded.block.index;
+        if let Some(wall) = &self.wall {
+            decoded.stamp = wall.now();
+        }
+        let newest = if self.wall.is_some() { decoded.stamp } else { decoded.batch.max_time };
         if self.stop_on_bad
             && let Some(letter) = decoded.letters().first()
         {
@@ -244,18 +274,25 @@ impl Reader {
         }
         // As soon as it is known: other workers wait for it. This one looks at the lane only when the block is in it.
         self.shared.publish(self.source, lane, index, newest);
-        self.steps.run(&mut decoded.batch, &mut decoded.selections);
-        // All that reads the block's text is done now, while it is in the cache.
-        decoded.keys.resize_with(parts.len(), RowKeys::default);
-        for (part, keys) in parts.iter().zip(&mut decoded.keys) {
-            part.find_keys(&decoded.batch, &decoded.selections, keys);
+        if self.wall.is_none() {
+            // All that reads the block's text is done now, while it is in the cache.
+            self.prepare(&mut decoded, parts);
         }
         self.lanes[lane].pending.push_back(decoded);
     }
 
+    /// Runs the streams over a block, and finds the keys of its rows.
+    fn prepare(&mut self, decoded: &mut Decoded, parts: &[Part]) {
+        self.steps.run(&mut decoded.batch, &mut decoded.selections);
+        decoded.keys.resize_with(parts.len(), RowKeys::default);
+        for (part, keys) in parts.iter().zip(&mut decoded.keys) {
+            part.find_keys(&decoded.batch, &decoded.selections, keys);
+        }
+    }
+
     /// The next decoded block whose base is known: the lane, the block and the base. Give it back with
-    /// [`Reader::recycle`].
-    pub(super) fn emit(&mut self) -> Result<Option<(Decoded, i64)>, Error> {
+    /// [`Reader::recycle`]. `parts`: as of [`Reader::read`].
+    pub(super) fn emit(&mut self, parts: &[Part]) -> Result<Option<(Decoded, i64)>, Error> {
         let shared = Arc::clone(&self.shared);
         for lane in 0..self.lanes.len() {
             while let Some(index) = self.lanes[lane].pending.front().map(|d| d.block.index) {
@@ -269,7 +306,11 @@ impl Reader {
                 drop(clock);
                 match base {
                     Some(base) => {
-                        if let Some(decoded) = self.lanes[lane].pending.pop_front() {
+                        if let Some(mut decoded) = self.lanes[lane].pending.pop_front() {
+                            if self.wall.is_some() {
+                                decoded.set_time(base.max(decoded.stamp));
+                                self.prepare(&mut decoded, parts);
+                            }
                             self.account(lane, &decoded)?;
                             return Ok(Some((decoded, base)));
                         }
@@ -296,6 +337,18 @@ impl Reader {
 
     /// The least tick that anything this worker emits later can have; `None` where nothing will come.
     pub(super) fn tick(&self) -> Option<i64> {
+        if let Some(wall) = &self.wall {
+            // Looked at before the lanes are: what comes into them later is stamped later.
+            let now = wall.now();
+            let lanes = self.lanes.iter().enumerate().filter(|(_, lane)| !(lane.ended && lane.pending.is_empty()));
+            let stamps = lanes.map(|(i, lane)| {
+                let id = self.metrics.partition_id(SourceId(self.source as u32), i);
+                let stamp = lane.pending.front().map_or(now, |decoded| decoded.stamp);
+                self.metrics.partition(id).position.raise(stamp);
+                stamp
+            });
+            return stamps.min().map(|stamp| tick_at(stamp, 0, self.tick));
+        }
         let source = &self.shared.sources[self.source];
         let idle_after = self.shared.idle_after(self.source);
         let (mut least, mut idle) = (None::<i64>, false);

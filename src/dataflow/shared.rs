@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::sink::is_closed;
-use crate::source::{DeadLetters, Partition};
+use crate::source::{DeadLetters, Partition, WallClock};
 use crate::watermark::{Activity, Clock, tick_at};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -51,6 +51,8 @@ pub struct Pace {
     pub out_of_orderness: i64,
     /// After which silence a partition no longer holds the others back.
     pub idle_after: Option<Duration>,
+    /// The time of its events is that of the wall clock.
+    pub processing: bool,
 }
 
 /// How a message reaches the other processes.
@@ -68,6 +70,8 @@ pub struct Shared {
     pub sources: Vec<SharedSource>,
     /// Where each window keeps the events that are too late; the lanes are the partitions of all sources.
     pub too_late: Vec<Option<DeadLetters>>,
+    /// The wall clock, for sources whose events have no time of their own.
+    pub(super) wall: WallClock,
     workers: usize,
     draining: AtomicBool,
     /// Bytes that wait in each sink's queue.
@@ -179,10 +183,11 @@ impl SharedPartition {
 
 impl Shared {
     /// The shared state of process `process` of `processes`, with `workers` workers. Sources and their partitions come
-    /// in plan order, and with each source its pace; `too_late`: see there.
+    /// in plan order, and with each source its pace; `too_late` and `wall`: see there.
     pub fn new(
         sources: Vec<(Opened, Pace)>,
         too_late: Vec<Option<DeadLetters>>,
+        wall: WallClock,
         workers: usize,
         (process, processes): (usize, usize),
         sinks: usize,
@@ -202,6 +207,7 @@ impl Shared {
         let shared = Arc::new(Self {
             sources,
             too_late,
+            wall,
             workers,
             draining: AtomicBool::new(false),
             backlogs: (0..sinks).map(|_| AtomicU64::new(0)).collect(),
@@ -292,7 +298,8 @@ impl Shared {
     /// How far the partitions of this process have come.
     fn activity(&self) -> Activity {
         let mut all = Activity::NONE;
-        for source in &self.sources {
+        // The wall clock says nothing on how far events have come.
+        for source in self.sources.iter().filter(|source| !source.pace.processing) {
             for p in &source.partitions {
                 let tick = tick_at(p.prefix(), source.pace.out_of_orderness, source.pace.tick);
                 let idle = || source.pace.idle_after.is_some_and(|after| p.is_idle(after));

@@ -73,7 +73,7 @@ pub(super) fn source<'scope>(
     }
     let mut reader = Reader::new(plan, source, Arc::clone(shared), Arc::clone(metrics));
     let (shared, metrics, behind) = (Arc::clone(shared), Arc::clone(metrics), behind.clone());
-    let idles = shared.idle_after(source).is_some();
+    let jumps = p.processing || shared.idle_after(source).is_some();
     let (max_drift, max_inflight) = (plan.max_drift, plan.max_inflight);
 
     builder.build(move |capabilities| {
@@ -91,14 +91,15 @@ pub(super) fn source<'scope>(
             let wake = shared.wake_of(source, local);
             let mut armed = false;
             let mut wait = None;
-            // Where an idle partition speaks again, the worker may have gone past its clock: its events count from here.
-            let reached = capabilities.first().map(|c| *c.time()).filter(|time| idles && *time > i64::MIN);
+            // Where a partition speaks again that was idle, or while the wall clock went on, the worker may have gone
+            // past its clock: its events count from here.
+            let reached = capabilities.first().map(|c| *c.time()).filter(|time| jumps && *time > i64::MIN);
             let least_base = reached.map_or(i64::MIN, |time| time.saturating_add(reader.out_of_orderness()));
             let mut turn = || -> Result<bool, Error> {
                 loop {
                     let mut emitted = 0;
                     while emitted < EMIT
-                        && let Some((mut decoded, base)) = reader.emit()?
+                        && let Some((mut decoded, base)) = reader.emit(&parts)?
                     {
                         let partition = decoded.batch.partition;
                         let base = base.max(least_base);

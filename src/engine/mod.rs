@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
 use crate::sink::{Finished, Sink, is_closed};
-use crate::source::DeadLetters;
+use crate::source::{DeadLetters, WallClock};
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Options {
     pub dead_letters: Vec<String>,
     /// What the program itself brings.
     pub given: Brought,
+    /// The clock of sources whose events have the time at which they are read.
+    pub clock: WallClock,
     /// Called when all processes are there, before the first event is read.
     pub on_ready: Box<dyn FnOnce(&Running)>,
 }
@@ -57,6 +59,7 @@ impl Options {
             block_bytes: None,
             dead_letters: Vec::new(),
             given: Brought::default(),
+            clock: WallClock::system(),
             on_ready: Box::new(|_| {}),
         }
     }
@@ -92,7 +95,7 @@ pub struct Outcome {
 /// The first failure: of a source, a sink, a peer. Under a fate that exits the process this may not return.
 pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     let plan = Arc::new(plan);
-    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, on_ready } = options;
+    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, clock, on_ready } = options;
     topology.check()?;
     let (sources, too_late) = open::sources(&plan, &topology, (stdin, given.sources), block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources);
@@ -100,10 +103,10 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
     let paced = plan.sources.iter().zip(sources).map(|(p, opened)| {
         let idle_after = p.idle_after.map(|time| Duration::from_micros(time.unsigned_abs()));
-        (opened, Pace { tick: plan.tick, out_of_orderness: p.out_of_orderness, idle_after })
+        (opened, Pace { tick: plan.tick, out_of_orderness: p.out_of_orderness, idle_after, processing: p.processing })
     });
     let processes = (topology.process, topology.processes);
-    let shared = Shared::new(paced.collect(), too_late, topology.workers, processes, plan.sinks.len());
+    let shared = Shared::new(paced.collect(), too_late, clock, topology.workers, processes, plan.sinks.len());
 
     let several = topology.processes > 1;
     let sinks = Mutex::new(sinks);

@@ -225,6 +225,11 @@ const CODES: &[Code] = &[
     ),
     code("sink.write", "Rows cannot be written.", "Make room, or choose another place."),
     code("source.bad", "A line is not an event, and `on_bad` is `stop`.", "Mend the line, or set `on_bad = \"skip\"`."),
+    code(
+        "source.clock",
+        "A part reads sources of both clocks, or a key means nothing to the clock of its source (a warning).",
+        "Read them in parts of their own; remove the key.",
+    ),
     code("source.columns", "The columns of CSV have no names.", "Give `columns`, or a header."),
     code(
         "source.damaged",

@@ -5,7 +5,7 @@ use super::{DedupInput, DedupPlan, Extensions, Head, Plan, SinkPlan, SourcePlan,
 use crate::aggregate::{Call, Function, Layout};
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{
-    Config, Located, PreAggregate, SampleConfig, StreamConfig, WindowConfig, WindowShape, fingerprint,
+    Config, Located, PreAggregate, SampleConfig, StreamConfig, TimeClock, WindowConfig, WindowShape, fingerprint,
 };
 use crate::error::{Problem, Problems};
 use crate::event::FieldPath;
@@ -631,9 +631,14 @@ fn finish_source(
     let prefilter = if direct { None } else { prefilter(&steps) };
     let slot = prefilter.as_ref().and_then(|(path, _)| paths.iter().position(|p| p == path));
     let decoder = prefilter.as_ref().zip(slot).map(|((_, allowed), slot)| Prefilter { slot, allowed: allowed.clone() });
+    let processing = source.time.clock == TimeClock::Processing;
     SourcePlan {
         name: source.name.clone(),
-        projection: Projection::new(&paths, &source.time.field, source.time.unit, decoder),
+        projection: match processing {
+            true => Projection::untimed(&paths, decoder),
+            false => Projection::new(&paths, &source.time.field, source.time.unit, decoder),
+        },
+        processing,
         prefilter: prefilter.filter(|_| slot.is_some()),
         stage: stage(paths, steps, feeds(Head::Source(index), windows)),
         dedups: Vec::new(),

@@ -21,8 +21,13 @@ pub fn explain_text(plan: &Plan) -> String {
     line(say, 1, &format!("max_inflight  {} bytes", plan.max_inflight));
     for source in &plan.sources {
         line(say, 0, &format!("source {}  ({})", source.name, kind(source)));
-        line(say, 1, &format!("time          {} in {}", source.config.time.field, source.config.time.unit.word()));
-        line(say, 1, &format!("watermark     newest event - {}", Span(source.out_of_orderness)));
+        if source.processing {
+            line(say, 1, "time          the wall clock when a line is read: results depend on it");
+            line(say, 1, "watermark     the wall clock, also while nothing comes");
+        } else {
+            line(say, 1, &format!("time          {} in {}", source.config.time.field, source.config.time.unit.word()));
+            line(say, 1, &format!("watermark     newest event - {}", Span(source.out_of_orderness)));
+        }
         if let Some(rate) = source.config.rate_limit {
             line(say, 1, &format!("rate limit    {rate}"));
         }
@@ -399,7 +404,10 @@ pub fn explain_json(plan: &Plan) -> Value {
             json!({
                 "name": s.name,
                 "kind": kind(s),
-                "time": { "field": s.config.time.field.to_string(), "unit": s.config.time.unit.word() },
+                "time": match s.processing {
+                    true => json!({ "clock": "processing" }),
+                    false => json!({ "field": s.config.time.field.to_string(), "unit": s.config.time.unit.word() }),
+                },
                 "rate_limit_per_second": s.config.rate_limit.map(|rate| rate.0),
                 "out_of_orderness_us": s.out_of_orderness,
                 "idle_after_us": s.idle_after,
@@ -481,7 +489,8 @@ pub fn explain_dot(plan: &Plan) -> String {
         let _ = writeln!(out, "  {} [label={}{more}];", quoted(name), quoted(label));
     };
     for s in &plan.sources {
-        node(&s.name, &format!("{}\n{}\nuntil newest - {}", s.name, kind(s), Span(s.out_of_orderness)), ", shape=cds");
+        let until = if s.processing { "now".to_owned() } else { format!("newest - {}", Span(s.out_of_orderness)) };
+        node(&s.name, &format!("{}\n{}\nuntil {until}", s.name, kind(s)), ", shape=cds");
     }
     for s in streams(plan) {
         let name = s.name();

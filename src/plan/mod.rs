@@ -90,6 +90,8 @@ pub struct SourcePlan {
     pub prefilter: Option<(FieldPath, Vec<String>)>,
     /// Streams that drop duplicates, each with the number of its input.
     pub dedups: Vec<(usize, usize)>,
+    /// The time of its events is that of the wall clock.
+    pub processing: bool,
     /// Microseconds.
     pub out_of_orderness: i64,
     /// After which silence a partition no longer holds the others back, microseconds; `None`: never.

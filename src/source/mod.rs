@@ -20,6 +20,7 @@ mod limit;
 mod stream;
 mod tail;
 mod unpack;
+mod wall;
 
 use claims::Claims;
 pub use deadletter::{DeadLetter, DeadLetters, Lane};
@@ -31,6 +32,7 @@ pub use limit::{Limit, LimitedPartition};
 pub use stream::StreamPartition;
 pub use tail::InOrder;
 pub use unpack::Compression;
+pub use wall::WallClock;
 
 use crate::error::Error;
 use std::ops::Range;

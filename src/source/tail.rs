@@ -2,10 +2,12 @@
 //! one that is followed.
 //!
 //! A followed file is looked at in steps: what was added is read, and at its end three things can be seen. Its name
-//! leads to another file: it was *rotated*; it is read to its end once more a step later (its writer may hold it a
-//! little longer), then the new file from its beginning. It is shorter than what was read of it: it was *truncated*, and
+//! leads to another file, and that has something in it: it was *rotated*; it is read to its end once more a step later,
+//! then the new file from its beginning. While the new file is empty its writer may still hold the old one, as between
+//! the two acts of a log rotator. It is shorter than what was read of it: it was *truncated*, and
 //! is read from its beginning again. Otherwise there is more to come. Rotations and truncations are counted and logged.
-//! A file that is truncated and has grown past its old length within one step cannot be told from one that has grown.
+//! A file that is truncated and has grown past its old length within one step cannot be told from one that has grown, and
+//! one that is rotated again within a step is not seen.
 
 use super::stream::{Input, Inputs, Stop, StreamPartition};
 use super::{Compression, Found, Lines, find::cannot_open};
@@ -99,7 +101,7 @@ struct Tail {
     /// Device and number of the file.
     id: (u64, u64),
     read: u64,
-    /// Another file has the name now; seen one step ago.
+    /// Another file has the name now, and is written to; seen one step ago.
     rotated: bool,
     stop: Stop,
 }
@@ -130,7 +132,8 @@ impl Read for Tail {
                 return Err(std::io::Error::other("stopped"));
             }
             // One that is gone for the moment will be back under its name.
-            self.rotated = std::fs::metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) != self.id);
+            self.rotated =
+                std::fs::metadata(&self.path).is_ok_and(|meta| meta.len() > 0 && (meta.dev(), meta.ino()) != self.id);
         }
     }
 }

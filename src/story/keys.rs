@@ -31,7 +31,8 @@ pub const KEYS: &[Key] = &[
         default: "",
         doc: "What each source reads, instead of its own files or standard input: the lines as text, in the source's \
               format (of `csv` with its header), or files relative to the case. Each item of a list is a partition. \
-              Format, `time`, `out_of_orderness` and all else of the source hold. Every source needs an input, except \
+              Format, `time`, `out_of_orderness` and all else of the source hold; of a source with the clock \
+              `processing` the clock stands still, at 1970-01-01T00:00:00Z. Every source needs an input, except \
               `generate`, which gives its own events where it has none.",
         example: "{ events = '{\"timestamp\": 1767614400}' }",
     },

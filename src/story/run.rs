@@ -14,6 +14,8 @@ use crate::error::{Error, Kind, Problems, Severity};
 use crate::observe::Snapshot;
 use crate::plan::compile;
 use crate::result::RowSchema;
+use crate::source::WallClock;
+use crate::time::EventTime;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -118,6 +120,7 @@ fn run(config: &Config, width: Width, scratch: &Scratch) -> Ran {
         stdin: None,
         stdout: Box::new(output.clone()),
         block_bytes: width.block,
+        clock: WallClock::still(EventTime(0)),
         ..Options::local(width.workers)
     };
     let outcome = engine::run(plan, options).map_err(|error| scratch.hide(error))?;

@@ -343,7 +343,7 @@ mod tests {
         let (mut pre, mut tallies) = reader(10);
         let rows: Vec<u32> = (0..1_000).collect();
         for _ in 0..3 {
-            pre.add(&block(5, 0..1_000), &rows, i64::MIN, 0, &mut tallies);
+            add(&mut pre, &block(5, 0..1_000), &rows, &mut tallies);
         }
         let (table, ..) = sent(&mut pre, None);
         let mut events: Vec<u64> = counts(&table).iter().map(|(.., n)| *n).collect();

@@ -10,6 +10,8 @@
 //! - `ends`: what happens at the ends of input: of none, of bad lines, of a drain; counts and dead letters.
 //! - `examples`: the Rust programs in `examples`, run as they are.
 //! - `library`: pipelines of a program on several processes.
+//! - `live`: sources that fall silent while they are open: the time of the clock, and what waits for whom; by a clock that
+//!   the test sets.
 //! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
 //! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
 //!   that the oracle states wrongly, nor what only large inputs do.
@@ -22,6 +24,7 @@ mod ends;
 mod examples;
 mod harness;
 mod library;
+mod live;
 mod oracle;
 mod oracle_random;
 mod random;

@@ -8,6 +8,8 @@
 //! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
 //! - `idle`: partitions that fall silent.
 //! - `letters`: lines and events that were dropped, kept and fed back.
+//! - `processing`: sources whose time is that of the clock.
+//! - `rotation`: a followed file under a process that writes, rotates and truncates it.
 //! - `sources`: files that are followed, patterns, other formats than JSON.
 //!
 //! No test sleeps to be in step: it waits for what the program writes, or for its end. The short looks at a process
@@ -26,6 +28,10 @@ mod idle;
 mod letters;
 #[cfg(target_os = "linux")]
 mod pressure;
+#[cfg(unix)]
+mod processing;
+#[cfg(unix)]
+mod rotation;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

@@ -18,7 +18,7 @@ fn config() -> CsvConfig {
 
 fn wanted(paths: &[&str]) -> Wanted {
     let paths = paths.iter().map(|p| FieldPath::dotted(p)).collect();
-    Wanted { paths, time: FieldPath::dotted("t"), unit: TimeUnit::Seconds, prefilter: None }
+    Wanted { paths, time: Some(FieldPath::dotted("t")), unit: TimeUnit::Seconds, prefilter: None }
 }
 
 /// Rows as text, and rejects as (offset, reason).
@@ -160,4 +160,12 @@ proptest! {
         let lines = body.split(|b| *b == b'\n').filter(|l| !is_blank(l.strip_suffix(b"\r").unwrap_or(l)));
         prop_assert_eq!(rows.len() + rejects.len(), lines.count());
     }
+}
+
+#[test]
+fn rows_when_no_time_is_wanted_then_need_none() {
+    let wanted = Wanted { time: None, ..wanted(&["a"]) };
+    let (rows, rejects) = decode(&config(), &wanted, "t,a", b"soon,1\n,2\n3\n");
+    assert_eq!(rows, ["0: int 1", "0: int 2"]);
+    assert_eq!(rejects, [(10, "field_count")]);
 }

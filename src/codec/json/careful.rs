@@ -44,6 +44,7 @@ pub(super) fn read(line: &[u8], projection: &Projection) -> Result<(i64, Vec<Fou
     let mut slots = reader.slots;
     let time = slots.pop().unwrap_or(Found::Null);
     let (result, place) = match &time {
+        Found::Null if projection.untimed => return Ok((0, slots)),
         Found::Null => return Err((RejectReason::TimeMissing, 0)),
         Found::Json(at) => (Err(RejectReason::TimeType), at),
         Found::Scalar(at) => (number::read_micros(&line[at.clone()], projection.unit), at),

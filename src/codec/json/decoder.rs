@@ -279,7 +279,7 @@ impl Block<'_> {
                     && known
                     && let Some(steps) = steps
                 {
-                    decoder.tracks.learn(&view, steps, start, at);
+                    decoder.tracks.learn(&view, steps, decoder.rows.projection.untimed, (start, at));
                 }
                 if decoder.rows.is_full() {
                     decoder.rows.flush(self.batch);

@@ -133,7 +133,7 @@ impl Rows {
     ) -> bool {
         let LineAt { window, start, end, offset } = line;
         let mut passes = self.projection.prefilter.is_none();
-        let mut time = None;
+        let mut time = self.projection.untimed.then_some(0);
         let mut differ = kernel.alike();
         let mut at = start;
         let mut node = None;

@@ -22,6 +22,8 @@ pub struct Projection {
     pub(super) nodes: Vec<Node>,
     /// Slots of the columns; slot `slots` is the time.
     pub(super) slots: usize,
+    /// Rows have no time of their own: it is 0.
+    pub(super) untimed: bool,
     pub(super) unit: TimeUnit,
     /// The power of ten from the time unit to microseconds; `None` for text.
     pub(super) scale: Option<i32>,
@@ -43,11 +45,23 @@ impl Projection {
     /// # Panics
     /// Where there are more than 65,000 steps in all paths together, or the prefilter's slot is none of the paths.
     pub fn new(paths: &[FieldPath], time: &FieldPath, unit: TimeUnit, prefilter: Option<Prefilter>) -> Self {
-        let steps: usize = paths.iter().chain([time]).map(|p| p.steps().len()).sum();
+        Self::of(paths, Some(time), unit, prefilter)
+    }
+
+    /// [`Projection::new`] of rows that have no time of their own: theirs is 0.
+    ///
+    /// # Panics
+    /// See there.
+    pub fn untimed(paths: &[FieldPath], prefilter: Option<Prefilter>) -> Self {
+        Self::of(paths, None, TimeUnit::Seconds, prefilter)
+    }
+
+    fn of(paths: &[FieldPath], time: Option<&FieldPath>, unit: TimeUnit, prefilter: Option<Prefilter>) -> Self {
+        let steps: usize = paths.iter().chain(time).map(|p| p.steps().len()).sum();
         assert!(steps < 65_000, "a projection has at most 65,000 steps");
         assert!(prefilter.as_ref().is_none_or(|p| p.slot < paths.len()), "a prefilter looks at one of the paths");
         let mut nodes = vec![Node::default()];
-        for (slot, path) in paths.iter().chain([time]).enumerate() {
+        for (slot, path) in paths.iter().chain(time).enumerate() {
             let mut at = 0;
             for step in path.steps() {
                 let known = nodes[at].children.iter().find(|(key, _)| **key == *step.as_bytes()).map(|(_, n)| *n);
@@ -61,7 +75,7 @@ impl Projection {
             }
             nodes[at].slots.push(slot as u16);
         }
-        Self { nodes, slots: paths.len(), unit, scale: number::scale(unit), prefilter }
+        Self { nodes, slots: paths.len(), untimed: time.is_none(), unit, scale: number::scale(unit), prefilter }
     }
 
     /// The child of `node` with this key, where one is wanted.

@@ -91,10 +91,10 @@ impl Rows {
         offset: u32,
         escapes: Option<Range<usize>>,
     ) -> bool {
-        let Some(time) = steps.time else { return false };
-        let time = match self.projection.scale {
-            Some(scale) => time_at(kernel, view.text, view.at(time), scale, self.projection.unit),
-            None => careful::text_time(view.string(time), self.projection.unit).ok(),
+        let time = match (steps.time, self.projection.scale) {
+            (Some(time), Some(scale)) => time_at(kernel, view.text, view.at(time), scale, self.projection.unit),
+            (Some(time), None) => careful::text_time(view.string(time), self.projection.unit).ok(),
+            (None, _) => self.projection.untimed.then_some(0),
         };
         let Some(time) = time else { return false };
         for &(ordinal, scalar) in &steps.unread {

@@ -79,14 +79,14 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// True where no value goes to two places and none is a whole object or array.
-    pub(super) fn is_plain(&self) -> bool {
+    /// True where no value goes to two places and none is a whole object or array. `untimed`: it needs no time.
+    pub(super) fn is_plain(&self, untimed: bool) -> bool {
         let lists = [&self.numbers, &self.truths, &self.texts];
         let mut read: Vec<u16> = lists.into_iter().flatten().map(|(ordinal, _)| *ordinal).chain(self.time).collect();
         let all = read.len();
         read.sort_unstable();
         read.dedup();
-        self.nested.is_empty() && self.time.is_some() && read.len() == all
+        self.nested.is_empty() && (self.time.is_some() || untimed) && read.len() == all
     }
 }
 

@@ -116,13 +116,13 @@ impl Tracks {
     }
 
     /// Makes a track of a line that the index has read by `steps`. The line is `start..end` of the window, without
-    /// backslashes, and ends with a line end.
+    /// backslashes, and ends with a line end. `untimed`: lines have no time.
     #[inline(never)]
-    pub(super) fn learn(&mut self, view: &View<'_>, steps: &Steps, start: usize, end: usize) {
+    pub(super) fn learn(&mut self, view: &View<'_>, steps: &Steps, untimed: bool, (start, end): (usize, usize)) {
         if self.refused >= PATIENCE {
             *self = Self::default();
         }
-        if !steps.is_plain() {
+        if !steps.is_plain(untimed) {
             return;
         }
         let mut pieces = pieces(view, steps, start, end);

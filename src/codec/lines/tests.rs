@@ -13,7 +13,7 @@ fn decode(
     let types = types.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect();
     let wanted = Wanted {
         paths: paths.iter().map(|p| FieldPath::dotted(p)).collect(),
-        time: FieldPath::dotted("at"),
+        time: Some(FieldPath::dotted("at")),
         unit: TimeUnit::Rfc3339,
         prefilter: None,
     };
@@ -51,4 +51,16 @@ fn groups_are_fields_and_lines_without_the_pattern_are_rejects() {
 #[test]
 fn a_line_without_a_pattern_has_no_time() {
     assert_eq!(decode(None, &[], &["line"], b"a\n\nb"), (vec![], vec!["time_missing", "time_missing"]));
+}
+
+#[test]
+fn a_line_when_no_time_is_wanted_then_needs_none() {
+    let wanted =
+        Wanted { paths: vec![FieldPath::dotted("line")], time: None, unit: TimeUnit::Seconds, prefilter: None };
+    let mut decoder = LinesDecoder::new(&LinesConfig { pattern: None, types: Vec::new() }, wanted);
+    let mut batch = EventBatch::new(1);
+    batch.bytes = b"a\n\nb".to_vec();
+    let mut rejects = Vec::new();
+    decoder.decode(&mut batch, 0..4, &mut rejects);
+    assert_eq!((batch.rows(), batch.events, batch.time.as_slice(), rejects.len()), (2, 2, &[0, 0][..], 0));
 }

@@ -147,8 +147,8 @@ fn takes(section: &Section, key: &Key, definitions: &mut Map<String, Value>) -> 
             let fields = json!({ "type": "string", "pattern": pattern::COLUMNS });
             json!({ "anyOf": [columns(), { "type": "array", "items": fields }] })
         }
-        KeyKind::Span { least, most } => bounded(format!("span {least} to {most}"), pattern::span(least, most)),
-        KeyKind::Size { least, most } => bounded(format!("size {least} to {most}"), pattern::size(least, most)),
+        KeyKind::Span { least, most } => bounded(format!("span-{least}-{most}"), pattern::span(least, most)),
+        KeyKind::Size { least, most } => bounded(format!("size-{least}-{most}"), pattern::size(least, most)),
         KeyKind::Rate => or_environment(json!({ "type": "string", "pattern": pattern::RATE })),
         KeyKind::Count { least, most } => {
             or_environment(json!({ "type": "integer", "minimum": least, "maximum": most }))

@@ -17,7 +17,7 @@ fn a_small_file_becomes_its_settings_and_the_defaults() {
         line: 2,
         kind: files(&["shop.ndjson"]),
         format: SourceFormat::Json,
-        time: TimeField { field: FieldPath::dotted("timestamp"), unit: TimeUnit::Seconds },
+        time: TimeField { clock: TimeClock::Event, field: FieldPath::dotted("timestamp"), unit: TimeUnit::Seconds },
         out_of_orderness: Span::ZERO,
         idle_after: None,
         on_bad: OnBad::Skip,
@@ -277,4 +277,15 @@ fn load_reads_a_file_and_keeps_warnings() {
     assert_eq!(problems.list[0].message, "the pipeline file is not UTF-8 text (line 2)");
     let problems = load(&folder.path().join("none.toml"), &[], &no_env).unwrap_err();
     assert_eq!(problems.list[0].code, "config.open");
+}
+
+#[test]
+fn a_source_by_the_clock_waits_for_no_event_and_is_never_idle() {
+    let source = |more: &str| {
+        settings(&GOOD.replace("path =", &format!("follow = true\n{more}\npath =")), &[]).sources.remove(0)
+    };
+    assert_eq!((source("").time.clock, source("").idle_after), (TimeClock::Event, Some(Span(30_000_000))));
+    let by_clock = source("time = { clock = 'processing' }\nidle_after = '5s'\nout_of_orderness = '2s'");
+    assert_eq!(by_clock.time.clock, TimeClock::Processing);
+    assert_eq!((by_clock.out_of_orderness, by_clock.idle_after), (Span::ZERO, None));
 }

@@ -28,6 +28,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, out: &mut Vec<St
         match word.as_str() {
             "$schema" | "$defs" | "title" | "description" | "default" | "examples" => {}
             "$ref" => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "#$/._-".contains(c);
+                assert!(asks.as_str().is_some_and(|path| path.chars().all(plain)), "{asks} is not a reference");
                 let path = asks.as_str().and_then(|path| path.strip_prefix('#')).unwrap();
                 let there = root.pointer(path).unwrap_or_else(|| panic!("{path} is not defined"));
                 check(root, there, value, at, &mut within);

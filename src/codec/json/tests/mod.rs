@@ -44,16 +44,21 @@ struct Setup {
     paths: Vec<FieldPath>,
     time: FieldPath,
     unit: TimeUnit,
+    /// Lines have no time.
+    untimed: bool,
     prefilter: Option<Prefilter>,
 }
 
 impl Setup {
     fn new(paths: &[&str], time: &str, unit: TimeUnit) -> Self {
         let paths = paths.iter().map(|p| FieldPath::dotted(p)).collect();
-        Self { paths, time: FieldPath::dotted(time), unit, prefilter: None }
+        Self { paths, time: FieldPath::dotted(time), unit, untimed: false, prefilter: None }
     }
 
     fn projection(&self) -> Projection {
+        if self.untimed {
+            return Projection::untimed(&self.paths, self.prefilter.clone());
+        }
         Projection::new(&self.paths, &self.time, self.unit, self.prefilter.clone())
     }
 
@@ -264,7 +269,8 @@ fn oracle(setup: &Setup, block: &[u8]) -> Decoded {
                 return Err(RejectReason::NotAnObject);
             }
             let tree = Parser { rest: text }.tree();
-            let time = oracle_time(find(&tree, setup.time.steps()), setup.unit)?;
+            let time = find(&tree, setup.time.steps());
+            let time = if setup.untimed { 0 } else { oracle_time(time, setup.unit)? };
             Ok((time, setup.paths.iter().map(|p| oracle_cell(&json, &tree, p.steps())).collect()))
         };
         match read() {
@@ -286,8 +292,21 @@ fn oracle(setup: &Setup, block: &[u8]) -> Decoded {
     out
 }
 
-/// Decodes the block at every level, twice with the same decoder (the second time its templates are warm).
+/// Decodes the block at every level, twice with the same decoder (the second time its templates are warm), and once more
+/// as lines without a time.
 fn agree(setup: &Setup, block: &[u8]) {
+    let untimed = Setup {
+        paths: setup.paths.clone(),
+        time: setup.time.clone(),
+        untimed: true,
+        prefilter: setup.prefilter.clone(),
+        ..*setup
+    };
+    agree_as_it_is(setup, block);
+    agree_as_it_is(&untimed, block);
+}
+
+fn agree_as_it_is(setup: &Setup, block: &[u8]) {
     let want = oracle(setup, block);
     let mut places: Option<Vec<Reject>> = None;
     for level in LEVELS {
