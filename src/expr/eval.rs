@@ -524,7 +524,8 @@ impl<'r> Run<'r, '_> {
         }
     }
 
-    /// Calls a function of the program, which sees NULLs.
+    /// Calls a function of the program, which sees NULLs; apart, so that the frames of [`Run::write`] stay as they are.
+    #[inline(never)]
     fn user(&mut self, function: &UserFunction, list: &[Code], sel: &[u32], out: &mut [Cell]) {
         let parts: Vec<Operand<'r>> = list.iter().map(|code| self.operand(code, sel)).collect();
         let mut args = [Cell::NULL; MAX_ARGUMENTS];

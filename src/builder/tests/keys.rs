@@ -30,15 +30,12 @@ fn value(text: &str) -> toml::Value {
 /// The keys that a part needs beside the one that is looked at.
 fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'static str)> {
     let csv = ["header", "columns", "delimiter", "quote", "null", "types"].contains(&key);
-    let mut list = match (section, of) {
+    let part = section.match_indices('.').nth(1).map_or(section, |(at, _)| &section[..at]);
+    let mut list = match (part, of) {
         ("sources.<name>", Some("file")) => vec![("type", "\"file\""), ("path", "\"x.ndjson\"")],
         ("sources.<name>", Some("generate")) => vec![("type", "\"generate\"")],
-        ("sources.<name>" | "sources.<name>.time", _) => vec![("type", "\"stdin\"")],
+        ("sources.<name>", _) => vec![("type", "\"stdin\"")],
         ("streams.<name>", _) => vec![("from", "\"events\"")],
-        ("streams.<name>.sample", _) => vec![("from", "\"events\""), ("sample.rate", "0.5")],
-        ("streams.<name>.dedup", _) => {
-            vec![("from", "\"events\""), ("dedup.by", "\"id\""), ("dedup.within", "\"1m\"")]
-        }
         ("windows.<name>", _) => {
             vec![("from", "\"events\""), ("size", "\"10s\""), ("select", "{ n = \"count(*)\" }")]
         }
@@ -46,6 +43,11 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
         ("sinks.<name>", _) => vec![("type", "\"stdout\""), ("from", "\"first\"")],
         _ => Vec::new(),
     };
+    match section {
+        "streams.<name>.sample" => list.push(("sample.rate", "0.5")),
+        "streams.<name>.dedup" => list.extend([("dedup.by", "\"id\""), ("dedup.within", "\"1m\"")]),
+        _ => {}
+    }
     match key {
         _ if csv => list.extend([("format", "\"csv\""), ("columns", "[\"timestamp\"]")]),
         "pattern" => list.push(("format", "\"lines\"")),
