@@ -301,3 +301,20 @@ fn a_sink_that_cannot_write_ends_with_3_and_leaves_what_was_there() {
     scratch.run(["run", "p.toml", "--set", "sources.events.on_bad=stop"]).expect(2, &["error[source.bad]"]);
     assert_eq!(scratch.read("out/w.ndjson"), before);
 }
+
+#[test]
+fn run_with_more_groups_than_are_kept_warns_once_and_counts_the_windows() {
+    let scratch = Scratch::new();
+    let job = "[sources.events]\ntype = \"generate\"\nevents = 30_000\nrate = 1000\n[windows.users]\nfrom = \"events\"\nsize = \"5s\"\n\
+               group_by = [\"user_id\"]\nmax_groups = 10\nselect = { n = \"count(*)\" }\n";
+    scratch.write("p.toml", job);
+    for workers in ["1", "3"] {
+        let ended = scratch.run(["run", "p.toml", "-w", workers]);
+        ended.expect(
+            0,
+            &["more groups than max_groups", "part=\"users\" max_groups=10", "  overflow     6 windows (users: 6)\n"],
+        );
+        assert_eq!(ended.err.matches("more groups than max_groups").count(), 1, "{}", ended.err);
+        assert!(ended.out.starts_with("users: 66 rows;"), "{}", ended.out);
+    }
+}
