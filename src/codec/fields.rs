@@ -7,7 +7,7 @@ use super::Wanted;
 use super::json::{RejectReason, number};
 use crate::config::FieldType;
 use crate::event::{Cell, EventBatch};
-use crate::time::parse_rfc3339;
+use crate::time::{TimeUnit, parse_rfc3339};
 
 /// What becomes of one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,10 +87,10 @@ impl Rows {
     pub(super) fn put(&mut self, column: &Column, text: Text<'_>) -> Result<(), RejectReason> {
         let (Text::InPlace(bytes, _) | Text::Made(bytes)) = text;
         if column.is_time {
-            self.time = if self.wanted.unit == crate::time::TimeUnit::Rfc3339 {
-                parse_rfc3339(bytes).map(|t| t.0).ok_or(RejectReason::TimeType)
-            } else {
-                number::read_micros(bytes, self.wanted.unit)
+            self.time = match (&self.wanted.format, self.wanted.unit) {
+                (Some(format), _) => format.read(bytes).map(|t| t.0).ok_or(RejectReason::TimeType),
+                (None, TimeUnit::Rfc3339) => parse_rfc3339(bytes).map(|t| t.0).ok_or(RejectReason::TimeType),
+                (None, unit) => number::read_micros(bytes, unit),
             };
         }
         if column.slots.is_empty() {

@@ -10,7 +10,7 @@ pub mod lines;
 
 use crate::config::SourceFormat;
 use crate::event::{EventBatch, FieldPath};
-use crate::time::TimeUnit;
+use crate::time::{TimeFormat, TimeUnit};
 use csv::CsvDecoder;
 use json::{JsonDecoder, Projection, Reject};
 use lines::LinesDecoder;
@@ -26,6 +26,8 @@ pub struct Wanted {
     pub time: Option<FieldPath>,
     /// How it is written.
     pub unit: TimeUnit,
+    /// The format that holds instead of RFC 3339, where there is one.
+    pub format: Option<TimeFormat>,
     /// Only rows whose slot is one of these texts are kept.
     pub prefilter: Option<(usize, Vec<String>)>,
 }

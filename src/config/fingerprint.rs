@@ -114,6 +114,7 @@ fn source(text: &mut Canon, part: &SourceConfig) {
     text.put("field", time.field.steps().len());
     time.field.steps().iter().for_each(|step| text.put("step", step));
     text.put("unit", time.unit.word());
+    text.maybe("format", time.format.as_ref());
     text.put("out_of_orderness", out_of_orderness.0);
     text.maybe("idle_after", idle_after.map(|span| span.0).as_ref());
     text.put("on_bad", format!("{on_bad:?}"));

@@ -433,6 +433,14 @@ pub(super) static SOURCE_TIME: Section = Section {
              since 1970, or RFC 3339 text.",
             "\"ms\"",
         ),
+        key(
+            "format",
+            KeyKind::Text,
+            "Instead of `unit`: how text is written, as `strptime` has it. `%Y` year, `%m` or `%b` month, `%d` day, `%H` `%M` \
+             `%S` time (`%I` and `%p` of twelve hours), `%.f` fraction, `%z` offset, `%s` seconds since 1970. Without an \
+             offset it is UTC, without a time midnight.",
+            "\"%d/%b/%Y:%H:%M:%S %z\"",
+        ),
         optional(
             "clock",
             word(&["event", "processing"], &[]),

@@ -8,7 +8,7 @@ use super::rate::EventRate;
 use super::size::ByteSize;
 use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
-use crate::time::{EventTime, Span, TimeUnit};
+use crate::time::{EventTime, Span, TimeFormat, TimeUnit};
 
 /// A value and where it stands in the pipeline file.
 #[derive(Debug, Clone, PartialEq)]
@@ -269,8 +269,17 @@ pub struct TimeField {
     pub clock: TimeClock,
     /// The field.
     pub field: FieldPath,
-    /// How it is written.
+    /// How it is written; RFC 3339 where there is a format, which then holds instead.
     pub unit: TimeUnit,
+    /// The format of text.
+    pub format: Option<TimeFormat>,
+}
+
+impl TimeField {
+    /// How it is written, in words.
+    pub fn written(&self) -> String {
+        self.format.as_ref().map_or_else(|| self.unit.word().to_owned(), ToString::to_string)
+    }
 }
 
 /// What becomes of a line that is not an event.

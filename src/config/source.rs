@@ -10,7 +10,7 @@ use super::tree::{Data, Node};
 use super::value;
 use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
-use crate::time::{EventTime, Span, TimeUnit};
+use crate::time::{EventTime, Span, TimeFormat, TimeUnit};
 
 /// The `idle_after` of files that are followed: one that nobody writes to any more is nothing unusual there.
 const FOLLOWED_IDLE: Span = Span(30_000_000);
@@ -93,12 +93,30 @@ fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
     });
     let unit = table.or_default("unit", ctx, value::word);
     let unit = TimeUnit::ALL.iter().find(|(word, _)| *word == unit).map_or(TimeUnit::Seconds, |(_, unit)| *unit);
+    let format = table.get("format", ctx, value::text).and_then(|format| {
+        if let (_, Some(unit)) = table.entry("unit", ctx) {
+            let message = "unit and format both say how the time is written";
+            ctx.problems.push(unit.place.problem("source.time", message, Some("remove one".into())));
+        }
+        match TimeFormat::new(&format.value) {
+            Ok(read) => Some(read),
+            Err(why) => {
+                let message = format!("the format says no moment: {why}");
+                let help = "name year, month, day and time, such as \"%d/%b/%Y:%H:%M:%S %z\"".to_owned();
+                ctx.problems.push(format.problem("source.time", message, Some(help)));
+                None
+            }
+        }
+    });
+    let unit = if format.is_some() { TimeUnit::Rfc3339 } else { unit };
     let clock = match table.or_default("clock", ctx, value::word) {
         "processing" => TimeClock::Processing,
         _ => TimeClock::Event,
     };
     if clock == TimeClock::Processing {
-        for (fields, keys) in [(&table, ["field", "unit"]), (fields, ["out_of_orderness", "idle_after"])] {
+        for (fields, keys) in
+            [(&table, &["field", "unit", "format"][..]), (fields, &["out_of_orderness", "idle_after"])]
+        {
             for key in keys {
                 if let (_, Some(node)) = fields.entry(key, ctx) {
                     let message = format!("{key} means something for the clock event only");
@@ -108,7 +126,7 @@ fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
             }
         }
     }
-    TimeField { clock, field, unit }
+    TimeField { clock, field, unit, format }
 }
 
 fn files(fields: &Fields<'_>, ctx: &mut Context) -> Option<FileConfig> {

@@ -118,6 +118,7 @@ fn decoder(plan: &SourcePlan) -> Decoder {
         paths: plan.stage.paths.clone(),
         time: (!plan.processing).then(|| plan.config.time.field.clone()),
         unit: plan.config.time.unit,
+        format: plan.config.time.format.clone(),
         prefilter: plan.prefilter.as_ref().and_then(|(path, allowed)| Some((slot(path)?, allowed.clone()))),
     };
     Decoder::new(&plan.config.format, plan.projection.clone(), wanted)

@@ -267,6 +267,11 @@ const CODES: &[Code] = &[
     code("source.stdin", "Two sources read standard input.", "Let one of them read a file."),
     code("source.thread", "The system gives no thread for a source.", "Look at the limits of this machine."),
     code(
+        "source.time",
+        "The format of a time says no moment, or stands beside a unit.",
+        "Name year, month, day and time, as `strptime` does.",
+    ),
+    code(
         "source.truncated",
         "A file became shorter while it was read.",
         "Let nothing truncate it, or set `follow = true`.",

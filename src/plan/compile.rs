@@ -636,7 +636,8 @@ fn finish_source(
         name: source.name.clone(),
         projection: match processing {
             true => Projection::untimed(&paths, decoder),
-            false => Projection::new(&paths, &source.time.field, source.time.unit, decoder),
+            false => Projection::new(&paths, &source.time.field, source.time.unit, decoder)
+                .with_format(source.time.format.clone()),
         },
         processing,
         prefilter: prefilter.filter(|_| slot.is_some()),

@@ -25,7 +25,7 @@ pub fn explain_text(plan: &Plan) -> String {
             line(say, 1, "time          the wall clock when a line is read: results depend on it");
             line(say, 1, "watermark     the wall clock, also while nothing comes");
         } else {
-            line(say, 1, &format!("time          {} in {}", source.config.time.field, source.config.time.unit.word()));
+            line(say, 1, &format!("time          {} in {}", source.config.time.field, source.config.time.written()));
             line(say, 1, &format!("watermark     newest event - {}", Span(source.out_of_orderness)));
         }
         if let Some(rate) = source.config.rate_limit {
@@ -406,7 +406,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "kind": kind(s),
                 "time": match s.processing {
                     true => json!({ "clock": "processing" }),
-                    false => json!({ "field": s.config.time.field.to_string(), "unit": s.config.time.unit.word() }),
+                    false => json!({ "field": s.config.time.field.to_string(), "unit": s.config.time.written() }),
                 },
                 "rate_limit_per_second": s.config.rate_limit.map(|rate| rate.0),
                 "out_of_orderness_us": s.out_of_orderness,

@@ -3,8 +3,10 @@
 //! Units: an [`EventTime`] is microseconds since 1970-01-01T00:00:00Z (negative before); a [`Span`] is a length of
 //! time in microseconds. Both are plain `i64` inside, so that a column of them is a column of numbers.
 
+mod format;
 mod text;
 
+pub use format::TimeFormat;
 pub(crate) use text::{civil_from_days, days_from_civil};
 pub use text::{format_rfc3339, parse_rfc3339, parse_span, write_rfc3339};
 

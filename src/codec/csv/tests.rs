@@ -18,7 +18,7 @@ fn config() -> CsvConfig {
 
 fn wanted(paths: &[&str]) -> Wanted {
     let paths = paths.iter().map(|p| FieldPath::dotted(p)).collect();
-    Wanted { paths, time: Some(FieldPath::dotted("t")), unit: TimeUnit::Seconds, prefilter: None }
+    Wanted { paths, time: Some(FieldPath::dotted("t")), unit: TimeUnit::Seconds, format: None, prefilter: None }
 }
 
 /// Rows as text, and rejects as (offset, reason).

@@ -48,22 +48,19 @@ pub(super) fn read(line: &[u8], projection: &Projection) -> Result<(i64, Vec<Fou
         Found::Null => return Err((RejectReason::TimeMissing, 0)),
         Found::Json(at) => (Err(RejectReason::TimeType), at),
         Found::Scalar(at) => (number::read_micros(&line[at.clone()], projection.unit), at),
-        Found::Text(at) => (text_time(&line[at.clone()], projection.unit), at),
+        Found::Text(at) => (text_time(&line[at.clone()], projection), at),
     };
     result.map(|us| (us, slots)).map_err(|reason| (reason, place.start + 1))
 }
 
 /// The event time in the inside of a string.
-pub(super) fn text_time(raw: &[u8], unit: TimeUnit) -> Result<i64, RejectReason> {
-    if unit != TimeUnit::Rfc3339 {
+pub(super) fn text_time(raw: &[u8], projection: &Projection) -> Result<i64, RejectReason> {
+    if projection.unit != TimeUnit::Rfc3339 {
         return Err(RejectReason::TimeType);
     }
+    let read = |text: &[u8]| projection.format.as_ref().map_or_else(|| parse_rfc3339(text), |format| format.read(text));
     let mut text = Vec::new();
-    let time = if raw.contains(&b'\\') {
-        unescape(raw, &mut text).and_then(|()| parse_rfc3339(&text))
-    } else {
-        parse_rfc3339(raw)
-    };
+    let time = if raw.contains(&b'\\') { unescape(raw, &mut text).and_then(|()| read(&text)) } else { read(raw) };
     time.map(|t| t.0).ok_or(RejectReason::TimeType)
 }
 

@@ -183,7 +183,7 @@ impl Rows {
                 }
                 Kind::TimeText => {
                     let quote = guide.quote(at);
-                    time = text.get(at..quote).and_then(|t| careful::text_time(t, self.projection.unit).ok());
+                    time = text.get(at..quote).and_then(|t| careful::text_time(t, &self.projection).ok());
                     at = quote;
                 }
                 Kind::Time => {

@@ -5,7 +5,7 @@
 
 use super::number;
 use crate::event::FieldPath;
-use crate::time::TimeUnit;
+use crate::time::{TimeFormat, TimeUnit};
 
 /// Keeps only the rows whose slot is a string equal to one of `allowed`; a missing or other value is dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Projection {
     /// Rows have no time of their own: it is 0.
     pub(super) untimed: bool,
     pub(super) unit: TimeUnit,
+    /// The format that holds instead of RFC 3339, where there is one.
+    pub(super) format: Option<TimeFormat>,
     /// The power of ten from the time unit to microseconds; `None` for text.
     pub(super) scale: Option<i32>,
     pub(super) prefilter: Option<Prefilter>,
@@ -75,7 +77,24 @@ impl Projection {
             }
             nodes[at].slots.push(slot as u16);
         }
-        Self { nodes, slots: paths.len(), untimed: time.is_none(), unit, scale: number::scale(unit), prefilter }
+        Self {
+            nodes,
+            slots: paths.len(),
+            untimed: time.is_none(),
+            unit,
+            scale: number::scale(unit),
+            format: None,
+            prefilter,
+        }
+    }
+
+    /// With times that are texts in this format, where there is one.
+    #[must_use]
+    pub fn with_format(self, format: Option<TimeFormat>) -> Self {
+        match format {
+            Some(_) => Self { unit: TimeUnit::Rfc3339, scale: None, format, ..self },
+            None => self,
+        }
     }
 
     /// The child of `node` with this key, where one is wanted.

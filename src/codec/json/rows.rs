@@ -93,7 +93,7 @@ impl Rows {
     ) -> bool {
         let time = match (steps.time, self.projection.scale) {
             (Some(time), Some(scale)) => time_at(kernel, view.text, view.at(time), scale, self.projection.unit),
-            (Some(time), None) => careful::text_time(view.string(time), self.projection.unit).ok(),
+            (Some(time), None) => careful::text_time(view.string(time), &self.projection).ok(),
             (None, _) => self.projection.untimed.then_some(0),
         };
         let Some(time) = time else { return false };

@@ -15,6 +15,7 @@ fn decode(
         paths: paths.iter().map(|p| FieldPath::dotted(p)).collect(),
         time: Some(FieldPath::dotted("at")),
         unit: TimeUnit::Rfc3339,
+        format: None,
         prefilter: None,
     };
     let mut decoder = LinesDecoder::new(&LinesConfig { pattern: pattern.map(str::to_owned), types }, wanted);
@@ -55,8 +56,13 @@ fn a_line_without_a_pattern_has_no_time() {
 
 #[test]
 fn a_line_when_no_time_is_wanted_then_needs_none() {
-    let wanted =
-        Wanted { paths: vec![FieldPath::dotted("line")], time: None, unit: TimeUnit::Seconds, prefilter: None };
+    let wanted = Wanted {
+        paths: vec![FieldPath::dotted("line")],
+        time: None,
+        unit: TimeUnit::Seconds,
+        format: None,
+        prefilter: None,
+    };
     let mut decoder = LinesDecoder::new(&LinesConfig { pattern: None, types: Vec::new() }, wanted);
     let mut batch = EventBatch::new(1);
     batch.bytes = b"a\n\nb".to_vec();

@@ -312,3 +312,36 @@ fn known_shapes_are_followed_and_read_as_without_tracks() {
         }
     }
 }
+
+#[test]
+fn times_of_a_format_are_read_alike_on_every_way() {
+    let log = Setup { log_time: true, ..Setup::new(&["a", "b"], "at", TimeUnit::Seconds) };
+    let times = [
+        "\"10/Oct/2000:13:55:36 -0700\"",
+        "\"05/Jan/2026:12:00:00 +0000\"",
+        "\"31/Feb/2026:12:00:00 +0000\"",
+        "\"05\\/Jan\\/2026:12:00:00 +0130\"",
+        "\"05/Jan/2026:12:00:00\"",
+        "\"2026-01-05T12:00:00Z\"",
+        "1767614400",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "\"\"",
+    ];
+    let mut block = String::new();
+    for round in 0..6 {
+        for (i, time) in times.iter().enumerate() {
+            block.push_str(&format!("{{\"a\": {i}, \"at\": {time}, \"b\": \"text {round}\"}}\n"));
+        }
+        // Many of one shape, so that there are templates and tracks.
+        (0..20).for_each(|i| {
+            block.push_str(&format!(
+                "{{\"a\": {i}, \"at\": \"{:02}/Mar/2026:12:00:0{round} +0000\", \"b\": \"x\"}}\n",
+                i + 1
+            ));
+        });
+    }
+    agree(&log, block.as_bytes());
+}

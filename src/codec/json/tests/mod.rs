@@ -8,7 +8,7 @@ mod random;
 
 use super::*;
 use crate::event::{EventBatch, FieldPath, Tag, Value};
-use crate::time::{EventTime, TimeUnit, parse_rfc3339};
+use crate::time::{EventTime, TimeFormat, TimeUnit, parse_rfc3339};
 use serde_json::Value as Json;
 
 /// A cell, independent of any arena.
@@ -44,6 +44,8 @@ struct Setup {
     paths: Vec<FieldPath>,
     time: FieldPath,
     unit: TimeUnit,
+    /// Times are texts as [`oracle_log_time`] reads them.
+    log_time: bool,
     /// Lines have no time.
     untimed: bool,
     prefilter: Option<Prefilter>,
@@ -52,14 +54,15 @@ struct Setup {
 impl Setup {
     fn new(paths: &[&str], time: &str, unit: TimeUnit) -> Self {
         let paths = paths.iter().map(|p| FieldPath::dotted(p)).collect();
-        Self { paths, time: FieldPath::dotted(time), unit, untimed: false, prefilter: None }
+        Self { paths, time: FieldPath::dotted(time), unit, log_time: false, untimed: false, prefilter: None }
     }
 
     fn projection(&self) -> Projection {
         if self.untimed {
             return Projection::untimed(&self.paths, self.prefilter.clone());
         }
-        Projection::new(&self.paths, &self.time, self.unit, self.prefilter.clone())
+        let format = self.log_time.then(|| TimeFormat::new("%d/%b/%Y:%H:%M:%S %z").unwrap());
+        Projection::new(&self.paths, &self.time, self.unit, self.prefilter.clone()).with_format(format)
     }
 
     fn decoder(&self, level: SimdLevel) -> JsonDecoder {
@@ -180,6 +183,24 @@ fn find<'a>(tree: &'a Tree, steps: &[String]) -> Option<&'a Tree> {
     find(&members.iter().rev().find(|(key, _)| key == step)?.1, rest)
 }
 
+/// A time such as `10/Oct/2000:13:55:36 -0700`, written anew as RFC 3339.
+fn oracle_log_time(tree: Option<&Tree>) -> Result<i64, RejectReason> {
+    let text = match tree {
+        Some(Tree::Str(text)) => text,
+        Some(Tree::Scalar(text)) if text != "null" => return Err(RejectReason::TimeType),
+        Some(Tree::Array(_) | Tree::Object(..)) => return Err(RejectReason::TimeType),
+        _ => return Err(RejectReason::TimeMissing),
+    };
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let read = || {
+        let month = months.iter().position(|m| text.get(3..6) == Some(m))? + 1;
+        let (day, year, clock) = (text.get(..2)?, text.get(7..11)?, text.get(12..20)?);
+        let (sign, hours, minutes) = (text.get(21..22)?, text.get(22..24)?, text.get(24..)?);
+        parse_rfc3339(format!("{year}-{month:02}-{day}T{clock}{sign}{hours}:{minutes}").as_bytes())
+    };
+    read().map(|t| t.0).ok_or(RejectReason::TimeType)
+}
+
 /// Microseconds by integer arithmetic of strings: an own way, as slow as it likes.
 fn oracle_time(tree: Option<&Tree>, unit: TimeUnit) -> Result<i64, RejectReason> {
     let scale = match unit {
@@ -270,7 +291,11 @@ fn oracle(setup: &Setup, block: &[u8]) -> Decoded {
             }
             let tree = Parser { rest: text }.tree();
             let time = find(&tree, setup.time.steps());
-            let time = if setup.untimed { 0 } else { oracle_time(time, setup.unit)? };
+            let time = match (setup.untimed, setup.log_time) {
+                (true, _) => 0,
+                (_, true) => oracle_log_time(time)?,
+                _ => oracle_time(time, setup.unit)?,
+            };
             Ok((time, setup.paths.iter().map(|p| oracle_cell(&json, &tree, p.steps())).collect()))
         };
         match read() {
