@@ -29,6 +29,7 @@ impl Part {
         let p = &plan.windows[window];
         let (of, roads) = (&p.feeds[feed], p.feeds.len());
         let pre = PreAggregate::new(p.spec.clone(), Arc::clone(&of.layout), of.keys.clone(), p.mode, peers);
+        let pre = if p.early_wall.is_some() { pre.eager() } else { pre };
         let tables = (peers == 1 && roads == 1).then(Tables::default);
         let part = Self {
             window,

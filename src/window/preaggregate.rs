@@ -89,6 +89,8 @@ pub struct PreAggregate {
     peers: usize,
     /// Tables change hands whole.
     whole: bool,
+    /// Open tables are sent with every call.
+    eager: bool,
     open: BTreeMap<i64, (GroupTable, u64)>,
     late: BTreeMap<(i64, i64), GroupTable>,
     raw: BTreeMap<(i64, u32), Vec<u8>>,
@@ -119,6 +121,7 @@ impl PreAggregate {
             mode,
             peers,
             whole: peers == 1,
+            eager: false,
             open: BTreeMap::new(),
             late: BTreeMap::new(),
             raw: BTreeMap::new(),
@@ -139,6 +142,11 @@ impl PreAggregate {
     /// Groups are always sent as bytes: for a window that has more than one of these, each with columns of its own.
     pub fn one_of_several(self) -> Self {
         Self { whole: false, ..self }
+    }
+
+    /// Nothing is held back: for a window whose rows are stated with what has come.
+    pub fn eager(self) -> Self {
+        Self { eager: true, ..self }
     }
 
     /// From now on [`PreAggregate::take_too_late`] gives the rows that were too late.
@@ -306,14 +314,16 @@ impl PreAggregate {
     /// and rows that are not aggregated go with every call.
     pub fn flush(&mut self, tick: Option<i64>, send: &mut dyn FnMut(Segment)) {
         // On a single worker the tables change hands, and would only be merged again: there is nothing to gain.
-        let everything = self.peers > 1 && self.open.values().map(|(t, _)| t.bytes()).sum::<usize>() > OPEN_BYTES;
+        let full = self.peers > 1 && self.open.values().map(|(t, _)| t.bytes()).sum::<usize>() > OPEN_BYTES;
         while let Some(entry) = self.open.first_entry() {
             let slice = *entry.key();
-            if !everything && tick.is_some_and(|t| self.spec.first_time(slice) > t) {
+            if !full && !self.eager && tick.is_some_and(|t| self.spec.first_time(slice) > t) {
                 break;
             }
             let (table, added) = entry.remove();
-            self.judge(table.len(), added);
+            if !self.eager {
+                self.judge(table.len(), added);
+            }
             self.send_table(slice, None, table, send);
         }
         while let Some(((tick, slice), table)) = self.late.pop_first() {

@@ -15,11 +15,11 @@
 use super::WindowSpec;
 use super::answer::Answers;
 use super::directory::Directory;
-use super::early::{Provisional, Said};
+use super::early::{Said, Told, Waiting};
 use super::merged::{Merged, Piece};
 use crate::aggregate::{GroupTable, Layout};
 use crate::result::{Op, RowBatch, RowHead};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Rows are handed on when their bytes pass this.
@@ -46,8 +46,10 @@ pub struct Slices {
     /// Where windows have many slices: runs of them.
     merged: Option<Merged>,
     pieces: Vec<Piece>,
-    /// Where the part has provisional rows: what they wait for and what they said.
-    provisional: Option<Provisional>,
+    /// Where the part has provisional rows by event time: what they wait for.
+    waiting: Option<Waiting>,
+    /// The provisional rows that stand.
+    told: Told,
     late: BTreeMap<i64, BTreeMap<i64, GroupTable>>,
     revisions: BTreeMap<i64, HashMap<Box<[u8]>, u32>>,
     done: i64,
@@ -63,7 +65,8 @@ impl Slices {
         Self {
             merged: Merged::new(&spec, &layout),
             pieces: Vec::new(),
-            provisional: spec.early.map(|_| Provisional::default()),
+            waiting: spec.early.map(|_| Waiting::default()),
+            told: Told::default(),
             spec,
             part,
             layout,
@@ -82,9 +85,9 @@ impl Slices {
     /// The table that takes a contribution: events of `slice`, on time, or late with the tick given.
     pub fn table(&mut self, slice: i64, late: Option<i64>) -> &mut GroupTable {
         if late.is_none()
-            && let Some(provisional) = &mut self.provisional
+            && let Some(waiting) = &mut self.waiting
         {
-            provisional.waiting.on_time(slice);
+            waiting.on_time(slice);
         }
         let (layout, spare) = (&self.layout, &mut self.spare);
         let make = || spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout)));
@@ -97,9 +100,9 @@ impl Slices {
     /// Takes a whole table as a contribution. Gives a spare one back where there is one.
     pub fn adopt(&mut self, slice: i64, late: Option<i64>, table: GroupTable) -> Option<GroupTable> {
         if late.is_none()
-            && let Some(provisional) = &mut self.provisional
+            && let Some(waiting) = &mut self.waiting
         {
-            provisional.waiting.on_time(slice);
+            waiting.on_time(slice);
         }
         self.take(slice, late, table)
     }
@@ -131,7 +134,7 @@ impl Slices {
     }
 
     fn next_provisional(&self) -> Option<i64> {
-        self.provisional.as_ref()?.waiting.next_time(&self.spec)
+        self.waiting.as_ref()?.next_time(&self.spec)
     }
 
     /// The end of the first window that is not stated and has a slice. The first slice that has one knows: windows over
@@ -165,8 +168,8 @@ impl Slices {
 
     /// Drops what no later contribution can reach (rule 5).
     fn expire(&mut self, frontier: i64) {
-        if let Some(provisional) = &mut self.provisional {
-            provisional.waiting.passed(frontier, &self.spec);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.passed(frontier, &self.spec);
         }
         while let Some(entry) =
             self.slices.first_entry().filter(|e| self.spec.last_end(*e.key()) + self.spec.lateness <= frontier)
@@ -201,7 +204,7 @@ impl Slices {
             values_len: 0,
             op: Op::Assert,
         };
-        let mut said = self.provisional.as_mut().and_then(|provisional| provisional.told.take(end));
+        let mut said = self.told.take(end);
         let mut say = |head: RowHead, parts: &[(&GroupTable, u32)]| {
             let (table, group) = parts[0];
             if let Some(old) = said.as_mut().and_then(|said| said.remove(table.key(group))) {
@@ -235,58 +238,57 @@ impl Slices {
 
     /// States the rows so far, at the end `time` of a slice, of the windows that go on.
     fn state_provisional(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
-        let Some(mut provisional) = self.provisional.take() else { return };
+        let Some(waiting) = self.waiting.take() else { return };
         let spec = self.spec.clone();
         for end in spec.provisional_ends(time) {
             let start = spec.start_of(end);
-            let mut parts = Vec::new();
             seal(&mut self.slices, &mut self.merged, &mut self.pieces, start, time);
             let tables = sealed(&self.slices, &self.merged, &self.pieces, start, time);
-            let changes = provisional.waiting.changes(&self.slices, start, time);
-            self.directory.fill(&changes, &|_, _| true);
-            for i in 0..self.directory.len() {
-                self.directory.parts(i, &changes, &mut parts);
-                let (table, group) = parts[0];
-                let (hash, key) = (table.hash(group), table.key(group));
-                parts.clear();
-                parts.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
-                let before = (self.out.heads.len(), self.out.bytes.len());
-                let mut head = RowHead {
-                    time,
-                    window_start: start,
-                    window_end: end,
-                    part: self.part,
-                    revision: 0,
-                    early: 1,
-                    approximate: 0,
-                    start: 0,
-                    key_len: 0,
-                    values_len: 0,
-                    op: Op::Assert,
-                };
-                push_row(&mut self.out, head, key, &mut self.answers, &parts);
-                let row = self.out.row(before.0);
-                let old = provisional.told.said(end, key);
-                if old.is_some_and(|old| old.says(&row)) {
-                    self.out.heads.truncate(before.0);
-                    self.out.bytes.truncate(before.1);
-                    continue;
-                }
-                head = *row.head;
-                head.early = old.map_or(0, Said::early).saturating_add(1);
-                let new = Said::new(head.early, &row);
-                self.out.heads[before.0].early = head.early;
-                if let Some(old) = provisional.told.say(end, key, new) {
-                    old.retract(head, key, &mut self.out);
-                }
-                self.stated.early += 1;
-                if self.out.bytes.len() > BATCH_BYTES {
-                    emit(time, &mut self.out);
-                    self.out.clear();
-                }
-            }
+            let changes = waiting.changes(&self.slices, start, time);
+            let mut speaker = Speaker {
+                part: self.part,
+                answers: &mut self.answers,
+                directory: &mut self.directory,
+                told: &mut self.told,
+                out: &mut self.out,
+                stated: &mut self.stated,
+            };
+            speaker.say(time, (start, end), &tables, &changes, emit);
         }
-        self.provisional = Some(provisional);
+        self.waiting = Some(waiting);
+        self.hand_on(time, emit);
+    }
+
+    /// States at `time` the rows of all windows that end later, with what has come.
+    pub fn state_so_far(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
+        let spec = self.spec.clone();
+        let past = self.done.max(time);
+        // Ends over a slice that lie ahead.
+        let spec = &spec;
+        let ahead = |slice: &i64| {
+            let slice = *slice;
+            std::iter::successors(spec.end_after(slice, past), move |end| spec.end_after(slice, *end))
+        };
+        let ends: BTreeSet<i64> = self.slices.keys().flat_map(ahead).collect();
+        for end in ends {
+            let start = spec.start_of(end);
+            // Not all that belongs into them is there yet, so no slices are merged for it.
+            self.slices.range_mut(start..end).for_each(|(_, table)| table.seal());
+            let tables: Vec<&GroupTable> = self.slices.range(start..end).map(|(_, table)| table).collect();
+            let mut speaker = Speaker {
+                part: self.part,
+                answers: &mut self.answers,
+                directory: &mut self.directory,
+                told: &mut self.told,
+                out: &mut self.out,
+                stated: &mut self.stated,
+            };
+            speaker.say(time, (start, end), &tables, &tables, emit);
+        }
+        self.hand_on(time, emit);
+    }
+
+    fn hand_on(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
         if !self.out.heads.is_empty() {
             emit(time, &mut self.out);
             self.out.clear();
@@ -329,11 +331,11 @@ impl Slices {
             if let Some(merged) = &mut self.merged {
                 merged.add(slice, &table);
             }
-            if let Some(provisional) = &mut self.provisional {
+            if let Some(waiting) = &mut self.waiting {
                 let make = || GroupTable::new(Arc::clone(&self.layout));
                 self.slices.entry(slice).or_insert_with(make).merge(&table);
                 if spec.last_end(slice) > time {
-                    provisional.waiting.late(slice, table, time);
+                    waiting.late(slice, table, time);
                 }
                 continue;
             }
@@ -416,7 +418,7 @@ impl Slices {
     pub fn size(&self) -> (usize, usize, usize) {
         let tables = || self.slices.values().chain(self.late.values().flat_map(|m| m.values()));
         let merged = self.merged.as_ref().map_or(0, Merged::bytes);
-        let provisional = self.provisional.as_ref().map_or(0, Provisional::bytes);
+        let provisional = self.told.bytes() + self.waiting.as_ref().map_or(0, Waiting::bytes);
         (
             tables().map(GroupTable::bytes).sum::<usize>() + merged + provisional,
             tables().map(GroupTable::len).sum(),
@@ -427,6 +429,72 @@ impl Slices {
     /// What was stated so far.
     pub fn stated(&self) -> Stated {
         self.stated
+    }
+}
+
+/// What is needed to say provisional rows.
+struct Speaker<'a> {
+    part: u32,
+    answers: &'a mut Answers,
+    directory: &'a mut Directory,
+    told: &'a mut Told,
+    out: &'a mut RowBatch,
+    stated: &'a mut Stated,
+}
+
+impl Speaker<'_> {
+    /// Says at `time` the rows of the groups in `changes` over `tables`, those of a window so far, where they differ from
+    /// what was said last.
+    fn say(
+        &mut self,
+        time: i64,
+        (start, end): (i64, i64),
+        tables: &[&GroupTable],
+        changes: &[&GroupTable],
+        emit: &mut dyn FnMut(i64, &mut RowBatch),
+    ) {
+        let mut parts = Vec::new();
+        self.directory.fill(changes, &|_, _| true);
+        for i in 0..self.directory.len() {
+            self.directory.parts(i, changes, &mut parts);
+            let (table, group) = parts[0];
+            let (hash, key) = (table.hash(group), table.key(group));
+            parts.clear();
+            parts.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
+            let before = (self.out.heads.len(), self.out.bytes.len());
+            let head = RowHead {
+                time,
+                window_start: start,
+                window_end: end,
+                part: self.part,
+                revision: 0,
+                early: 1,
+                approximate: 0,
+                start: 0,
+                key_len: 0,
+                values_len: 0,
+                op: Op::Assert,
+            };
+            push_row(self.out, head, key, self.answers, &parts);
+            let row = self.out.row(before.0);
+            let old = self.told.said(end, key);
+            if old.is_some_and(|old| old.says(&row)) {
+                self.out.heads.truncate(before.0);
+                self.out.bytes.truncate(before.1);
+                continue;
+            }
+            let early = old.map_or(0, Said::early).saturating_add(1);
+            let (head, new) = (*row.head, Said::new(early, &row));
+            self.out.heads[before.0].early = early;
+            if let Some(old) = self.told.say(end, key, new) {
+                old.retract(head, key, self.out);
+            }
+            self.stated.early += 1;
+            if self.out.bytes.len() > BATCH_BYTES {
+                emit(time, self.out);
+                self.out.clear();
+            }
+        }
     }
 }
 
@@ -628,8 +696,7 @@ mod tests {
         assert_eq!(advance(&mut s, None), rows);
         assert_eq!(s.stated(), Stated { rows: 4, corrections: 0, early: 5 });
         assert_eq!(s.next_time(), None);
-        let provisional = s.provisional.as_ref().map(Provisional::bytes);
-        assert!(held > 0 && provisional == Some(0), "{provisional:?}");
+        assert!(held > 0 && s.told.bytes() == 0);
     }
 
     #[test]
@@ -663,6 +730,35 @@ mod tests {
             "6 +6 b Int(1) Int(7) r0",
         ];
         assert_eq!(advance(&mut s, Some(9)), rows);
-        assert_eq!((s.next_time(), s.provisional.as_ref().map(Provisional::bytes)), (None, Some(0)));
+        assert_eq!((s.next_time(), s.told.bytes()), (None, 0));
+    }
+
+    #[test]
+    fn rows_with_what_has_come_are_stated_when_asked_for_and_change_no_other() {
+        let mut s = slices();
+        add(&mut s, 0, None, "a", 1);
+        assert_eq!(advance(&mut s, Some(2)), [""; 0]);
+        let ask = |s: &mut Slices, time| {
+            let mut rows = Vec::new();
+            s.state_so_far(time, &mut |at, batch| {
+                assert_eq!(at, time);
+                rows.extend(batch.iter().map(|r| (r.head.window_end, r.head.op.sign(), r.head.early)));
+            });
+            rows.sort_unstable_by_key(|(end, op, early)| (*end, *early, *op != '-'));
+            rows
+        };
+        assert_eq!(ask(&mut s, 2), [(5, '+', 1), (10, '+', 1)]);
+        assert_eq!(ask(&mut s, 3), []);
+        // A window that ends by the moment of the statement is left to its first statement.
+        add(&mut s, 0, None, "a", 2);
+        assert_eq!(ask(&mut s, 5), [(10, '-', 1), (10, '+', 2)]);
+        let rows = [
+            "5 -5 a Int(1) Int(1) e1",
+            "5 +5 a Int(2) Int(3) r0",
+            "10 -10 a Int(2) Int(3) e2",
+            "10 +10 a Int(2) Int(3) r0",
+        ];
+        assert_eq!(advance(&mut s, None), rows);
+        assert_eq!(s.told.bytes(), 0);
     }
 }

@@ -6,6 +6,7 @@
 //! - `signals`: a drain and a stop by signals.
 //! - `cluster`: several processes on this machine: the same answer, and how they end when one of them fails.
 //! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
+//! - `early`: rows so far by the clock of the machine.
 //! - `idle`: partitions that fall silent.
 //! - `letters`: lines and events that were dropped, kept and fed back.
 //! - `sources`: files that are followed, patterns, other formats than JSON.
@@ -19,6 +20,8 @@ mod cases;
 #[cfg(unix)]
 mod cluster;
 mod commands;
+#[cfg(unix)]
+mod early;
 mod harness;
 #[cfg(unix)]
 mod idle;
