@@ -5,6 +5,7 @@
 //! 2. It is less than the size, and divides size and slide.
 //! 3. With a time zone it is whole days, or divides a day.
 //! 4. It cuts a window into a bounded number of slices.
+//! 5. By the clock of the machine it may be any span, and the window may cumulate.
 
 use super::reader::{Context, Fields};
 use super::sections::MOST_OVERLAP;
@@ -16,10 +17,19 @@ use crate::time::Span;
 /// A day, microseconds.
 const DAY: i64 = 86_400_000_000;
 
-/// Reads the span; `None` where there is none, or where it does not fit, which is reported.
-pub(super) fn read(fields: &Fields<'_>, shape: Option<WindowShape>, zone: bool, ctx: &mut Context) -> Option<Span> {
-    let early = fields.get("early", ctx, value::span)?;
-    let problem = match shape? {
+/// Reads the span by event time and that by the clock of the machine; `None` where there is none, or where it does not
+/// fit, which is reported.
+pub(super) fn read(
+    fields: &Fields<'_>,
+    shape: Option<WindowShape>,
+    zone: bool,
+    ctx: &mut Context,
+) -> (Option<Span>, Option<Span>) {
+    let early = fields.get("early", ctx, value::span);
+    let wall = fields.or_default("early_clock", ctx, value::word) == "wall";
+    let (Some(early), Some(shape)) = (early, shape) else { return (None, None) };
+    let problem = match shape {
+        WindowShape::Sliding { .. } | WindowShape::Cumulating { .. } if wall => None,
         WindowShape::Sliding { size, slide, .. } => sliding(&early, size, slide, zone),
         WindowShape::Cumulating { .. } => {
             let help = "remove it: a smaller step states the rows so far more often";
@@ -35,10 +45,11 @@ pub(super) fn read(fields: &Fields<'_>, shape: Option<WindowShape>, zone: bool, 
         }
     };
     match problem {
-        None => Some(early.value),
+        None if wall => (None, Some(early.value)),
+        None => (Some(early.value), None),
         Some((message, help)) => {
             ctx.problems.push(early.problem("window.early", message, Some(help)));
-            None
+            (None, None)
         }
     }
 }

@@ -148,6 +148,7 @@ fn window(text: &mut Canon, part: &WindowConfig) {
         shape,
         time_zone,
         early,
+        early_wall,
         allowed_lateness,
         too_late,
         group_by,
@@ -178,6 +179,9 @@ fn window(text: &mut Canon, part: &WindowConfig) {
     // Files without it keep their fingerprint.
     if let Some(early) = early {
         text.put("early", early.0);
+    }
+    if let Some(early) = early_wall {
+        text.put("early_wall", early.0);
     }
     text.put("allowed_lateness", allowed_lateness.0);
     text.maybe("too_late", too_late.as_ref().map(|path| &path.value));

@@ -633,6 +633,15 @@ pub(super) static WINDOW: Section = Section {
              provisional rows.",
             "\"2s\"",
         ),
+        optional(
+            "early_clock",
+            word(&["event", "wall"], &[]),
+            "\"event\"",
+            "By which clock `early` counts. `wall`: every so often by the clock of the machine, any span, also of a window with \
+             `step`, the rows of all open windows with what has come are stated, at most once between two ticks; sinks get \
+             them with the next tick. These provisional rows, and no others, depend on the clock and on the width.",
+            "\"wall\"",
+        ),
         key(
             "too_late",
             KeyKind::Path,

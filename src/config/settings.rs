@@ -347,6 +347,8 @@ pub struct WindowConfig {
     pub time_zone: Option<String>,
     /// How often its rows so far are stated before its end; `None`: never. Only of [`WindowShape::Sliding`].
     pub early: Option<Span>,
+    /// The same by the clock of the machine; of any window with a size.
+    pub early_wall: Option<Span>,
     /// How long after its end a window takes late events, in event time.
     pub allowed_lateness: Span,
     /// The file that keeps events which come later than that.

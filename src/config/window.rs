@@ -14,7 +14,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
     fields.unknown_keys(&[], ctx);
     let from = fields.list("from", ctx);
     let (shape, time_zone) = shape::read(&fields, ctx);
-    let early = early::read(&fields, shape, time_zone.is_some(), ctx);
+    let (early, early_wall) = early::read(&fields, shape, time_zone.is_some(), ctx);
     let allowed_lateness = fields.or_default("allowed_lateness", ctx, value::span);
     let group_by = dimensions(&fields, ctx);
     let select = fields.expressions("select", ctx);
@@ -36,6 +36,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<WindowC
         shape: shape?,
         time_zone,
         early,
+        early_wall,
         allowed_lateness,
         too_late: fields.get("too_late", ctx, value::text),
         group_by,

@@ -32,6 +32,7 @@ impl Part {
         let (of, roads) = (&p.feeds[feed], p.feeds.len());
         let pre = PreAggregate::new(p.spec.clone(), Arc::clone(&of.layout), of.keys.clone(), p.mode, peers)
             .capped(p.max_groups, window);
+        let pre = if p.early_wall.is_some() { pre.eager() } else { pre };
         let tables = (peers == 1 && roads == 1).then(Tables::default);
         let part = Self {
             window,

@@ -281,7 +281,7 @@ impl<'scope, T: Clone + 'static> WindowAggregate<'scope, T> for Stream<'scope, i
         let state = State::new(spec, 0, Arc::clone(&layout), answers, None);
         let (raw, tally) = (RawRows::new(&layout), Tally::new(&layout));
         let damaged = |error: crate::error::Error| panic!("{error}");
-        let rows = stated(contributions, &format!("{name}:window"), state, (raw, tally), damaged, |_, _| {});
+        let rows = stated(contributions, &format!("{name}:window"), (state, None), (raw, tally), damaged, |_, _| {});
         (updates(rows, name), counted)
     }
 }

@@ -1,18 +1,20 @@
 //! The window operator: contributions in, rows and corrections out, when the frontier passes.
 //!
 //! One capability is retained, at the next time at which there is something to say; it is downgraded as times pass
-//! and dropped when nothing is open.
+//! and dropped when nothing is open. Where rows so far are stated by the clock of the machine it stays at the frontier, at
+//! which they are stated: at most once at each, as sinks see them when it has moved on.
 
 use super::container::{RowBox, SegmentBox, to_target};
 use super::shared::Shared;
 use crate::aggregate::{GroupTable, Tally};
 use crate::error::{Error, Kind};
-use crate::observe::{Metrics, PartId, PartMetrics, Share};
+use crate::observe::{Metrics, PartId, PartMetrics, Pulse, Share};
 use crate::plan::Plan;
 use crate::window::{Answers, RawRows, SegmentKind, State};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::operators::Capability;
@@ -39,7 +41,8 @@ pub(super) fn window<'scope>(
     let mut before = state.stated();
     let (part, max_groups) = (p.name.clone(), p.max_groups);
     let fail = move |error| shared.fail(error);
-    stated(contributions, &format!("{}:window", p.name), state, (raw, tally), fail, move |state, tally| {
+    let pulse = p.early_wall.map(|us| Pulse::new(Duration::from_micros(us.unsigned_abs())));
+    stated(contributions, &format!("{}:window", p.name), (state, pulse), (raw, tally), fail, move |state, tally| {
         if let Some(tables) = &tables {
             let mut tables = tables.borrow_mut();
             while tables.len() < 2
@@ -71,19 +74,23 @@ pub(super) fn window<'scope>(
     })
 }
 
-/// Builds an operator that states the rows of a window; `fail` hears of contributions that cannot be read, `after` is
+/// Builds an operator that states the rows of a window, and with a pulse its rows so far; `fail` hears of contributions that cannot be read, `after` is
 /// called at the end of each turn.
 pub(super) fn stated<'scope>(
     contributions: Stream<'scope, i64, SegmentBox>,
     name: &str,
-    mut state: State,
+    (mut state, mut pulse): (State, Option<Pulse>),
     (mut raw, mut tally): (RawRows, Tally),
     fail: impl Fn(Error) + 'static,
     mut after: impl FnMut(&mut State, &mut Tally) + 'static,
 ) -> Stream<'scope, i64, RowBox> {
-    contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), name, move |first, _| {
+    let scope = contributions.scope();
+    contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), name, move |first, info| {
         // Nothing can be said before something has come.
         drop(first);
+        let again = scope.activator_for(info.address.clone());
+        // When rows so far were stated last.
+        let mut said = i64::MIN;
         // Held at the next time there is something to say; dropped when nothing is open.
         let mut held: Option<Capability<i64>> = None;
         move |(input, frontier), output| {
@@ -107,10 +114,13 @@ pub(super) fn stated<'scope>(
                     }
                 }
                 // The message's time is below everything it can cause to be said.
-                if let Some(next) = state.next_time()
-                    && held.as_ref().is_none_or(|h| *h.time() > next)
-                {
+                if let Some(next) = state.next_time() {
                     let least = capability.least().copied().unwrap_or(next);
+                    let wanted = if pulse.is_some() { least } else { next };
+                    if held.as_ref().is_some_and(|h| *h.time() <= wanted) {
+                        return;
+                    }
+                    let next = wanted;
                     held = Some(capability.delayed(&next.max(least), output.output_index()));
                 }
             });
@@ -121,7 +131,24 @@ pub(super) fn stated<'scope>(
                     output.session(&at).give_container(&mut RowBox(std::mem::take(rows)));
                 });
             }
-            match (state.next_time(), &mut held) {
+            if let (Some(pulse), Some(frontier)) = (&mut pulse, frontier) {
+                let (due, wake) = pulse.look();
+                if let Some(capability) = held.as_ref().filter(|_| due) {
+                    let at = capability.delayed(&frontier.max(*capability.time()));
+                    if *at.time() > said {
+                        said = *at.time();
+                        state.state_so_far(said, &mut |_, rows| {
+                            output.session(&at).give_container(&mut RowBox(std::mem::take(rows)));
+                        });
+                    }
+                }
+                if let Some(after) = wake {
+                    again.activate_after(after);
+                }
+            }
+            let next =
+                state.next_time().map(|next| if pulse.is_some() { frontier.unwrap_or(next).min(next) } else { next });
+            match (next, &mut held) {
                 (Some(next), Some(capability)) if next > *capability.time() => capability.downgrade(&next),
                 (None, held) => *held = None,
                 _ => {}

@@ -5,13 +5,14 @@
 //! terminal, [`summary`] the end of a run. All that a run writes to standard error goes through one [`Console`], so
 //! that log lines and the live line never mix.
 //!
-//! Threads and the clock are used in `progress` only; what is shown is made by pure functions.
+//! Threads and the clock are used in `progress` and `pulse` only; what is shown is made by pure functions.
 
 mod console;
 mod logs;
 mod metrics;
 mod number;
 mod progress;
+mod pulse;
 mod summary;
 
 pub use console::{Around, Console};
@@ -23,4 +24,5 @@ pub use metrics::{
 };
 pub use number::{grouped, short};
 pub use progress::{Progress, Rate, progress_line, terminal_width};
+pub use pulse::Pulse;
 pub use summary::{Ending, summary};

@@ -156,7 +156,7 @@ fn schema(window: &WindowConfig) -> RowSchema {
         dimensions: window.group_by.iter().map(|(name, _)| name.clone()).collect(),
         values: window.select.iter().map(|(name, _)| name.clone()).collect(),
         capped: window.max_groups.is_some(),
-        early: window.early.is_some(),
+        early: window.early.is_some() || window.early_wall.is_some(),
     }
 }
 
@@ -588,6 +588,7 @@ impl<'a> Building<'a> {
             group_by: texts_of(&window.group_by),
             select: texts_of(&window.select),
             spec: spec(window, self.tick),
+            early_wall: window.early_wall.map(|span| span.0),
             ends,
             too_late: window.too_late.as_ref().map(|path| path.value.clone()),
             mode: match window.pre_aggregate {

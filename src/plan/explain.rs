@@ -78,6 +78,13 @@ pub fn explain_text(plan: &Plan) -> String {
         if let Some(early) = early(spec) {
             line(say, 1, &format!("early         rows so far every {early}, until the window ends"));
         }
+        if let Some(early) = window.early_wall.map(Span) {
+            line(
+                say,
+                1,
+                &format!("early         rows so far every {early} by the clock of the machine, until the window ends"),
+            );
+        }
         line(say, 1, &format!("slices        {}", slices(spec)));
         for (name, text) in &window.group_by {
             line(say, 1, &format!("group by      {name} = {text}"));
@@ -382,7 +389,7 @@ fn target(kind: &SinkKind) -> String {
 }
 
 fn rows(plan: &Plan, sink: &SinkPlan) -> &'static str {
-    let early = sink.parts.iter().any(|part| plan.windows[*part as usize].spec.early.is_some());
+    let early = sink.parts.iter().any(|part| plan.schemas[*part as usize].early);
     match sink.config.mode {
         SinkMode::Corrections if early => "provisional rows, first statements and corrections",
         SinkMode::Changes => "every change: assertions and retractions, with op",
@@ -445,6 +452,7 @@ pub fn explain_json(plan: &Plan) -> Value {
                 "gap_us": w.spec.gap(),
                 "global_us": if let Shape::Global { every, .. } = w.spec.shape { Some(every) } else { None },
                 "early_us": early(&w.spec).map(|span| span.0),
+                "early_wall_us": w.early_wall,
                 "time_zone": w.spec.zone.as_ref().and_then(|zone| zone.iana_name()),
                 "slices": w.spec.slices(),
                 "allowed_lateness_us": w.spec.lateness,

@@ -121,6 +121,8 @@ pub struct WindowPlan {
     pub select: Vec<(String, String)>,
     /// Shape, lateness, tick.
     pub spec: WindowSpec,
+    /// How often its rows so far are stated by the clock of the machine, microseconds; `None`: never.
+    pub early_wall: Option<i64>,
     /// Of sessions: the aggregates that are their bounds.
     pub ends: Option<Ends>,
     /// The file that keeps events which are too late.

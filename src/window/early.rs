@@ -61,15 +61,6 @@ impl Said {
 /// What was said of the groups of one window.
 pub(super) type OfWindow = HashMap<Box<[u8]>, Said>;
 
-/// The provisional rows of one window part.
-#[derive(Default)]
-pub(super) struct Provisional {
-    /// What there is to look at.
-    pub(super) waiting: Waiting,
-    /// What was said.
-    pub(super) told: Told,
-}
-
 /// What has changed since the last provisional rows.
 #[derive(Default)]
 pub(super) struct Waiting {
@@ -86,14 +77,12 @@ pub(super) struct Told {
     bytes: usize,
 }
 
-impl Provisional {
+impl Waiting {
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.told.bytes + self.waiting.late.iter().map(|(_, table)| table.bytes()).sum::<usize>()
+        self.late.iter().map(|(_, table)| table.bytes()).sum()
     }
-}
 
-impl Waiting {
     /// Something came on time for `slice`.
     pub(super) fn on_time(&mut self, slice: i64) {
         self.fresh.insert(slice);
@@ -151,6 +140,11 @@ impl Waiting {
 }
 
 impl Told {
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// What was said last of a window and group.
     pub(super) fn said(&self, end: i64, key: &[u8]) -> Option<&Said> {
         self.said.get(&end)?.get(key)

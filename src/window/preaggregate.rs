@@ -95,6 +95,8 @@ pub struct PreAggregate {
     cap: Option<AtReader>,
     /// Tables change hands whole.
     whole: bool,
+    /// Open tables are sent with every call.
+    eager: bool,
     open: BTreeMap<i64, (GroupTable, u64)>,
     late: BTreeMap<(i64, i64), GroupTable>,
     raw: BTreeMap<(i64, u32), Vec<u8>>,
@@ -131,6 +133,7 @@ impl PreAggregate {
             peers,
             cap: None,
             whole: peers == 1,
+            eager: false,
             open: BTreeMap::new(),
             late: BTreeMap::new(),
             raw: BTreeMap::new(),
@@ -160,6 +163,11 @@ impl PreAggregate {
             }
             None => self,
         }
+    }
+
+    /// Nothing is held back: for a window whose rows are stated with what has come.
+    pub fn eager(self) -> Self {
+        Self { eager: true, ..self }
     }
 
     /// From now on [`PreAggregate::take_too_late`] gives the rows that were too late.
@@ -334,14 +342,16 @@ impl PreAggregate {
     /// and rows that are not aggregated go with every call.
     pub fn flush(&mut self, tick: Option<i64>, send: &mut dyn FnMut(Segment)) {
         // On a single worker the tables change hands, and would only be merged again: there is nothing to gain.
-        let everything = self.peers > 1 && self.open.values().map(|(t, _)| t.bytes()).sum::<usize>() > OPEN_BYTES;
+        let full = self.peers > 1 && self.open.values().map(|(t, _)| t.bytes()).sum::<usize>() > OPEN_BYTES;
         while let Some(entry) = self.open.first_entry() {
             let slice = *entry.key();
-            if !everything && tick.is_some_and(|t| self.spec.first_time(slice) > t) {
+            if !full && !self.eager && tick.is_some_and(|t| self.spec.first_time(slice) > t) {
                 break;
             }
             let (table, added) = entry.remove();
-            self.judge(table.len(), added);
+            if !self.eager {
+                self.judge(table.len(), added);
+            }
             self.send_table(slice, None, table, send);
         }
         while let Some(((tick, slice), table)) = self.late.pop_first() {

@@ -16,12 +16,12 @@ use super::WindowSpec;
 use super::answer::Answers;
 use super::cap::Cap;
 use super::directory::Directory;
-use super::early::{Provisional, Said};
+use super::early::{Said, Told, Waiting};
 use super::merged::{Merged, Piece};
 use crate::aggregate::{GroupTable, Layout};
 use crate::event::key;
 use crate::result::{Op, RowBatch, RowHead};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Rows are handed on when their bytes pass this.
@@ -51,8 +51,10 @@ pub struct Slices {
     /// Where windows have many slices: runs of them.
     merged: Option<Merged>,
     pieces: Vec<Piece>,
-    /// Where the part has provisional rows: what they wait for and what they said.
-    provisional: Option<Provisional>,
+    /// Where the part has provisional rows by event time: what they wait for.
+    waiting: Option<Waiting>,
+    /// The provisional rows that stand.
+    told: Told,
     late: BTreeMap<i64, BTreeMap<i64, GroupTable>>,
     revisions: BTreeMap<i64, HashMap<Box<[u8]>, u32>>,
     done: i64,
@@ -68,7 +70,8 @@ impl Slices {
         Self {
             merged: Merged::new(&spec, &layout),
             pieces: Vec::new(),
-            provisional: spec.early.map(|_| Provisional::default()),
+            waiting: spec.early.map(|_| Waiting::default()),
+            told: Told::default(),
             spec,
             part,
             layout,
@@ -97,9 +100,9 @@ impl Slices {
     /// The table that takes a contribution: events of `slice`, on time, or late with the tick given.
     pub fn table(&mut self, slice: i64, late: Option<i64>) -> &mut GroupTable {
         if late.is_none()
-            && let Some(provisional) = &mut self.provisional
+            && let Some(waiting) = &mut self.waiting
         {
-            provisional.waiting.on_time(slice);
+            waiting.on_time(slice);
         }
         let (layout, spare) = (&self.layout, &mut self.spare);
         let make = || spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout)));
@@ -115,9 +118,9 @@ impl Slices {
     /// Takes a whole table as a contribution. Gives a spare one back where there is one.
     pub fn adopt(&mut self, slice: i64, late: Option<i64>, table: GroupTable) -> Option<GroupTable> {
         if late.is_none()
-            && let Some(provisional) = &mut self.provisional
+            && let Some(waiting) = &mut self.waiting
         {
-            provisional.waiting.on_time(slice);
+            waiting.on_time(slice);
         }
         self.take(slice, late, table)
     }
@@ -150,7 +153,7 @@ impl Slices {
     }
 
     fn next_provisional(&self) -> Option<i64> {
-        self.provisional.as_ref()?.waiting.next_time(&self.spec)
+        self.waiting.as_ref()?.next_time(&self.spec)
     }
 
     /// The end of the first window that is not stated and has a slice. The first slice that has one knows: windows over
@@ -184,8 +187,8 @@ impl Slices {
 
     /// Drops what no later contribution can reach (rule 5).
     fn expire(&mut self, frontier: i64) {
-        if let Some(provisional) = &mut self.provisional {
-            provisional.waiting.passed(frontier, &self.spec);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.passed(frontier, &self.spec);
         }
         while let Some(entry) =
             self.slices.first_entry().filter(|e| self.spec.last_end(*e.key()) + self.spec.lateness <= frontier)
@@ -220,7 +223,7 @@ impl Slices {
             values_len: 0,
             op: Op::Assert,
         };
-        let mut said = self.provisional.as_mut().and_then(|provisional| provisional.told.take(end));
+        let mut said = self.told.take(end);
         let mut say = |key: &[u8], parts: &[(&GroupTable, u32)]| {
             if let Some(old) = said.as_mut().and_then(|said| said.remove(key)) {
                 old.retract(head, key, &mut self.out);
@@ -262,72 +265,62 @@ impl Slices {
 
     /// States the rows so far, at the end `time` of a slice, of the windows that go on.
     fn state_provisional(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
-        let Some(mut provisional) = self.provisional.take() else { return };
+        let Some(waiting) = self.waiting.take() else { return };
         let spec = self.spec.clone();
         for end in spec.provisional_ends(time) {
             let start = spec.start_of(end);
             seal(&mut self.slices, &mut self.merged, self.cap, &mut self.pieces, start, time);
             let tables = sealed(&self.slices, &self.merged, &self.pieces, start, time);
-            let head = RowHead {
-                time,
-                window_start: start,
-                window_end: end,
+            let changes = waiting.changes(&self.slices, start, time);
+            let mut speaker = Speaker {
                 part: self.part,
-                revision: 0,
-                early: 1,
-                approximate: 0,
-                start: 0,
-                key_len: 0,
-                values_len: 0,
-                op: Op::Assert,
+                cap: self.cap,
+                answers: &mut self.answers,
+                directory: &mut self.directory,
+                told: &mut self.told,
+                out: &mut self.out,
+                stated: &mut self.stated,
             };
-            let told = &mut provisional.told;
-            let mut say = |key: &[u8], parts: &[(&GroupTable, u32)]| {
-                let before = (self.out.heads.len(), self.out.bytes.len());
-                push_row(&mut self.out, head, key, &mut self.answers, parts);
-                let row = self.out.row(before.0);
-                let old = told.said(end, key);
-                if old.is_some_and(|old| old.says(&row)) {
-                    self.out.heads.truncate(before.0);
-                    self.out.bytes.truncate(before.1);
-                    return;
-                }
-                let early = old.map_or(0, Said::early).saturating_add(1);
-                let new = Said::new(early, &row);
-                self.out.heads[before.0].early = early;
-                if let Some(old) = told.say(end, key, new) {
-                    old.retract(head, key, &mut self.out);
-                }
-                self.stated.early += 1;
-                if self.out.bytes.len() > BATCH_BYTES {
-                    emit(time, &mut self.out);
-                    self.out.clear();
-                }
-            };
-            if let Some(cap) = self.cap {
-                // Any change may make any group fall out.
-                let mut kept: HashSet<Box<[u8]>> = HashSet::new();
-                self.directory.fill(&tables, &|_, _| true);
-                cap.groups(&self.directory, &tables, &mut |key, parts| {
-                    kept.insert(key.into());
-                    say(key, parts);
-                });
-                for (key, old) in told.forget(end, |key| !kept.contains(key)) {
-                    old.retract(head, &key, &mut self.out);
-                }
-                continue;
-            }
-            let mut parts = Vec::new();
-            let changes = provisional.waiting.changes(&self.slices, start, time);
-            self.directory.fill(&changes, &|_, _| true);
-            for i in 0..self.directory.len() {
-                let (hash, key) = self.directory.name(i, &changes);
-                parts.clear();
-                parts.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
-                say(key, &parts);
-            }
+            speaker.say(time, (start, end), &tables, &changes, emit);
         }
-        self.provisional = Some(provisional);
+        self.waiting = Some(waiting);
+        self.hand_on(time, emit);
+    }
+
+    /// States at `time` the rows of all windows that end later, with what has come.
+    pub fn state_so_far(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
+        let spec = self.spec.clone();
+        let past = self.done.max(time);
+        // Ends over a slice that lie ahead.
+        let spec = &spec;
+        let ahead = |slice: &i64| {
+            let slice = *slice;
+            std::iter::successors(spec.end_after(slice, past), move |end| spec.end_after(slice, *end))
+        };
+        let ends: BTreeSet<i64> = self.slices.keys().flat_map(ahead).collect();
+        for end in ends {
+            let start = spec.start_of(end);
+            // Not all that belongs into them is there yet, so no slices are merged for it.
+            for (_, table) in self.slices.range_mut(start..end) {
+                self.cap.map(|cap| cap.fold(table));
+                table.seal();
+            }
+            let tables: Vec<&GroupTable> = self.slices.range(start..end).map(|(_, table)| table).collect();
+            let mut speaker = Speaker {
+                part: self.part,
+                cap: self.cap,
+                answers: &mut self.answers,
+                directory: &mut self.directory,
+                told: &mut self.told,
+                out: &mut self.out,
+                stated: &mut self.stated,
+            };
+            speaker.say(time, (start, end), &tables, &tables, emit);
+        }
+        self.hand_on(time, emit);
+    }
+
+    fn hand_on(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
         if !self.out.heads.is_empty() {
             emit(time, &mut self.out);
             self.out.clear();
@@ -370,11 +363,11 @@ impl Slices {
             if let Some(merged) = &mut self.merged {
                 merged.add(slice, &table);
             }
-            if let Some(provisional) = &mut self.provisional {
+            if let Some(waiting) = &mut self.waiting {
                 let make = || GroupTable::new(Arc::clone(&self.layout));
                 self.slices.entry(slice).or_insert_with(make).merge(&table);
                 if spec.last_end(slice) > time {
-                    provisional.waiting.late(slice, table, time);
+                    waiting.late(slice, table, time);
                 }
                 continue;
             }
@@ -469,7 +462,7 @@ impl Slices {
     pub fn size(&self) -> (usize, usize, usize) {
         let tables = || self.slices.values().chain(self.late.values().flat_map(|m| m.values()));
         let merged = self.merged.as_ref().map_or(0, Merged::bytes);
-        let provisional = self.provisional.as_ref().map_or(0, Provisional::bytes);
+        let provisional = self.told.bytes() + self.waiting.as_ref().map_or(0, Waiting::bytes);
         (
             tables().map(GroupTable::bytes).sum::<usize>() + merged + provisional,
             tables().map(GroupTable::len).sum(),
@@ -480,6 +473,87 @@ impl Slices {
     /// What was stated so far.
     pub fn stated(&self) -> Stated {
         self.stated
+    }
+}
+
+/// What is needed to say provisional rows.
+struct Speaker<'a> {
+    part: u32,
+    cap: Option<Cap>,
+    answers: &'a mut Answers,
+    directory: &'a mut Directory,
+    told: &'a mut Told,
+    out: &'a mut RowBatch,
+    stated: &'a mut Stated,
+}
+
+impl Speaker<'_> {
+    /// Says at `time` the rows of the groups in `changes` over `tables`, those of a window so far, where they differ from
+    /// what was said last. With a cap all groups are looked at: any change may make any of them fall out.
+    fn say(
+        &mut self,
+        time: i64,
+        (start, end): (i64, i64),
+        tables: &[&GroupTable],
+        changes: &[&GroupTable],
+        emit: &mut dyn FnMut(i64, &mut RowBatch),
+    ) {
+        let head = RowHead {
+            time,
+            window_start: start,
+            window_end: end,
+            part: self.part,
+            revision: 0,
+            early: 1,
+            approximate: 0,
+            start: 0,
+            key_len: 0,
+            values_len: 0,
+            op: Op::Assert,
+        };
+        let Self { cap, answers, directory, told, out, stated, .. } = self;
+        let mut say = |key: &[u8], parts: &[(&GroupTable, u32)]| {
+            let before = (out.heads.len(), out.bytes.len());
+            push_row(out, head, key, answers, parts);
+            let row = out.row(before.0);
+            let old = told.said(end, key);
+            if old.is_some_and(|old| old.says(&row)) {
+                out.heads.truncate(before.0);
+                out.bytes.truncate(before.1);
+                return;
+            }
+            let early = old.map_or(0, Said::early).saturating_add(1);
+            let new = Said::new(early, &row);
+            out.heads[before.0].early = early;
+            if let Some(old) = told.say(end, key, new) {
+                old.retract(head, key, out);
+            }
+            stated.early += 1;
+            if out.bytes.len() > BATCH_BYTES {
+                emit(time, out);
+                out.clear();
+            }
+        };
+        let Some(cap) = cap else {
+            let mut parts = Vec::new();
+            directory.fill(changes, &|_, _| true);
+            for i in 0..directory.len() {
+                let (hash, key) = directory.name(i, changes);
+                parts.clear();
+                parts.extend(tables.iter().filter_map(|t| t.find(hash, key).map(|g| (*t, g))));
+                say(key, &parts);
+            }
+            return;
+        };
+        let mut kept: HashSet<Box<[u8]>> = HashSet::new();
+        directory.fill(tables, &|_, _| true);
+        cap.groups(directory, tables, &mut |key, parts| {
+            kept.insert(key.into());
+            say(key, parts);
+        });
+        for (key, old) in told.forget(end, |key| !kept.contains(key)) {
+            old.retract(head, &key, out);
+        }
     }
 }
 
@@ -772,6 +846,38 @@ mod tests {
     }
 
     #[test]
+    fn groups_that_fall_out_of_the_cap_take_their_provisional_rows_with_them() {
+        let names = by_hash(&["a", "b"]);
+        let [first, second] = &names[..] else { panic!("two names") };
+        let mut s = early(0).capped(1);
+        let sorted = |mut rows: Vec<String>| {
+            rows.sort();
+            rows
+        };
+        add(&mut s, 0, None, second, 1);
+        let rows = [3, 6].map(|end| format!("1 +{end} {second} Int(1) Int(1) e1"));
+        assert_eq!(sorted(advance(&mut s, Some(2))), rows);
+        // At 3 one window ends, the other goes on: in both there is room for the lesser hash only.
+        add(&mut s, 2, None, first, 2);
+        let rows = [(3, "r0"), (6, "e1")].map(|(end, number)| {
+            [
+                format!("3 -{end} {second} Int(1) Int(1) e1"),
+                format!("3 +{end} {first} Int(1) Int(2) {number}"),
+                format!("3 +{end} overflow Int(1) Int(1) {number}"),
+            ]
+        });
+        assert_eq!(sorted(advance(&mut s, Some(3))), sorted(rows.concat()));
+        let rows = [
+            format!("6 -6 {first} Int(1) Int(2) e1"),
+            format!("6 +6 {first} Int(1) Int(2) r0"),
+            "6 -6 overflow Int(1) Int(1) e1".to_owned(),
+            "6 +6 overflow Int(1) Int(1) r0".to_owned(),
+        ];
+        assert_eq!(sorted(advance(&mut s, None)), sorted(rows.into()));
+        assert_eq!(s.told.bytes(), 0);
+    }
+
+    #[test]
     fn rows_so_far_are_stated_where_they_differ_and_taken_back_by_what_comes_next() {
         let mut s = early(0);
         add(&mut s, 0, None, "a", 1);
@@ -802,8 +908,7 @@ mod tests {
         assert_eq!(advance(&mut s, None), rows);
         assert_eq!(s.stated(), Stated { rows: 4, early: 5, ..Stated::default() });
         assert_eq!(s.next_time(), None);
-        let provisional = s.provisional.as_ref().map(Provisional::bytes);
-        assert!(held > 0 && provisional == Some(0), "{provisional:?}");
+        assert!(held > 0 && s.told.bytes() == 0);
     }
 
     #[test]
@@ -837,6 +942,35 @@ mod tests {
             "6 +6 b Int(1) Int(7) r0",
         ];
         assert_eq!(advance(&mut s, Some(9)), rows);
-        assert_eq!((s.next_time(), s.provisional.as_ref().map(Provisional::bytes)), (None, Some(0)));
+        assert_eq!((s.next_time(), s.told.bytes()), (None, 0));
+    }
+
+    #[test]
+    fn rows_with_what_has_come_are_stated_when_asked_for_and_change_no_other() {
+        let mut s = slices();
+        add(&mut s, 0, None, "a", 1);
+        assert_eq!(advance(&mut s, Some(2)), [""; 0]);
+        let ask = |s: &mut Slices, time| {
+            let mut rows = Vec::new();
+            s.state_so_far(time, &mut |at, batch| {
+                assert_eq!(at, time);
+                rows.extend(batch.iter().map(|r| (r.head.window_end, r.head.op.sign(), r.head.early)));
+            });
+            rows.sort_unstable_by_key(|(end, op, early)| (*end, *early, *op != '-'));
+            rows
+        };
+        assert_eq!(ask(&mut s, 2), [(5, '+', 1), (10, '+', 1)]);
+        assert_eq!(ask(&mut s, 3), []);
+        // A window that ends by the moment of the statement is left to its first statement.
+        add(&mut s, 0, None, "a", 2);
+        assert_eq!(ask(&mut s, 5), [(10, '-', 1), (10, '+', 2)]);
+        let rows = [
+            "5 -5 a Int(1) Int(1) e1",
+            "5 +5 a Int(2) Int(3) r0",
+            "10 -10 a Int(2) Int(3) e2",
+            "10 +10 a Int(2) Int(3) r0",
+        ];
+        assert_eq!(advance(&mut s, None), rows);
+        assert_eq!(s.told.bytes(), 0);
     }
 }

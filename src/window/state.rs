@@ -73,6 +73,13 @@ impl State {
         }
     }
 
+    /// States at `time` the rows of all windows that end later, with what has come; only where bounds are known beforehand.
+    pub fn state_so_far(&mut self, time: i64, emit: &mut dyn FnMut(i64, &mut RowBatch)) {
+        if let Self::Slices(s) = self {
+            s.state_so_far(time, emit);
+        }
+    }
+
     /// An empty table that was used before, where there is one.
     pub fn spare(&mut self) -> Option<GroupTable> {
         match self {

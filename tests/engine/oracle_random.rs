@@ -7,6 +7,7 @@ use super::harness::{Ran, Width, in_time, run, write_case};
 use super::oracle::{self, OracleRow};
 use super::random::Case;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -165,7 +166,49 @@ fn check(seed: u64, everywhere: bool, folder: &Path) {
         let mut rest = ran.rows();
         rest.retain(|row| row.get("early").is_none());
         assert!(rest == plain.rows(), "rows that are not provisional differ from those without provisional ones");
+        let wall = run(&with_wall(&case, &without_early(&case, &text)), case.width).unwrap_or_else(|e| panic!("{e}"));
+        let mut rest = wall.rows();
+        // Each provisional row is taken back before the next one of its window and group.
+        let mut stand: BTreeMap<String, Value> = BTreeMap::new();
+        rest.retain(|row| {
+            if row.get("early").is_none() {
+                return true;
+            }
+            let (dimensions, _) =
+                case.columns(row["name"].as_str().map_or(0, |name| name[1..].parse().expect("a number")));
+            let names = ["name", "window_start", "window_end"].into_iter().chain(dimensions.iter().map(String::as_str));
+            let place = names.map(|name| format!("{} ", row[name])).collect();
+            let asserted = Value::from_iter(
+                row.as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| (name.clone(), if name == "op" { "+".into() } else { value.clone() })),
+            );
+            let before = if row["op"] == "+" {
+                stand.insert(place, asserted)
+            } else {
+                stand.remove(&place).filter(|r| *r != asserted)
+            };
+            assert_eq!(before, None, "{row}");
+            false
+        });
+        assert!(stand.is_empty(), "provisional rows are left: {stand:?}");
+        assert!(rest == plain.rows(), "provisional rows by the clock of the machine change others");
     }
+}
+
+/// A pipeline without provisional rows, with some by the clock of the machine.
+fn with_wall(case: &Case, text: &str) -> String {
+    let mut text = text.to_owned();
+    for w in 0..case.windows() {
+        let head = format!("[windows.w{w}]\n");
+        let at = text.find(&head).expect("the window is there") + head.len();
+        let keys = &text[at..at + text[at..].find("\n[").expect("a group follows")];
+        if !keys.lines().any(|key| key.starts_with("gap") || key.starts_with("global")) {
+            text.insert_str(at, "early = \"1ms\"\nearly_clock = \"wall\"\n");
+        }
+    }
+    text
 }
 
 /// The pipeline without provisional rows, at the tick that it has with them.

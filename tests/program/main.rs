@@ -6,6 +6,7 @@
 //! - `signals`: a drain and a stop by signals.
 //! - `cluster`: several processes on this machine: the same answer, and how they end when one of them fails.
 //! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
+//! - `early`: rows so far by the clock of the machine.
 //! - `idle`: partitions that fall silent.
 //! - `letters`: lines and events that were dropped, kept and fed back.
 //! - `processing`: sources whose time is that of the clock.
@@ -21,6 +22,8 @@ mod cases;
 #[cfg(unix)]
 mod cluster;
 mod commands;
+#[cfg(unix)]
+mod early;
 mod harness;
 #[cfg(unix)]
 mod idle;

@@ -163,6 +163,8 @@ fn spans_of_a_window_that_do_not_fit_together_are_told_with_what_to_do() {
     for spans in [
         "gap = '5s'",
         "global = '5s'\noffset = '1s'",
+        "size = '10s'\nearly = '3s'\nearly_clock = 'wall'",
+        "size = '10s'\nstep = '5s'\nearly = '7s'\nearly_clock = 'wall'",
         "size = '10s'\nslide = '4s'\nearly = '2s'",
         "size = '7d'\ntime_zone = 'UTC'\nearly = '6h'",
         "size = '10s'\nslide = '3s'",
