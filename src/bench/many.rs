@@ -23,6 +23,10 @@ struct Best {
 }
 
 impl Best {
+    fn name(&self) -> &[u8] {
+        if self.any { &self.user } else { b"nobody" }
+    }
+
     fn offer(&mut self, wins: bool, value: f64, at: (i64, u64), user: &[u8]) {
         if !self.any || wins {
             (self.any, self.value, self.at) = (true, value, at);
@@ -135,11 +139,7 @@ impl Job for Many {
             rows.number("var_pop", some(spread / (n * n))).number("stddev_pop", some((spread / (n * n)).sqrt()));
             rows.number("var_samp", sample).number("stddev_samp", sample.map(f64::sqrt));
             rows.number("first_duration", s.first.map(|(_, v)| v)).number("last_duration", s.last.map(|(_, v)| v));
-            if s.longest.any {
-                rows.text("longest", &s.longest.user).text("shortest", &s.shortest.user);
-            } else {
-                rows.number("longest", None).number("shortest", None);
-            }
+            rows.text("longest", s.longest.name()).text("shortest", s.shortest.name());
             rows.truth("any_long", (!values.is_empty()).then_some(s.long > 0));
             rows.truth("all_real", (!values.is_empty()).then_some(s.short == values.len() as u64));
             rows.number("per_second", Some(s.events as f64 / 10.0)).end();

@@ -176,8 +176,10 @@ fn check(seed: u64, everywhere: bool, folder: &Path) {
             }
             let (dimensions, _) =
                 case.columns(row["name"].as_str().map_or(0, |name| name[1..].parse().expect("a number")));
-            let names = ["name", "window_start", "window_end"].into_iter().chain(dimensions.iter().map(String::as_str));
-            let place = names.map(|name| format!("{} ", row[name])).collect();
+            let names = ["name", "window_start", "window_end", "overflow"]
+                .into_iter()
+                .chain(dimensions.iter().map(String::as_str));
+            let place = names.map(|name| format!("{} ", row.get(name).unwrap_or(&Value::Null))).collect();
             let asserted = Value::from_iter(
                 row.as_object()
                     .into_iter()

@@ -51,7 +51,9 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
     match key {
         _ if csv => list.extend([("format", "\"csv\""), ("columns", "[\"timestamp\"]")]),
         "pattern" => list.push(("format", "\"lines\"")),
-        "gap" => list.retain(|(key, _)| *key != "size"),
+        "gap" | "global" => list.retain(|(key, _)| *key != "size"),
+        "max_groups" => list.push(("group_by", "{ k = \"k\" }")),
+        "early_clock" => list.push(("early", "\"2s\"")),
         "time_zone" => list.iter_mut().filter(|(key, _)| *key == "size").for_each(|(_, value)| *value = "\"1d\""),
         _ => {}
     }
