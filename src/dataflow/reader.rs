@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// Decoded blocks that one worker holds of one partition, at most, while those before them are missing.
 const PENDING: usize = 16;
+/// So often a partition that is far ahead looks again at once for the frontier, before it does so each millisecond.
+const LOOKS: u32 = 64;
 
 /// A decoded block.
 pub(super) struct Decoded {
@@ -157,6 +159,8 @@ pub(super) struct Reader {
     lanes: Vec<Lane>,
     spare: Vec<Decoded>,
     failures: u64,
+    /// How often it was looked in vain whether the frontier has come closer.
+    looks: u32,
 }
 
 impl Reader {
@@ -176,6 +180,7 @@ impl Reader {
             tick: plan.tick,
             spare: Vec::new(),
             failures: 0,
+            looks: 0,
             shared,
             metrics,
             source,
@@ -202,8 +207,11 @@ impl Reader {
             }
             // The wall clock is ahead of no other source: it cannot be held.
             if self.wall.is_none() && tick_at(p.prefix(), self.out_of_orderness, self.tick) > limit {
-                // The frontier must come closer; it moves while this worker runs, so look again soon.
-                wait = Some(wait.map_or(Duration::from_millis(1), |w| w.min(Duration::from_millis(1))));
+                // The frontier must come closer. It moves while this worker runs: where it waits for nobody else, a few
+                // turns are enough, and sparse input is read at full speed.
+                self.looks = self.looks.saturating_add(1);
+                let pause = if self.looks < LOOKS { Duration::ZERO } else { Duration::from_millis(1) };
+                wait = Some(wait.map_or(pause, |w| w.min(pause)));
                 continue;
             }
             let mut decoded = self.spare.pop().unwrap_or_else(|| Decoded {
@@ -222,6 +230,7 @@ impl Reader {
             decoded.rejects.clear();
             match p.partition.next(&mut decoded.batch.bytes)? {
                 Next::Block(block) => {
+                    self.looks = 0;
                     self.decode(lane, block, decoded, parts);
                     return Ok(Progress::Read);
                 }
