@@ -346,8 +346,10 @@ fn kept(window: &WindowPlan) -> String {
     if is_global(spec) {
         let groups = if window.group_by.is_empty() {
             "its one group"
+        } else if window.max_groups.is_some() {
+            "a group that has a row"
         } else {
-            "a group, of which there should be a bounded number,"
+            "a group, of which there should be a bounded number (max_groups),"
         };
         return format!("{groups} for ever");
     }
@@ -590,7 +592,7 @@ mod tests {
             "slices        2s each, at most 5 in a window",
             "rows          provisional rows, first statements and corrections",
             "shape         global, stated every 5s",
-            "kept          a group, of which there should be a bounded number, for ever",
+            "kept          a group, of which there should be a bounded number (max_groups), for ever",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -68,6 +68,25 @@ pub struct RowHead {
     pub op: Op,
 }
 
+impl RowHead {
+    /// The head of a first statement, for a row whose bytes are still to be written: it asserts, with revision 0, exactly.
+    pub fn new(part: u32, time: i64, (window_start, window_end): (i64, i64)) -> Self {
+        Self {
+            time,
+            window_start,
+            window_end,
+            part,
+            revision: 0,
+            early: 0,
+            approximate: 0,
+            start: 0,
+            key_len: 0,
+            values_len: 0,
+            op: Op::Assert,
+        }
+    }
+}
+
 /// Rows and their arena.
 #[derive(Debug, Clone, Default)]
 pub struct RowBatch {

@@ -143,19 +143,7 @@ impl Global {
         let known = self.stands.len();
         for group in 0..changes.len() as u32 {
             let (hash, key) = (changes.hash(group), changes.key(group));
-            let mut head = RowHead {
-                time,
-                window_start: START,
-                window_end: time,
-                part: self.part,
-                revision: 0,
-                early: 0,
-                approximate: 0,
-                start: 0,
-                key_len: 0,
-                values_len: 0,
-                op: Op::Assert,
-            };
+            let mut head = RowHead::new(self.part, time, (START, time));
             let Some(mine) = self.all.find(hash, key) else {
                 push_row(&mut self.out, head, key, &mut self.answers, &[(changes, group)]);
                 // New groups are added in this order below.
@@ -197,19 +185,7 @@ impl Global {
         let mut stands: HashMap<Box<[u8]>, Stands> = names.zip(self.stands.iter().copied()).collect();
         let overflowed = stands.contains_key(key::OVERFLOW);
         cap.changes(&mut self.directory, &[&self.all], &[changes], &mut |key, old, new| {
-            let head = RowHead {
-                time,
-                window_start: START,
-                window_end: time,
-                part: self.part,
-                revision: 0,
-                early: 0,
-                approximate: 0,
-                start: 0,
-                key_len: 0,
-                values_len: 0,
-                op: Op::Assert,
-            };
+            let head = RowHead::new(self.part, time, (START, time));
             let before = (self.out.heads.len(), self.out.bytes.len());
             let stood = stands.get(key).copied().filter(|_| !old.is_empty());
             if let Some(stood) = stood {
