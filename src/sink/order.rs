@@ -152,6 +152,25 @@ mod tests {
         out
     }
 
+    #[test]
+    fn what_follows_a_number_that_floats_do_not_tell_apart_decides_nothing() {
+        let large = 1 << 53;
+        let int = |v: i64| (v.to_le_bytes().to_vec(), 2);
+        let float = |v: f64| (v.to_le_bytes().to_vec(), 3);
+        let text = |v: &str| (v.as_bytes().to_vec(), 5);
+        // The first is less by its number, and greater by its text.
+        for (less, more) in
+            [(int(large), int(large + 1)), (float(large as f64), int(large + 1)), (text("a"), text("a\0"))]
+        {
+            let key = |number, name| [encoded(number), encoded(&text(name))].concat();
+            let (a, b) = (key(&less, "z"), key(&more, "a"));
+            let head = |key: &[u8]| RowHead { key_len: key.len() as u32, ..RowHead::new(0, 0, (0, 0)) };
+            let (ha, hb) = (head(&a), head(&b));
+            let (a, b) = (RowRef { head: &ha, key: &a, values: &[] }, RowRef { head: &hb, key: &b, values: &[] });
+            assert!(a.order(&b).is_lt() && prefix(&a) <= prefix(&b), "{less:?} {more:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn prefixes_when_they_differ_then_order_as_the_rows_do(
