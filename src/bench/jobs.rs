@@ -2,7 +2,7 @@
 //!
 //! Axes, in one place: J1 has about 3,000 groups and all aggregates; J2 has five groups and drops four of five
 //! events; J0 drops all (what the filter costs); J0B drops none and groups nothing (what decoding the fields of J1
-//! costs); JX has nearly as many groups as events; JS has sessions of 100,000 users, JC cumulating days, JA twenty
+//! costs); JX has nearly as many groups as events; JS has sessions of 100,000 users, JC cumulating days, JA 21
 //! aggregates, JF a chain of two hundred functions; JG and JZ are J2 on packed input. All inputs have 10 % of their events out of order by up to 2 s,
 //! and none late.
 
@@ -34,7 +34,7 @@ pub enum Job {
     Js,
     /// Cumulating days.
     Jc,
-    /// Twenty aggregates.
+    /// Many aggregates at once.
     Ja,
     /// A chain of two hundred functions.
     Jf,
@@ -118,9 +118,7 @@ impl Job {
             Job::Jx => "10 s by user, near a million of them: count and sum where nearly every event is a new group",
             Job::Js => "sessions by user, of 100,000, with a gap of 30 s: count and sum",
             Job::Jc => "days by page, stated every hour with all since midnight: count, sum, max",
-            Job::Ja => {
-                "10 s by page: twenty aggregates at once, variances, first and last, arg_min and arg_max among them"
-            }
+            Job::Ja => "10 s by page: 21 aggregates at once, variances, first and last, arg_min and arg_max among them",
             Job::Jf => "a chain of two hundred functions for each event with a page, summed over 10 s",
             Job::Jg => "J2 on a file packed with gzip",
             Job::Jz => "J2 on a file packed with zstd",

@@ -1,4 +1,4 @@
-//! JA by hand: twenty aggregates of each page at once.
+//! JA by hand: 21 aggregates of each page at once.
 
 use super::baseline::{Fields, Job};
 use super::loops::{distinct, groups, percentile};
