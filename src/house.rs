@@ -18,10 +18,14 @@ const ROAD: &[(&str, &[&str])] = &[
     ("watermark", &[]),
     ("stream", &["event", "expr"]),
     ("aggregate", &["error", "event", "time"]),
+    ("pattern", &["aggregate", "error", "event", "expr", "time"]),
     ("result", &["event"]),
     ("window", &["aggregate", "event", "expr", "result", "watermark"]),
     ("sink", &["error", "event", "observe", "result", "time"]),
-    ("plan", &["aggregate", "codec", "config", "error", "event", "expr", "result", "stream", "time", "window"]),
+    (
+        "plan",
+        &["aggregate", "codec", "config", "error", "event", "expr", "pattern", "result", "stream", "time", "window"],
+    ),
     (
         "dataflow",
         &[

@@ -316,8 +316,9 @@ impl Pipeline {
         problems.list.splice(0..0, wrong_names(&self.named));
         match config {
             Some(config) if !problems.has_errors() => {
-                let config = Config { warnings: problems.list, ..config };
-                let plan = plan::compile_with(&config, &self.extensions)?;
+                let mut config = Config { warnings: problems.list, ..config };
+                let mut plan = plan::compile_with(&config, &self.extensions)?;
+                config.warnings.append(&mut plan.warnings);
                 Ok((config, plan))
             }
             config => Err(all_problems_with(config.as_ref(), &self.extensions, problems)),

@@ -144,7 +144,12 @@ fn write_out(bytes: &[u8]) -> Result<(), Failure> {
 fn plan(file: &Path, set: &[String]) -> Result<(Plan, Config), Problems> {
     let env = |name: &str| std::env::var(name).ok();
     let settings = match config::load(file, set, &env) {
-        Ok(config) => return compile(&config).map(|plan| (plan, config)),
+        Ok(mut config) => {
+            let mut plan = compile(&config)?;
+            config.warnings.append(&mut plan.warnings);
+            config.warnings.sort_by_key(|w| w.line);
+            return Ok((plan, config));
+        }
         Err(problems) => problems,
     };
     // The settings are wrong; the SQL of what could be read is looked at all the same.

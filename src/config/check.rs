@@ -15,6 +15,7 @@ pub(super) enum Role {
     Source,
     Stream,
     Window,
+    Pattern,
     Sink,
 }
 
@@ -24,6 +25,7 @@ impl Role {
             Role::Source => "a source",
             Role::Stream => "a stream",
             Role::Window => "a window",
+            Role::Pattern => "a pattern",
             Role::Sink => "a sink",
         }
     }
@@ -103,10 +105,11 @@ fn names(parts: &[Part<'_>], ctx: &mut Context) {
 fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     let streams = config.streams.iter().flat_map(|stream| stream.from.iter().map(|from| (Role::Stream, from)));
     let windows = config.windows.iter().flat_map(|window| window.from.iter().map(|from| (Role::Window, from)));
+    let patterns = config.patterns.iter().flat_map(|part| part.from.iter().map(|from| (Role::Pattern, from)));
     let sinks = config.sinks.iter().flat_map(|sink| sink.from.iter().map(|from| (Role::Sink, from)));
-    for (role, from) in streams.chain(windows).chain(sinks) {
+    for (role, from) in streams.chain(windows).chain(patterns).chain(sinks) {
         let fits = |part: &&Part<'_>| match role {
-            Role::Sink => part.role == Role::Window,
+            Role::Sink => matches!(part.role, Role::Window | Role::Pattern),
             _ => matches!(part.role, Role::Source | Role::Stream),
         };
         // Two parts of one name are reported elsewhere; here one that fits is enough.
@@ -119,7 +122,9 @@ fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
                 known.dedup();
                 let help = match nearest(&from.value, known.iter().copied()) {
                     Some(near) => format!("did you mean {near}?"),
-                    None if known.is_empty() && role == Role::Sink => "the file has no windows".to_owned(),
+                    None if known.is_empty() && role == Role::Sink => {
+                        "the file has no windows and no patterns".to_owned()
+                    }
                     None if known.is_empty() => "the file has no sources".to_owned(),
                     None => format!("{} can read {}", role.noun(), known.join(", ")),
                 };
@@ -142,11 +147,13 @@ fn misfit(reader: Role, read: Role, from: &Located<String>) -> Problem {
     let planned = match (reader, read) {
         (Role::Window, Role::Window) => Some("a window over a window"),
         (Role::Stream, Role::Window) => Some("a stream of a window's rows"),
+        (Role::Window, Role::Pattern) => Some("a window over matches"),
+        (Role::Stream, Role::Pattern) => Some("a stream of matches"),
         (Role::Sink, Role::Source | Role::Stream) => Some("a sink of events"),
         _ => None,
     };
     let help = match reader {
-        Role::Sink => "name a window",
+        Role::Sink => "name a window or a pattern",
         _ => "name a source or a stream",
     };
     match planned {
@@ -260,7 +267,8 @@ fn clocks(config: &Config, ctx: &mut Context) {
         Some(source)
     };
     let parts = config.streams.iter().map(|stream| (&stream.name, &stream.from));
-    for (name, from) in parts.chain(config.windows.iter().map(|window| (&window.name, &window.from))) {
+    let parts = parts.chain(config.windows.iter().map(|window| (&window.name, &window.from)));
+    for (name, from) in parts.chain(config.patterns.iter().map(|pattern| (&pattern.name, &pattern.from))) {
         let sources: Vec<_> = from.iter().filter_map(|from| Some((from, behind(from)?))).collect();
         let Some((_, first)) = sources.first() else { continue };
         if let Some((at, other)) = sources.iter().find(|(_, source)| source.time.clock != first.time.clock) {
@@ -277,11 +285,14 @@ fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
         let named = |list: &[Located<String>]| list.iter().any(|from| from.value == name);
         config.streams.iter().any(|stream| named(&stream.from) || named(&stream.rest_of))
             || config.windows.iter().any(|window| named(&window.from))
+            || config.patterns.iter().any(|pattern| named(&pattern.from))
             || config.sinks.iter().any(|sink| sink.from.iter().any(|from| from.value == name))
     };
     // Where a reader could not be read itself, what it reads is not known.
     let broken = |role: Role, count: usize| parts.iter().filter(|part| part.role == role).count() != count;
-    let inner = broken(Role::Stream, config.streams.len()) || broken(Role::Window, config.windows.len());
+    let inner = broken(Role::Stream, config.streams.len())
+        || broken(Role::Window, config.windows.len())
+        || broken(Role::Pattern, config.patterns.len());
     let outer = broken(Role::Sink, config.sinks.iter().filter(|sink| !sink.implied).count());
     for part in parts {
         let (silent, message, help) = match part.role {
@@ -290,7 +301,10 @@ fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
                 format!("nothing reads {} '{}'", &part.role.noun()[2..], part.name),
                 "remove it, or name it in a from",
             ),
-            Role::Window => (outer, format!("no sink takes window '{}'", part.name), "add it to the from of a sink"),
+            Role::Window | Role::Pattern => {
+                let message = format!("no sink takes {} '{}'", &part.role.noun()[2..], part.name);
+                (outer, message, "add it to the from of a sink")
+            }
             Role::Sink => continue,
         };
         if !silent && !read(part.name) {

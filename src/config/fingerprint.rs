@@ -1,12 +1,12 @@
 //! Settings into 32 bytes that are the same where the results must be.
 //!
-//! Taken in: the pipeline's name, the tick, and everything of sources, streams, windows and sinks, after overrides and
+//! Taken in: the pipeline's name, the tick, and everything of sources, streams, windows, patterns and sinks, after overrides and
 //! environment. Left out: the file's name, lines, comments, the order of keys that has no meaning, and what only says
 //! how fast a process may read (`max_inflight`, `max_drift`, `rate_limit`).
 
 use super::settings::{
-    Config, DedupConfig, Expressions, FileConfig, GenerateConfig, Located, RunSettings, SampleConfig, SinkConfig,
-    SinkKind, SourceConfig, SourceKind, StreamConfig, WindowConfig, WindowShape,
+    Config, DedupConfig, Expressions, FileConfig, GenerateConfig, Located, Matching, PatternConfig, RunSettings,
+    SampleConfig, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig, WindowConfig, WindowShape, WithinStep,
 };
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use std::fmt::Write;
 /// SHA-256 over a canonical text of the settings that decide results.
 pub fn fingerprint(config: &Config) -> [u8; 32] {
     // Every struct is taken apart by name, so that a new setting cannot be forgotten.
-    let Config { file: _, name, run, sources, streams, windows, sinks, warnings: _ } = config;
+    let Config { file: _, name, run, sources, streams, windows, patterns, sinks, warnings: _ } = config;
     let RunSettings { tick, max_inflight: _, max_drift: _ } = run;
     let mut text = Canon(String::from("highwater pipeline 1\n"));
     text.put("name", name);
@@ -22,6 +22,8 @@ pub fn fingerprint(config: &Config) -> [u8; 32] {
     sources.iter().for_each(|part| source(&mut text, part));
     streams.iter().for_each(|part| stream(&mut text, part));
     windows.iter().for_each(|part| window(&mut text, part));
+    // Files without patterns keep their fingerprint.
+    patterns.iter().for_each(|part| pattern(&mut text, part));
     sinks.iter().for_each(|part| sink(&mut text, part));
     Sha256::digest(text.0.as_bytes()).into()
 }
@@ -191,6 +193,57 @@ fn window(text: &mut Canon, part: &WindowConfig) {
     }
     text.expressions("select", select);
     text.put("pre_aggregate", pre_aggregate.word());
+}
+
+fn pattern(text: &mut Canon, part: &PatternConfig) {
+    let PatternConfig {
+        name,
+        line: _,
+        from,
+        key,
+        matching,
+        define,
+        within,
+        within_step,
+        skip,
+        timed_out,
+        allowed_lateness,
+        max_partial_matches,
+        event_id,
+        events,
+        type_field,
+        mode,
+        select,
+    } = part;
+    text.put("pattern", name);
+    text.names("from", from);
+    text.maybe("key", key.as_ref().map(|key| &key.value));
+    match matching {
+        Matching::Text(pattern) => text.put("match", &pattern.value),
+        Matching::Types(types) => {
+            text.names("types", types);
+            text.put("type_field", type_field.value.steps().len());
+            type_field.value.steps().iter().for_each(|step| text.put("step", step));
+        }
+    }
+    text.expressions("define", define);
+    text.maybe("within", within.as_ref().map(|span| span.value.0));
+    match within_step {
+        WithinStep::None => {}
+        WithinStep::Every(span) => text.put("within_step", span.value.0),
+        WithinStep::Steps(steps) => {
+            text.put("within_steps", steps.len());
+            steps.iter().for_each(|(step, span)| text.put(step, span.value.0));
+        }
+    }
+    text.put("skip", format!("{:?}", skip.value));
+    text.put("timed_out", timed_out);
+    text.put("allowed_lateness", allowed_lateness.0);
+    text.put("max_partial_matches", max_partial_matches);
+    text.put("event_id", &event_id.value);
+    text.put("events", format!("{events:?}"));
+    text.put("mode", format!("{mode:?}"));
+    text.expressions("select", select);
 }
 
 fn sink(text: &mut Canon, part: &SinkConfig) {

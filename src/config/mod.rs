@@ -6,7 +6,7 @@
 //!
 //! Invariants: (1) [`parse`] is pure and never panics, whatever the text; (2) everything the file can say is in
 //! [`reference()`], and nothing else is read; (3) problems show the text of the file, never what an environment variable
-//! put there; (4) a file that has no sink gets one that prints every window as a table.
+//! put there; (4) a file that has no sink gets one that prints every window and pattern as a table.
 
 mod check;
 mod depth;
@@ -14,6 +14,7 @@ mod early;
 mod environment;
 mod fingerprint;
 mod given;
+mod pattern;
 mod rate;
 mod reader;
 mod reference;
@@ -41,10 +42,10 @@ pub use reference::{Key, KeyKind, Section};
 pub use schema::schema;
 pub use sections::reference;
 pub use settings::{
-    Config, CsvConfig, DedupConfig, Expressions, FieldType, FileCompression, FileConfig, FileFormat, GenerateConfig,
-    LinesConfig, Located, OnBad, Pace, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode,
-    SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeClock, TimeField, Times, WindowConfig,
-    WindowShape,
+    Config, CsvConfig, DedupConfig, Events, Expressions, FieldType, FileCompression, FileConfig, FileFormat,
+    GenerateConfig, LinesConfig, Located, MatchMode, Matching, OnBad, Pace, PatternConfig, PreAggregate, RunSettings,
+    SampleConfig, SinkConfig, SinkKind, SinkMode, Skip, SourceConfig, SourceFormat, SourceKind, StdoutFormat,
+    StreamConfig, TimeClock, TimeField, Times, WindowConfig, WindowShape, WithinStep,
 };
 pub use size::{ByteSize, parse_size};
 
@@ -162,10 +163,12 @@ fn read(
     let name = top.get("name", ctx, value::text).map(|name| name.value);
     let run = run_settings(&top, ctx);
     let tables = |name: &str, ctx: &mut Context| parts_of(&top, name, ctx);
-    let [sources, streams, windows, sinks] = ["sources", "streams", "windows", "sinks"].map(|name| tables(name, ctx));
+    let [sources, streams, windows, patterns, sinks] =
+        ["sources", "streams", "windows", "patterns", "sinks"].map(|name| tables(name, ctx));
     let parts: Vec<check::Part<'_>> = check::parts(Role::Source, sources)
         .chain(check::parts(Role::Stream, streams))
         .chain(check::parts(Role::Window, windows))
+        .chain(check::parts(Role::Pattern, patterns))
         .chain(check::parts(Role::Sink, sinks))
         .collect();
     let mut config = Config {
@@ -175,12 +178,14 @@ fn read(
         sources: each(sources, ctx, source::read),
         streams: each(streams, ctx, stream::read),
         windows: each(windows, ctx, window::read),
+        patterns: each(patterns, ctx, pattern::read),
         sinks: each(sinks, ctx, sink::read),
         warnings: Vec::new(),
     };
     if sinks.is_empty() {
         let taken = |name: &str| parts.iter().any(|part| part.name == name);
-        config.sinks.push(sink::implied(&config.windows, &taken));
+        let rows = config.windows.iter().map(|w| &w.name).chain(config.patterns.iter().map(|p| &p.name));
+        config.sinks.push(sink::implied(rows, &taken));
     }
     check::check(&config, &parts, ctx);
     Some(config)

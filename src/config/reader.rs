@@ -148,6 +148,11 @@ impl<'a> Fields<'a> {
     /// The SQL expressions of a key that takes a table of them; wrong ones, and names that are no names for a column,
     /// are reported.
     pub(super) fn expressions(&self, name: &str, ctx: &mut Context) -> Expressions {
+        self.named(name, "a column", ctx)
+    }
+
+    /// [`Fields::expressions`], where the names are those of `what`.
+    pub(super) fn named(&self, name: &str, what: &str, ctx: &mut Context) -> Expressions {
         let (key, node) = self.entry(name, ctx);
         let Some(node) = node else {
             self.absent(key, ctx);
@@ -155,7 +160,7 @@ impl<'a> Fields<'a> {
         };
         let mut list = Vec::new();
         for (name, item, read) in ctx.keep(value::expressions(node, key), &node.place).unwrap_or_default() {
-            column_name(name, &item.place, ctx);
+            check_name(name, what, &item.place, ctx);
             if let Some(text) = ctx.keep(read, &item.place) {
                 list.push((name.to_owned(), item.located(text)));
             }
@@ -202,12 +207,12 @@ pub(super) fn is_name(name: &str, dash: bool) -> bool {
         && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
 }
 
-/// Reports the name of a column that SQL could not use without quotes.
-fn column_name(name: &str, place: &Place, ctx: &mut Context) {
+/// Reports a name that SQL could not use without quotes.
+fn check_name(name: &str, what: &str, place: &Place, ctx: &mut Context) {
     if is_name(name, false) {
         return;
     }
-    let message = format!("'{}' is not a name for a column", one_line(name));
+    let message = format!("'{}' is not a name for {what}", one_line(name));
     let better: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let help = if is_name(&better, false) {
         format!("use letters, digits and _, such as {}", one_line(&better))

@@ -77,6 +77,17 @@ pub enum KeyKind {
         /// The most.
         most: f64,
     },
+    /// A span of time within bounds, or a table of steps and spans.
+    SpanOrTable {
+        /// The least.
+        least: Span,
+        /// The most.
+        most: Span,
+    },
+    /// A pattern, or a list of event types.
+    Match,
+    /// A skip strategy.
+    Skip,
     /// A moment as RFC 3339 text or a TOML date-time with an offset.
     Time,
     /// One of some words.
@@ -114,6 +125,9 @@ impl fmt::Display for KeyKind {
             KeyKind::Number { .. } => f.write_str("a number"),
             KeyKind::Rate => f.write_str("a rate as text"),
             KeyKind::NumberOrTable { .. } => f.write_str("a number or a table"),
+            KeyKind::SpanOrTable { .. } => f.write_str("a span of time as text, or a table of steps and spans"),
+            KeyKind::Match => f.write_str("a pattern as text, or a list of event types"),
+            KeyKind::Skip => f.write_str("one of past_last, no_skip, to_next, to_first(step), to_last(step)"),
             KeyKind::Time => f.write_str("a time as RFC 3339 text"),
             KeyKind::Word { known, .. } => write!(f, "one of {}", known.join(", ")),
             KeyKind::Table => f.write_str("a table"),

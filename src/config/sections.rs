@@ -35,6 +35,12 @@ pub(super) const RESERVED: [&str; 11] = [
     "match_end",
 ];
 
+/// The columns that matches have of themselves.
+pub(super) const PATTERN_RESERVED: [&str; 8] =
+    ["name", "key", "match_start", "match_end", "events", "timed_out", "revision", "op"];
+/// The most event types of a pattern.
+pub(super) const MOST_TYPES: usize = 1_000;
+
 /// What the fields of a line can be.
 const TYPES: &[&str] = &["auto", "text", "int", "float", "bool", "time"];
 
@@ -81,10 +87,11 @@ pub(super) static TOP: Section = Section {
         required("sources", KeyKind::Table, "Where events come from, one table a source.", "{}"),
         key("streams", KeyKind::Table, "Filters and derived fields, one table a stream.", "{}"),
         key("windows", KeyKind::Table, "Aggregates over windows of event time, one table a window.", "{}"),
+        key("patterns", KeyKind::Table, "Sequences of events of a key, one table a pattern.", "{}"),
         key(
             "sinks",
             KeyKind::Table,
-            "Where rows go, one table a sink. A file without a sink prints a table of every window to standard output.",
+            "Where rows go, one table a sink. A file without a sink prints a table of every window and pattern to standard output.",
             "{}",
         ),
     ],
@@ -97,7 +104,6 @@ pub(super) static TOP: Section = Section {
         "limits",
         "models",
         "observe",
-        "patterns",
         "serve",
         "tables",
         "top",
@@ -689,6 +695,130 @@ pub(super) static WINDOW: Section = Section {
     planned: &["having", "top"],
 };
 
+pub(super) static PATTERN: Section = Section {
+    path: "patterns.<name>",
+    of: None,
+    noun: "a pattern",
+    doc: "Sequences of events of a key, one row a match. The language of `match` and of its conditions has a chapter of its \
+          own.",
+    keys: &[
+        required(
+            "from",
+            KeyKind::Parts,
+            "The sources and streams it reads, one or a list. Of several it is over the union, as of a stream. Events of a \
+             key are looked at in the order of event time, ties by partition and place.",
+            "[\"shopping\", \"spare\"]",
+        ),
+        key(
+            "key",
+            KeyKind::Sql,
+            "Events with the same value here make one sequence; those without one (NULL) are in none. Not given: all events \
+             are one sequence, which one worker has.",
+            "\"session_id\"",
+        ),
+        required(
+            "match",
+            KeyKind::Match,
+            "The pattern, such as `view -> cart -> buy`: steps, and how they follow each other. Or a list of event types: a \
+             step of each, in this order, other events between them are skipped; a step is named like its type, the second \
+             of one type with `_2` behind it, and what cannot stand in a name is `_`.",
+            "\"view -> cart+ -> buy\"",
+        ),
+        key(
+            "define",
+            KeyKind::SqlTable,
+            "The conditions of the steps. Over the fields of the event under test, and over events that the match has so far: \
+             `price > avg(cart.price)`. A step without one takes any event; of a list of types it is what the event must \
+             meet beside its type.",
+            "{ buy = \"event_type = 'transaction'\" }",
+        ),
+        key(
+            "within",
+            WINDOW_SPAN,
+            "How much event time there is between the first and any other event of a match: less than this. Not given: \
+             no limit, and what a match waits for is kept for ever.",
+            "\"5m\"",
+        ),
+        key(
+            "within_step",
+            KeyKind::SpanOrTable { least: SHORTEST, most: LONGEST },
+            "How much event time there is between neighbouring events of a match: less than this. A table of steps: \
+             between each event of that step and the one before it.",
+            "\"30s\"",
+        ),
+        optional(
+            "skip",
+            KeyKind::Skip,
+            "\"past_last\"",
+            "What a match leaves to others. `past_last`: none begins before its last event has passed. `no_skip`: every match \
+             there is. `to_next`: none other with its first event. `to_first(step)`, `to_last(step)`: none begins before \
+             the first or last event of that step.",
+            "\"to_next\"",
+        ),
+        optional(
+            "timed_out",
+            KeyKind::Flag,
+            "false",
+            "Partial matches that run out of `within` are rows too; their column `timed_out` is the last step they have \
+             reached, NULL for a whole match.",
+            "true",
+        ),
+        optional(
+            "allowed_lateness",
+            ANY_SPAN,
+            "\"0s\"",
+            "How long a key's matches can be corrected: a late event that is not older than this takes back the matches that \
+             are wrong with it, and states those that are right. What comes later is counted and dropped.",
+            "\"1m\"",
+        ),
+        optional(
+            "max_partial_matches",
+            KeyKind::Count { least: 1, most: 1_000_000 },
+            "10000",
+            "The most partial matches of one key. Beyond it the ones that began first are dropped, and counted.",
+            "1000",
+        ),
+        optional(
+            "event_id",
+            KeyKind::Sql,
+            "\"id\"",
+            "What names an event in the column `events`. Where it is NULL: `partition:position`.",
+            "\"event_id\"",
+        ),
+        optional(
+            "events",
+            word(&["ids", "full", "none"], &[]),
+            "\"ids\"",
+            "The column `events`, an object of steps and their events: `ids` has what `event_id` gives, `full` the events \
+             themselves; `none`: there is no such column.",
+            "\"full\"",
+        ),
+        optional(
+            "type_field",
+            KeyKind::Field,
+            "\"event_type\"",
+            "Of a list of event types: the field that has the type.",
+            "\"data.kind\"",
+        ),
+        optional(
+            "mode",
+            word(&["sequence", "row"], &[]),
+            "\"sequence\"",
+            "Which matches there are. `sequence`: every one that contiguity and `skip` allow. `row`: for each first event \
+             the preferred one alone (greedy loops as long as can be, alternatives from the left), found with backtracking, \
+             as SQL's MATCH_RECOGNIZE has it.",
+            "\"row\"",
+        ),
+        key(
+            "select",
+            KeyKind::SqlTable,
+            "The values: names and SQL expressions over the events of the match, at most 64. Not given: none.",
+            "{ user = \"first(view.user_id)\", amount = \"sum(buy.data.amount)\" }",
+        ),
+    ],
+    planned: &[],
+};
+
 pub(super) static SINK: Section = Section {
     path: "sinks.<name>",
     of: None,
@@ -722,7 +852,12 @@ pub(super) static SINK: Section = Section {
             "What kind of sink it is.",
             "\"stdout\"",
         ),
-        required("from", KeyKind::Parts, "The windows whose rows it takes.", "[\"user_activity\", \"service_health\"]"),
+        required(
+            "from",
+            KeyKind::Parts,
+            "The windows and patterns whose rows it takes.",
+            "[\"user_activity\", \"service_health\"]",
+        ),
         optional(
             "times",
             word(&["rfc3339", "unix_ms"], &[]),
@@ -767,8 +902,8 @@ pub(super) static SINK_FILE: Section = Section {
         required(
             "path",
             KeyKind::Path,
-            "The file, relative to the working directory. `{name}` stands for the window's name; it is needed where \
-             the sink takes more than one window.",
+            "The file, relative to the working directory. `{name}` stands for the name of the window or pattern; it \
+             is needed where the sink takes more than one.",
             "\"out/{name}.ndjson\"",
         ),
         key(
@@ -782,7 +917,7 @@ pub(super) static SINK_FILE: Section = Section {
     planned: &[],
 };
 
-static SECTIONS: [Section; 14] = [
+static SECTIONS: [Section; 15] = [
     TOP,
     RUN,
     SOURCE,
@@ -794,6 +929,7 @@ static SECTIONS: [Section; 14] = [
     STREAM_SAMPLE,
     STREAM_DEDUP,
     WINDOW,
+    PATTERN,
     SINK,
     SINK_STDOUT,
     SINK_FILE,

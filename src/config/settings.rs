@@ -55,7 +55,9 @@ pub struct Config {
     pub streams: Vec<StreamConfig>,
     /// The windows.
     pub windows: Vec<WindowConfig>,
-    /// The sinks; a file without one gets a table on standard output with every window (`implied`).
+    /// The patterns.
+    pub patterns: Vec<PatternConfig>,
+    /// The sinks; a file without one gets a table on standard output with every window and pattern (`implied`).
     pub sinks: Vec<SinkConfig>,
     /// What is odd but can run, in the order of the lines; filled by [`super::load`].
     pub warnings: Vec<Problem>,
@@ -420,6 +422,110 @@ impl PreAggregate {
     }
 }
 
+/// One pattern: `[patterns.<name>]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatternConfig {
+    /// The pattern's name; the `name` of its rows.
+    pub name: String,
+    /// The line of its header.
+    pub line: usize,
+    /// The sources and streams it reads; at least one. Of several it is the union.
+    pub from: Vec<Located<String>>,
+    /// What the events of a sequence have in common; `None`: all are one sequence.
+    pub key: Option<Located<String>>,
+    /// What it looks for (key `match`).
+    pub matching: Matching,
+    /// The conditions of steps.
+    pub define: Expressions,
+    /// What the first and any other event of a match are less than apart.
+    pub within: Option<Located<Span>>,
+    /// What neighbouring events of a match are less than apart.
+    pub within_step: WithinStep,
+    /// What a match leaves to others.
+    pub skip: Located<Skip>,
+    /// Partial matches that run out of time are rows too.
+    pub timed_out: bool,
+    /// How long matches are corrected, in event time.
+    pub allowed_lateness: Span,
+    /// How many partial matches a key has, at most; at least 1.
+    pub max_partial_matches: u64,
+    /// What names an event in a row.
+    pub event_id: Located<String>,
+    /// What rows have of the events of the match.
+    pub events: Events,
+    /// The field of an event's type; only of [`Matching::Types`].
+    pub type_field: Located<FieldPath>,
+    /// Which matches there are.
+    pub mode: MatchMode,
+    /// The values; at most 64, or none.
+    pub select: Expressions,
+}
+
+/// What a pattern looks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Matching {
+    /// The language of patterns.
+    Text(Located<String>),
+    /// Event types, one after the other; at least one.
+    Types(Vec<Located<String>>),
+}
+
+impl Matching {
+    /// Where it stands: of a list its first type.
+    pub fn place(&self) -> &Located<String> {
+        match self {
+            Matching::Text(text) => text,
+            Matching::Types(types) => types.first().expect("a list of types has one"),
+        }
+    }
+}
+
+/// Limits on the time between neighbouring events of a match.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WithinStep {
+    /// None.
+    None,
+    /// One for every two neighbours.
+    Every(Located<Span>),
+    /// Between each event of a step and the one before it.
+    Steps(Vec<(String, Located<Span>)>),
+}
+
+/// What a match leaves to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Skip {
+    /// None begins before its last event has passed.
+    PastLast,
+    /// Everything.
+    NoSkip,
+    /// None other begins with its first event.
+    ToNext,
+    /// None begins before the first event of this step.
+    ToFirst(String),
+    /// None begins before the last event of this step.
+    ToLast(String),
+}
+
+/// What rows have of the events of a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Events {
+    /// What names them.
+    Ids,
+    /// The events themselves.
+    Full,
+    /// Nothing.
+    None,
+}
+
+/// Which matches a pattern has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchMode {
+    /// Every one that contiguity and skip strategy allow.
+    Sequence,
+    /// One for each first event, the preferred one.
+    Row,
+}
+
 /// One sink: `[sinks.<name>]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SinkConfig {
@@ -431,7 +537,7 @@ pub struct SinkConfig {
     pub implied: bool,
     /// Where rows go.
     pub kind: SinkKind,
-    /// The windows whose rows it takes; at least one, except in a file without windows.
+    /// The windows and patterns whose rows it takes; at least one, except in a file without any.
     pub from: Vec<Located<String>>,
     /// How times are written.
     pub times: Times,
@@ -449,7 +555,7 @@ pub enum SinkKind {
     },
     /// Files.
     File {
-        /// The path; `{name}` stands for the window's name. See [`SinkKind::path_for`].
+        /// The path; `{name}` stands for the name of the window or pattern. See [`SinkKind::path_for`].
         path: String,
         /// How rows are written.
         format: FileFormat,

@@ -2,7 +2,7 @@
 
 use super::reader::{Context, Fields};
 use super::sections::{SINK, SINK_FILE, SINK_STDOUT};
-use super::settings::{FileFormat, Located, SinkConfig, SinkKind, SinkMode, StdoutFormat, Times, WindowConfig};
+use super::settings::{FileFormat, Located, SinkConfig, SinkKind, SinkMode, StdoutFormat, Times};
 use super::tree::{Data, Node};
 use super::value;
 
@@ -54,7 +54,7 @@ fn file(fields: &Fields<'_>, from: &[Located<String>], ctx: &mut Context) -> Opt
     let format = fields.get("format", ctx, value::word);
     let path = path?;
     if from.len() > 1 && !path.value.contains("{name}") {
-        let message = format!("{} windows would be written to one file", from.len());
+        let message = format!("{} parts would be written to one file", from.len());
         let help = "put {name} into the path, such as out/{name}.ndjson";
         ctx.problems.push(path.problem("sink.path", message, Some(help.into())));
     }
@@ -78,14 +78,14 @@ fn file(fields: &Fields<'_>, from: &[Located<String>], ctx: &mut Context) -> Opt
     Some(SinkKind::File { path: path.value, format })
 }
 
-/// The sink of a file that has none: a table of every window on standard output, named `stdout`.
-pub(super) fn implied(windows: &[WindowConfig], taken: &dyn Fn(&str) -> bool) -> SinkConfig {
+/// The sink of a file that has none: a table of every part on standard output, named `stdout`.
+pub(super) fn implied<'a>(parts: impl Iterator<Item = &'a String>, taken: &dyn Fn(&str) -> bool) -> SinkConfig {
     let mut name = "stdout".to_owned();
     while taken(&name) {
         name.push('_');
     }
-    let from = windows.iter().map(|window| Located {
-        value: window.name.clone(),
+    let from = parts.map(|part| Located {
+        value: part.clone(),
         line: 0,
         path: format!("sinks.{name}.from"),
         text: String::new(),

@@ -9,7 +9,6 @@ use super::settings::{
 use super::tree::{Data, Node};
 use super::value;
 use crate::error::{Problem, Severity};
-use crate::event::FieldPath;
 use crate::time::{EventTime, Span, TimeFormat, TimeUnit};
 
 /// The `idle_after` of files that are followed: one that nobody writes to any more is nothing unusual there.
@@ -83,14 +82,7 @@ fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
         None => Fields::open(&empty, &[&SOURCE_TIME], ctx).expect("it is a table"),
     };
     table.unknown_keys(&[], ctx);
-    let field = table.or_default("field", ctx, |node, key| {
-        let text = value::text(node, key)?;
-        if text.split('.').any(|step| step.trim().is_empty()) {
-            let message = format!("'{}' is not the name of a field", value::shown(node));
-            return value::wrong("config.value", message, "write names with dots between, such as data.at".to_owned());
-        }
-        Ok(FieldPath::dotted(&text))
-    });
+    let field = table.or_default("field", ctx, value::field);
     let unit = table.or_default("unit", ctx, value::word);
     let unit = TimeUnit::ALL.iter().find(|(word, _)| *word == unit).map_or(TimeUnit::Seconds, |(_, unit)| *unit);
     let format = table.get("format", ctx, value::text).and_then(|format| {

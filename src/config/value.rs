@@ -8,6 +8,7 @@ use super::reference::{Key, KeyKind};
 use super::size::{ByteSize, parse_size};
 use super::tree::{Data, Node};
 use crate::error::nearest;
+use crate::event::FieldPath;
 use crate::time::{EventTime, Span, parse_rfc3339, parse_span};
 use std::fmt::Display;
 
@@ -109,6 +110,16 @@ pub(super) fn span(node: &Node, key: &Key) -> Read<Span> {
         KeyKind::Span { least, most } => within(span, least, most, key),
         _ => Ok(span),
     }
+}
+
+/// A dotted field.
+pub(super) fn field(node: &Node, key: &Key) -> Read<FieldPath> {
+    let text = text(node, key)?;
+    if text.split('.').any(|step| step.trim().is_empty()) {
+        let message = format!("'{}' is not the name of a field", shown(node));
+        return wrong("config.value", message, "write names with dots between, such as data.at".to_owned());
+    }
+    Ok(FieldPath::dotted(&text))
 }
 
 /// A size within the bounds of its key.

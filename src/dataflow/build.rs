@@ -3,6 +3,7 @@
 use super::container::{PacketBox, RowBox};
 use super::dedup::dedup;
 use super::part::Fed;
+use super::pattern::patterns;
 use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
@@ -43,13 +44,15 @@ pub fn build(
     let mut opened = sinks.map(Vec::into_iter);
     let local = worker.clone();
     worker.dataflow_named::<i64, _, _>(&plan.name, |scope| {
-        let mut rows: Vec<Option<Stream<'_, i64, RowBox>>> = plan.windows.iter().map(|_| None).collect();
+        let mut rows: Vec<Option<Stream<'_, i64, RowBox>>> = plan.schemas.iter().map(|_| None).collect();
         let mut fed: Vec<Vec<Fed<'_>>> = plan.windows.iter().map(|_| Vec::new()).collect();
         let mut packets: Vec<Vec<Stream<'_, i64, PacketBox>>> = plan.dedups.iter().map(|_| Vec::new()).collect();
+        let mut marked: Vec<Vec<Stream<'_, i64, PacketBox>>> = plan.pattern_groups.iter().map(|_| Vec::new()).collect();
         for s in 0..plan.sources.len() {
-            let (contributions, events) = source(scope, &local, plan, s, shared, metrics, &probe);
+            let (contributions, events, marks) = source(scope, &local, plan, s, shared, metrics, &probe);
             contributions.into_iter().for_each(|(w, feed)| fed[w].push(feed));
             events.into_iter().for_each(|(d, stream)| packets[d].push(stream));
+            marks.into_iter().for_each(|(g, stream)| marked[g].push(stream));
         }
         for (d, packets) in packets.into_iter().enumerate() {
             let packets = scope.concatenate(packets);
@@ -66,8 +69,16 @@ pub fn build(
             let stated = window(contributions, plan, w, shared, metrics, tables);
             rows[w] = Some(stated.probe_with(&probe));
         }
+        let mut matches = Vec::new();
+        for (g, packets) in marked.into_iter().enumerate().filter(|(_, packets)| !packets.is_empty()) {
+            let said = patterns(scope.concatenate(packets), plan, g, shared, metrics);
+            matches.push((g, said.probe_with(&probe)));
+        }
         for (i, p) in plan.sinks.iter().enumerate() {
-            let taken: Vec<_> = p.parts.iter().filter_map(|part| rows[*part as usize].clone()).collect();
+            let mut taken: Vec<_> = p.parts.iter().filter_map(|part| rows[*part as usize].clone()).collect();
+            // The rows of all patterns of a group come together; a sink leaves those of others out.
+            let of = |g: usize| plan.pattern_groups[g].patterns.iter().any(|one| p.parts.contains(&one.shown.part));
+            taken.extend(matches.iter().filter(|(g, _)| of(*g)).map(|(_, rows)| rows.clone()));
             let all = scope.concatenate(taken);
             let limit = plan.max_inflight.max(LEAST_QUEUE) as usize;
             let name = p.config.name.clone();

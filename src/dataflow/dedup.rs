@@ -45,7 +45,7 @@ impl Sender {
             selection: of.selection,
             road: (feed as u32, p.inputs.len() as u32),
             tick: plan.tick,
-            writer: Writer::new(of.key, of.columns.clone()),
+            writer: Writer::new(Some(of.key), of.columns.clone()),
             packets: vec![Vec::new(); peers],
         }
     }
@@ -63,7 +63,7 @@ impl Sender {
         let peers = self.packets.len();
         for row in &selections[self.selection] {
             let tick = tick_at(base.max(batch.clock[*row as usize]), out_of_orderness, self.tick);
-            self.writer.write(batch, *row, tick, |hash| PreAggregate::owner(hash, peers), &mut self.packets);
+            self.writer.write(batch, *row, (tick, &[]), |hash| PreAggregate::owner(hash, peers), &mut self.packets);
         }
     }
 

@@ -5,6 +5,8 @@
 //!    => contributions, exchanged to the owners of the groups
 //! window (one operator a window part): slices -> rows and corrections, stated when the frontier passes
 //!    => rows, brought together on worker 0
+//! pattern (one operator a group of patterns): events by key, in order -> matches, as the frontier passes
+//!    => rows, brought together on worker 0
 //! sink (one operator a sink, worker 0): complete times, in order, to the sink's thread
 //! ```
 //!
@@ -21,6 +23,7 @@ mod build;
 mod container;
 mod dedup;
 mod part;
+mod pattern;
 mod reader;
 mod shared;
 mod sink;

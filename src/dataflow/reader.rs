@@ -75,6 +75,11 @@ impl Decoded {
         letters.collect()
     }
 
+    /// Where the block's bytes are in the arena.
+    pub(super) fn range(&self) -> std::ops::Range<usize> {
+        self.block.range.clone()
+    }
+
     /// The number of the block in its partition.
     pub(super) fn index(&self) -> u64 {
         self.block.index

@@ -8,6 +8,7 @@
 use super::container::{PacketBox, SegmentBox};
 use super::dedup::Sender;
 use super::part::{Fed, Part};
+use super::pattern::MarkSender;
 use super::reader::{Progress, Reader};
 use super::shared::Shared;
 use crate::error::Error;
@@ -26,8 +27,10 @@ use timely::worker::Worker;
 const EMIT: usize = 8;
 
 /// What a source gives: contributions, each with the window they are for, and events, each with the stream that drops
-/// duplicates among them.
-pub(super) type Given<'scope> = (Vec<(usize, Fed<'scope>)>, Vec<(usize, Stream<'scope, i64, PacketBox>)>);
+/// duplicates among them, or with the group of patterns that looks at them.
+pub(super) type Given<'scope> = (Vec<(usize, Fed<'scope>)>, Packets<'scope>, Packets<'scope>);
+/// Events on their way, each with the number of who takes them.
+type Packets<'scope> = Vec<(usize, Stream<'scope, i64, PacketBox>)>;
 
 /// Builds the operator.
 pub(super) fn source<'scope>(
@@ -70,6 +73,13 @@ pub(super) fn source<'scope>(
         packet_outputs.push(OutputBuilder::<i64, CapacityContainerBuilder<PacketBox>>::from(output));
         packet_streams.push((*d, stream));
         senders.push(Sender::new(plan, *d, *f, worker.peers()));
+    }
+    let (mut mark_outputs, mut mark_streams, mut markers) = (Vec::new(), Vec::new(), Vec::new());
+    for (g, i) in &p.patterns {
+        let (output, stream) = builder.new_output::<PacketBox>();
+        mark_outputs.push(OutputBuilder::<i64, CapacityContainerBuilder<PacketBox>>::from(output));
+        mark_streams.push((*g, stream));
+        markers.push(MarkSender::new(plan, *g, *i, worker.peers()));
     }
     let mut reader = Reader::new(plan, source, Arc::clone(shared), Arc::clone(metrics));
     let (shared, metrics, behind) = (Arc::clone(shared), Arc::clone(metrics), behind.clone());
@@ -119,6 +129,10 @@ pub(super) fn source<'scope>(
                         }
                         for sender in &mut senders {
                             sender.add(&mut decoded.batch, &decoded.selections, partition, base, late);
+                        }
+                        for marker in &mut markers {
+                            let whole = decoded.range();
+                            marker.add(&mut decoded.batch, &decoded.selections, whole, partition, base, late);
                         }
                         reader.recycle(decoded);
                         emitted += 1;
@@ -176,6 +190,12 @@ pub(super) fn source<'scope>(
                 let mut session = output.session_with_builder(&capabilities[parts.len() + i]);
                 sender.flush(&mut |packet| session.give_container(packet));
             }
+            for (i, marker) in markers.iter_mut().enumerate() {
+                let mut output = mark_outputs[i].activate();
+                let mut session = output.session_with_builder(&capabilities[parts.len() + senders.len() + i]);
+                marker.flush(&mut |packet| session.give_container(packet));
+                marker.count(&metrics);
+            }
             if ended {
                 capabilities.clear();
                 return;
@@ -195,7 +215,7 @@ pub(super) fn source<'scope>(
             }
         }
     });
-    (streams, packet_streams)
+    (streams, packet_streams, mark_streams)
 }
 
 /// How long to look away while the sinks are full; they wake the source too.

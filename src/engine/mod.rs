@@ -178,7 +178,9 @@ fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
         .collect();
     let windows = plan.windows.iter().map(|w| PartShape { name: w.name.clone(), values: w.calls.clone() });
     let dedups = plan.dedups.iter().map(|d| PartShape { name: d.name.clone(), values: Vec::new() });
-    let parts: Vec<PartShape> = windows.chain(dedups).collect();
+    let patterns = plan.schemas[plan.windows.len()..].iter();
+    let patterns = patterns.map(|s| PartShape { name: s.name.clone(), values: Vec::new() });
+    let parts: Vec<PartShape> = windows.chain(patterns).chain(dedups).collect();
     let sinks: Vec<String> = plan.sinks.iter().filter(|_| has_sinks).map(|s| s.config.name.clone()).collect();
     let metrics = Metrics::new(&shapes, &parts, &sinks);
     for (s, (partitions, _)) in sources.iter().enumerate() {

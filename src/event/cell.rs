@@ -99,6 +99,12 @@ impl Cell {
         matches!(self.tag, Tag::Null)
     }
 
+    /// True for the boolean that is true.
+    #[inline]
+    pub const fn is_true(self) -> bool {
+        matches!(self.tag, Tag::Bool) && self.bits != 0
+    }
+
     /// The raw payload: the number's bits, or the start of the text in the arena.
     #[inline]
     pub const fn bits(self) -> u64 {

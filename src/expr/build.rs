@@ -1,6 +1,7 @@
 //! sqlparser's tree, turned into ours: names, forms and literals; everything that is wrong is gathered.
 
 use super::function::{self, Function};
+use super::matched::{self, Matching};
 use super::parse;
 use super::select::SelectState;
 use super::tree::{Arithmetic, Comparison, Literal, MAX_DEPTH, Node, Test, Tree, Type};
@@ -21,11 +22,13 @@ pub(super) struct Builder<'a> {
     pub(super) errors: Vec<ExprError>,
     /// Present where aggregates are welcome.
     pub(super) select: Option<SelectState<'a>>,
+    /// Present in a pattern.
+    pub(super) matching: Option<Matching<'a>>,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(text: &'a str, functions: &'a Functions) -> Self {
-        Self { text, functions, errors: Vec::new(), select: None }
+        Self { text, functions, errors: Vec::new(), select: None, matching: None }
     }
 
     pub(super) fn tree(mut self) -> Result<Tree, Vec<ExprError>> {
@@ -318,6 +321,9 @@ impl<'a> Builder<'a> {
                 format!("'{path}' has a value for each event, not one for the window"),
                 format!("add it to group_by, or wrap it in an aggregate, such as max({path})"),
             );
+        }
+        if self.matching.is_some() {
+            return self.match_field(path, at);
         }
         Some(Node::Path(path))
     }
@@ -658,6 +664,9 @@ impl<'a> Builder<'a> {
                 "windows are parts of the pipeline file: [windows.name]",
             );
         }
+        if self.matching.as_ref().is_some_and(|m| m.takes(&lower)) {
+            return self.step_call(&lower, call, list, depth, at);
+        }
         let aggregate = match &self.select {
             Some(state) => (state.is_aggregate)(&lower),
             None => super::select::COMMON.contains(&lower.as_str()) && function::find(&lower).is_none(),
@@ -731,6 +740,8 @@ impl<'a> Builder<'a> {
         let names = function::functions().iter().flat_map(|f| std::iter::once(f.name).chain(f.aliases.iter().copied()));
         let names = names.chain(self.functions.iter().map(|f| f.name.as_str()));
         let names = names.chain(if self.select.is_some() { super::select::COMMON } else { &[] }.iter().copied());
+        let matched: Vec<&str> = if self.matching.is_some() { matched::names().collect() } else { Vec::new() };
+        let names = names.chain(matched);
         let help = match crate::error::nearest(name, names) {
             Some(near) => function::find(near)
                 .map_or_else(|| format!("did you mean {near}?"), |f| format!("did you mean {}?", f.signature)),
@@ -789,7 +800,7 @@ fn simple_name(name: &ObjectName) -> Option<(&str, bool)> {
 }
 
 /// The steps of a path, where an expression is one.
-fn steps(expr: &Expr) -> Option<Vec<String>> {
+pub(super) fn steps(expr: &Expr) -> Option<Vec<String>> {
     let named = |ident: &Ident| (!ident.value.is_empty()).then(|| ident.value.clone());
     match expr {
         Expr::Identifier(ident) => Some(vec![named(ident)?]),

@@ -92,6 +92,16 @@ pub fn compile_post(tree: &Tree, slot_of_aggregate: &dyn Fn(usize) -> usize) -> 
     Program { code: Compiler { path, aggregate: slot_of_aggregate }.code(&tree.0) }
 }
 
+/// Turns the tree of a [`MatchExpr`](super::MatchExpr) into a program; `resolve` gives the column of each field of the
+/// event, `slot_of_call` that of each call's results.
+pub fn compile_match(
+    tree: &Tree,
+    resolve: &mut dyn FnMut(&FieldPath) -> usize,
+    slot_of_call: &dyn Fn(usize) -> usize,
+) -> Program {
+    Program { code: Compiler { path: resolve, aggregate: slot_of_call }.code(&tree.0) }
+}
+
 struct Compiler<'a> {
     path: &'a mut dyn FnMut(&FieldPath) -> usize,
     aggregate: &'a dyn Fn(usize) -> usize,

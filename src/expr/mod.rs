@@ -3,6 +3,7 @@
 //! ```text
 //! text --parse--> Tree (checked, names unresolved) --compile--> Program --eval/filter--> columns of cells, selections
 //! text --parse_select--> Select (aggregate calls + a tree over their results) --compile_post--> Program
+//! text --parse_match_with--> MatchExpr (calls over the events of a match + a tree) --compile_match--> Program
 //! ```
 //!
 //! The language is PostgreSQL's, for scalar expressions over one row. A dotted name is a path into the event, spelled
@@ -48,6 +49,7 @@ mod heap;
 mod json;
 mod like;
 mod literal;
+mod matched;
 mod maths;
 mod number;
 mod parse;
@@ -67,13 +69,16 @@ mod catalogue;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
+mod matching;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{compile, compile_post};
+pub use compile::{compile, compile_match, compile_post};
 pub use eval::{Program, Rows, Scratch};
 pub use function::{Function, Operator, functions, operators};
+pub use matched::{MatchExpr, MatchPlace, StepCall, StepFunction, parse_match_with};
 pub use select::{AggregateCall, Select, parse_select, parse_select_with};
 pub use tree::{MAX_DEPTH, Tree, Type};
 pub use user::{Answer, Functions, UserFunction};
@@ -114,6 +119,21 @@ pub fn parse(text: &str) -> Result<Tree, Vec<ExprError>> {
 /// The expression that is a field.
 pub fn field(path: &crate::event::FieldPath) -> Tree {
     Tree(tree::Node::Path(path.clone()))
+}
+
+/// The condition that a field is a text.
+pub fn is_text(path: &crate::event::FieldPath, text: &str) -> Tree {
+    let field = tree::Node::Path(path.clone());
+    Tree(tree::Node::Compare(tree::Comparison::Eq, field.into(), tree::Node::str(text).into()))
+}
+
+/// The expression that is TRUE where one of these is; FALSE of none.
+pub fn any_of(list: &[Tree]) -> Tree {
+    match list {
+        [] => Tree(tree::Node::Const(tree::Literal::Bool(false))),
+        [one] => one.clone(),
+        list => Tree(tree::Node::Or(list.iter().map(|t| t.0.clone()).collect())),
+    }
 }
 
 /// [`parse`], where a program has added functions.

@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. A tree is at most [`MAX_DEPTH`] nodes deep, so that every walk over it (and its drop) may recurse.
 //! 2. Constant operands that SQL types before it runs (a time written as text, a negative number) are already typed.
-//! 3. Only the `post` tree of a select has `Aggregate` leaves, and it has no `Path`.
+//! 3. Only the `post` tree of a select, which has no `Path`, and the trees of a pattern have `Aggregate` leaves.
 
 use super::function::{Function, Returns};
 use super::user::UserFunction;
@@ -352,7 +352,29 @@ impl Node {
     fn string_conjuncts(&self, out: &mut Vec<(FieldPath, Vec<String>)>) {
         match self {
             Node::And(list) => list.iter().for_each(|n| n.string_conjuncts(out)),
-            other => out.extend(other.string_test()),
+            other => match (other.string_test(), other) {
+                (Some(test), _) => out.push(test),
+                // What every part asks of a path.
+                (None, Node::Or(list)) => {
+                    let mut parts = list.iter().map(|n| {
+                        let mut of = Vec::new();
+                        n.string_conjuncts(&mut of);
+                        of
+                    });
+                    let mut common = parts.next().unwrap_or_default();
+                    for part in parts {
+                        common.retain_mut(|(path, texts)| match part.iter().find(|(p, _)| p == path) {
+                            Some((_, more)) => {
+                                texts.extend(more.iter().filter(|t| !texts.contains(t)).cloned().collect::<Vec<_>>());
+                                true
+                            }
+                            None => false,
+                        });
+                    }
+                    out.append(&mut common);
+                }
+                _ => {}
+            },
         }
     }
 }

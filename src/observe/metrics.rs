@@ -236,10 +236,17 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
     expression_failures: Counter => u64, "values", "Values that an expression could not compute; they are NULL.";
     duplicates: Counter => u64, "events", "Events that a stream dropped as duplicates.";
     overflowed: Counter => u64, "windows", "Windows with more groups than `max_groups`, so that there is a row of all others.";
+    no_key: Counter => u64, "events", "Events that a pattern would look at, but that have no key.";
+    matches: Counter => u64, "matches", "Matches of a pattern.";
+    timed_out: Counter => u64, "matches", "Partial matches that ran out of time and were stated.";
+    pruned: Counter => u64, "matches", "Partial matches that the skip strategy ended, or that one preferred to them stands for.";
+    partial_overflow: Counter => u64, "matches", "Partial matches that were given up, as a key had more than `max_partial_matches`.";
     rows: Counter => u64, "rows", "First statements of rows.";
     corrections: Counter => u64, "rows", "Corrections of rows stated before.";
     early: Counter => u64, "rows", "Provisional rows, stated before the end of their window.";
-    groups: Gauge => i64, "groups", "Group states held.";
+    groups: Gauge => i64, "groups", "Group states held; of a pattern, keys with something open.";
+    partial_matches: Gauge => i64, "matches", "Partial matches held.";
+    buffer_bytes: Gauge => i64, "bytes", "Memory of the events that partial matches have taken, and of the links between them.";
     state_bytes: Gauge => i64, "bytes", "Memory of the state held.";
     open_slices: Gauge => i64, "slices", "Slices of time held.";
 }

@@ -1,5 +1,28 @@
 //! What a pattern says: its tree, as the parser makes it and the automaton is built from it.
 
+/// Which matches a pattern has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// `sequence`: every match that contiguity and skip strategy allow.
+    #[default]
+    Sequence,
+    /// `row`: one preferred match for each start, with backtracking, as SQL's MATCH_RECOGNIZE has them.
+    Row,
+}
+
+impl Mode {
+    /// The words of the pipeline file, in the order of the reference.
+    pub const ALL: [(&'static str, Mode); 2] = [("sequence", Mode::Sequence), ("row", Mode::Row)];
+
+    /// How repetitions follow each other where the pattern does not say.
+    pub fn inner(self) -> Contiguity {
+        match self {
+            Mode::Sequence => Contiguity::Relaxed,
+            Mode::Row => Contiguity::Strict,
+        }
+    }
+}
+
 /// How an element follows the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Contiguity {
@@ -40,7 +63,8 @@ pub type Sequence = Vec<Item>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// How it follows the element before it; for the first of a group how that follows is said before the group, and
-    /// this is the same.
+    /// this is the same. Of the first of all it says nothing ([`Contiguity::Relaxed`]); a negation has no
+    /// [`Contiguity::Any`], which would say the same as `Relaxed`.
     pub follows: Contiguity,
     /// What it is.
     pub term: Term,
@@ -90,7 +114,8 @@ pub struct Times {
     pub max: Option<u32>,
     /// False where it was written with a trailing `?`.
     pub greedy: bool,
-    /// How the repetitions follow each other: `[,]`, `[->]`, `[->>]`.
+    /// How the repetitions follow each other: `[,]`, `[->]`, `[->>]`; where there is one at most, and nothing is
+    /// written, [`Contiguity::Relaxed`].
     pub inner: Contiguity,
     /// How far apart two neighbouring repetitions may be, microseconds, less than: `[-> 3s]`.
     pub gap: Option<i64>,

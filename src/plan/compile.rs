@@ -1,13 +1,16 @@
 //! Settings, turned into a plan, with every problem of every expression.
 
 use super::select::{function, problem, show};
-use super::{DedupInput, DedupPlan, Extensions, Head, Plan, SinkPlan, SourcePlan, Stage, WindowPlan, dedup, road};
+use super::{
+    DedupInput, DedupPlan, Extensions, Head, PatternGroup, PatternInput, Plan, SinkPlan, SourcePlan, Stage, WindowPlan,
+    dedup, pattern, road,
+};
 use crate::aggregate::{Call, Function, Layout};
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{
     Config, Located, PreAggregate, SampleConfig, StreamConfig, TimeClock, WindowConfig, WindowShape, fingerprint,
 };
-use crate::error::{Problem, Problems};
+use crate::error::{Problem, Problems, Severity};
 use crate::event::FieldPath;
 use crate::expr::{self, Program, Tree, Type};
 use crate::result::RowSchema;
@@ -38,27 +41,31 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
 pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Problems> {
     let mut problems = Vec::new();
     let tick = tick(config, &mut problems);
-    let schemas = config.windows.iter().map(schema).collect();
+    let schemas = config.windows.iter().map(schema).chain(config.patterns.iter().map(pattern::schema)).collect();
     let mut windows: Vec<Option<WindowPlan>> = config.windows.iter().map(|_| None).collect();
-    let mut parts = Vec::new();
+    let (mut parts, mut pattern_inputs) = (Vec::new(), Vec::new());
     let needed = road::needed(config);
-    let mut dedups = dedup::dedups((config, extensions), &needed, tick, &mut windows, &mut problems);
+    let drafts = pattern::groups((config, extensions), &mut problems);
+    let mut dedups = dedup::dedups((config, extensions), &needed, &drafts, tick, &mut windows, &mut problems);
     for (i, source) in config.sources.iter().enumerate() {
         // Twice: the first time finds the paths, and so where the computed columns begin.
         let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
         let head = Head::Source(i);
         let mut building = Building::new((config, extensions), &needed, &dedups, tick, head, Vec::new());
+        building.drafts = &drafts;
         building.children(&source.name, 0, &BTreeMap::new(), &mut draft);
         problems.append(&mut building.problems);
         let mut building = Building::new((config, extensions), &needed, &dedups, tick, head, building.paths);
+        building.drafts = &drafts;
         building.children(&source.name, 0, &BTreeMap::new(), &mut windows);
-        let Building { paths, steps, inputs, .. } = building;
+        let Building { paths, steps, inputs, pattern_inputs: roads, .. } = building;
+        pattern_inputs.extend(roads);
         inputs.into_iter().for_each(|(d, input)| dedups[d].inputs.push(input));
         parts.push((paths, steps));
     }
     unreached((config, extensions), &needed, &windows, &mut problems);
     dedup::keeps(config, &windows, &mut problems);
-    if !problems.is_empty() {
+    if problems.iter().any(|p| p.severity == Severity::Error) {
         // What stands on several roads is compiled for each.
         let mut said: Vec<Problem> = Vec::new();
         for problem in problems {
@@ -83,16 +90,25 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
         let behind = dedup.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w], dedup.within));
         dedup.horizon = behind.max().unwrap_or(0);
     }
+    let mut pattern_groups: Vec<PatternGroup> = drafts.into_iter().map(|draft| draft.group).collect();
+    for (g, input) in pattern_inputs {
+        pattern_groups[g].inputs.push(input);
+    }
+    for (g, group) in pattern_groups.iter_mut().enumerate() {
+        group.inputs.sort_by(|a, b| a.road.cmp(&b.road));
+        group.inputs.iter().enumerate().for_each(|(i, input)| sources[input.source].patterns.push((g, i)));
+    }
+    let names = || config.windows.iter().map(|w| &w.name).chain(config.patterns.iter().map(|p| &p.name));
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
         config: sink.clone(),
-        parts: sink
-            .from
-            .iter()
-            .filter_map(|from| config.windows.iter().position(|w| w.name == from.value))
-            .map(|w| w as u32)
+        parts: (sink.from.iter())
+            .filter_map(|from| names().position(|name| *name == from.value))
+            .map(|part| part as u32)
             .collect(),
     });
+    problems.sort_by_key(|p| p.line);
     Ok(Plan {
+        warnings: problems,
         name: config.name.clone(),
         tick,
         max_drift: config.run.max_drift.0,
@@ -100,6 +116,7 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
         sources,
         dedups,
         windows: windows.into_iter().flatten().collect(),
+        pattern_groups,
         sinks: sinks.collect(),
         schemas,
         fingerprint: extensions.mark(fingerprint(config)),
@@ -157,6 +174,7 @@ fn schema(window: &WindowConfig) -> RowSchema {
         values: window.select.iter().map(|(name, _)| name.clone()).collect(),
         capped: window.max_groups.is_some(),
         early: window.early.is_some() || window.early_wall.is_some(),
+        matches: false,
     }
 }
 
@@ -259,6 +277,10 @@ pub(super) struct Building<'a> {
     pub(super) dedups: &'a [DedupPlan],
     /// What was found of their inputs, with their numbers.
     pub(super) inputs: Vec<(usize, DedupInput)>,
+    /// Groups of patterns.
+    pub(super) drafts: &'a [pattern::Draft<'a>],
+    /// What was found of their inputs, with their numbers.
+    pub(super) pattern_inputs: Vec<(usize, PatternInput)>,
     tick: i64,
     pub(super) head: Head,
     /// Where computed columns begin: behind the decoded ones.
@@ -286,7 +308,28 @@ impl<'a> Building<'a> {
     ) -> Self {
         let base = paths.len();
         let (steps, road, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, extensions, needed, dedups, inputs: Vec::new(), tick, head, base, paths, steps, road, problems }
+        let (inputs, pattern_inputs) = (Vec::new(), Vec::new());
+        Self {
+            config,
+            extensions,
+            needed,
+            dedups,
+            inputs,
+            drafts: &[],
+            pattern_inputs,
+            tick,
+            head,
+            base,
+            paths,
+            steps,
+            road,
+            problems,
+        }
+    }
+
+    /// Where computed columns begin.
+    pub(super) fn base(&self) -> usize {
+        self.base
     }
 
     /// Plans everything that reads `from`, whose rows are `selection`.
@@ -318,10 +361,11 @@ impl<'a> Building<'a> {
                 (place, planned) => *place = planned,
             }
         }
+        self.pattern_roads(from, selection, names, self.drafts);
     }
 
     /// True where one more road may lead to a part; else reports it at `place`.
-    fn has_room(&mut self, name: &str, place: &Located<String>) -> bool {
+    pub(super) fn has_room(&mut self, name: &str, place: &Located<String>) -> bool {
         let most = road::MOST_ROADS;
         if self.steps.iter().filter(|built| built.step.name == name).count() < most {
             return true;
@@ -334,7 +378,7 @@ impl<'a> Building<'a> {
         false
     }
 
-    fn computed(&self) -> usize {
+    pub(super) fn computed(&self) -> usize {
         self.steps.iter().map(|s| s.computed.len()).sum()
     }
 
@@ -438,7 +482,7 @@ impl<'a> Building<'a> {
     }
 
     /// The column that holds an expression, computed by the step of this window where it is not a column already.
-    fn column(&mut self, tree: &Tree, names: &Names, what: &str, text: String, local: &mut Local) -> usize {
+    pub(super) fn column(&mut self, tree: &Tree, names: &Names, what: &str, text: String, local: &mut Local) -> usize {
         let program = self.compile(names, tree);
         if let Some(slot) = program.as_slot() {
             return slot;
@@ -606,11 +650,11 @@ impl<'a> Building<'a> {
 
 /// The columns that one window computes.
 #[derive(Default)]
-struct Local {
-    first: usize,
-    sets: Vec<(usize, Program)>,
-    shown: Vec<(String, String)>,
-    known: Vec<(String, usize)>,
+pub(super) struct Local {
+    pub(super) first: usize,
+    pub(super) sets: Vec<(usize, Program)>,
+    pub(super) shown: Vec<(String, String)>,
+    pub(super) known: Vec<(String, usize)>,
 }
 
 /// What a source, or a stream that drops duplicates, feeds.
@@ -644,6 +688,7 @@ fn finish_source(
         prefilter: prefilter.filter(|_| slot.is_some()),
         stage: stage(paths, steps, feeds(Head::Source(index), windows)),
         dedups: Vec::new(),
+        patterns: Vec::new(),
         out_of_orderness: source.out_of_orderness.0,
         idle_after: source.idle_after.map(|span| span.0),
         on_bad: source.on_bad,

@@ -2,7 +2,7 @@
 //! come with an event, and the roads to it end there.
 
 use super::compile::{Building, DAY, Names, stage};
-use super::{DedupInput, DedupPlan, Extensions, Head, WindowPlan, road};
+use super::{DedupInput, DedupPlan, Extensions, Head, WindowPlan, pattern, road};
 use crate::config::{Config, DedupConfig, StreamConfig, WindowConfig, WindowShape};
 use crate::error::Problem;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,7 @@ pub(super) const KEY: &str = "dedup by";
 pub(super) fn dedups(
     (config, extensions): (&Config, &Extensions),
     needed: &BTreeSet<&str>,
+    drafts: &[pattern::Draft<'_>],
     tick: i64,
     windows: &mut [Option<WindowPlan>],
     problems: &mut Vec<Problem>,
@@ -27,6 +28,7 @@ pub(super) fn dedups(
         let head = Head::Dedup(list.len());
         let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
         let mut building = Building::new((config, extensions), needed, &[], tick, head, Vec::new());
+        building.drafts = drafts;
         building.children(&stream.name, 0, &BTreeMap::new(), &mut draft);
         problems.append(&mut building.problems);
         // Where no window is behind it, it is only named by a rest, which asks for what comes to it.
@@ -44,7 +46,7 @@ pub(super) fn dedups(
             inputs: Vec::new(),
             // What it feeds is known when all roads are.
             stage: stage(paths, steps, Vec::new()),
-            part: (config.windows.len() + list.len()) as u32,
+            part: (config.windows.len() + config.patterns.len() + list.len()) as u32,
         });
     }
     list

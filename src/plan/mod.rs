@@ -8,23 +8,27 @@
 //! Invariants:
 //! 1. Every window end is a multiple of the tick, but for sessions.
 //! 2. Slots `0..paths.len()` of a source are decoded; the rest are computed by its steps, each before it is read.
-//! 3. `schemas[w]` describes the rows of window `w`; a row's `part` is the window's index.
+//! 3. `schemas[w]` describes the rows of window `w`, and those of the patterns are behind; a row's `part` is its index there.
 
 mod compile;
 mod dedup;
 mod explain;
 mod extensions;
+mod pattern;
+mod pattern_check;
 mod road;
 mod select;
 
 pub use compile::{compile, compile_with};
 pub use explain::{explain_dot, explain_json, explain_text};
 pub use extensions::Extensions;
+pub use pattern::{PatternGroup, PatternInput, PatternPlan};
+pub use pattern_check::{PatternParts, problems as pattern_problems, read as read_pattern};
 
 use crate::aggregate::Layout;
 use crate::codec::json::Projection;
 use crate::config::{Config, OnBad, SinkConfig, SourceConfig};
-use crate::error::Problems;
+use crate::error::{Problem, Problems};
 use crate::event::FieldPath;
 use crate::result::RowSchema;
 use crate::stream::Step;
@@ -48,10 +52,15 @@ pub struct Plan {
     pub dedups: Vec<DedupPlan>,
     /// The window parts, in file order.
     pub windows: Vec<WindowPlan>,
+    /// The patterns, those that look at the same events together.
+    pub pattern_groups: Vec<PatternGroup>,
     /// The sinks, in file order.
     pub sinks: Vec<SinkPlan>,
-    /// What the rows of each window look like.
+    /// What the rows of each window and pattern look like.
     pub schemas: Vec<RowSchema>,
+    /// What is odd about its expressions and patterns, in the order of the lines; that of its settings is in
+    /// [`Config::warnings`].
+    pub warnings: Vec<Problem>,
     /// Tells pipelines apart: the same settings give the same, any other another.
     pub fingerprint: [u8; 32],
 }
@@ -90,6 +99,8 @@ pub struct SourcePlan {
     pub prefilter: Option<(FieldPath, Vec<String>)>,
     /// Streams that drop duplicates, each with the number of its input.
     pub dedups: Vec<(usize, usize)>,
+    /// Groups of patterns, each with the number of its input.
+    pub patterns: Vec<(usize, usize)>,
     /// The time of its events is that of the wall clock.
     pub processing: bool,
     /// Microseconds.
@@ -194,12 +205,12 @@ pub struct Feed {
     pub road: Vec<usize>,
 }
 
-/// A sink and the windows it takes.
+/// A sink and the windows and patterns it takes.
 #[derive(Debug)]
 pub struct SinkPlan {
     /// The sink's settings.
     pub config: SinkConfig,
-    /// The windows.
+    /// The windows and patterns, by schema.
     pub parts: Vec<u32>,
 }
 

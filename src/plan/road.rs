@@ -13,9 +13,10 @@ use std::sync::Arc;
 /// The most roads to one part.
 pub(super) const MOST_ROADS: usize = 64;
 
-/// The streams that a window needs: those on a road to it, and those that one of these is the rest of.
+/// The streams that a window or pattern needs: those on a road to it, and those that one of these is the rest of.
 pub(super) fn needed(config: &Config) -> BTreeSet<&str> {
-    let mut open: Vec<&Located<String>> = config.windows.iter().flat_map(|w| &w.from).collect();
+    let read = config.windows.iter().flat_map(|w| &w.from).chain(config.patterns.iter().flat_map(|p| &p.from));
+    let mut open: Vec<&Located<String>> = read.collect();
     let mut needed = BTreeSet::new();
     while let Some(name) = open.pop() {
         for stream in config.streams.iter().filter(|s| s.name == name.value) {

@@ -37,6 +37,15 @@ pub struct RowSchema {
     pub capped: bool,
     /// Some of its rows are provisional.
     pub early: bool,
+    /// Its rows are matches of a pattern, and not windows; a match is told from others by all of its values.
+    pub matches: bool,
+}
+
+impl RowSchema {
+    /// The names of the two times of a row.
+    pub fn times(&self) -> [&'static str; 2] {
+        if self.matches { ["match_start", "match_end"] } else { ["window_start", "window_end"] }
+    }
 }
 
 /// The fixed part of a row. The row's bytes are its key (the dimensions, canonical, or [`key::OVERFLOW`]) and then its values
@@ -46,9 +55,9 @@ pub struct RowHead {
     /// The time of the statement, microseconds: `max(window end, tick of the late event + one tick)`; of a provisional
     /// row before the window's end.
     pub time: i64,
-    /// First moment of the window, microseconds.
+    /// First moment of the window, or the time of a match's first event, microseconds.
     pub window_start: i64,
-    /// First moment after the window, microseconds.
+    /// First moment after the window, or the time of a match's last event, microseconds.
     pub window_end: i64,
     /// Index of the part's [`RowSchema`].
     pub part: u32,
@@ -152,13 +161,15 @@ impl<'a> RowRef<'a> {
     }
 
     /// The one order in which rows leave the engine: statement time, part, window, group by value, provisional ones
-    /// first, revision, retract before assert. It depends on the content alone.
+    /// first, revision, retract before assert, values. It depends on the content alone.
     pub fn order(&self, other: &RowRef<'_>) -> Ordering {
         let (a, b) = (self.head, other.head);
         (a.time, a.part, a.window_end, a.window_start)
             .cmp(&(b.time, b.part, b.window_end, b.window_start))
             .then_with(|| key::compare(self.key, other.key))
             .then_with(|| (a.early == 0, a.early, a.revision, a.op).cmp(&(b.early == 0, b.early, b.revision, b.op)))
+            // Of a window and group there is one such row, but there may be several matches.
+            .then_with(|| self.values.cmp(other.values))
     }
 }
 

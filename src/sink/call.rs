@@ -43,17 +43,17 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The name of the window part.
+    /// The name of the window or pattern.
     pub fn name(&self) -> &'a str {
         &self.schema.name
     }
 
-    /// The first moment of the window.
+    /// The first moment of the window, or the time of a match's first event.
     pub fn window_start(&self) -> EventTime {
         EventTime(self.row.head.window_start)
     }
 
-    /// The first moment after the window.
+    /// The first moment after the window, or the time of a match's last event.
     pub fn window_end(&self) -> EventTime {
         EventTime(self.row.head.window_end)
     }

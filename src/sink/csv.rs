@@ -4,7 +4,7 @@
 //! name once, in the order in which the parts and then their schemas name it; a row leaves the columns of other parts
 //! empty. So every line has the same number of fields, and any reader of CSV takes it; `name` tells the parts apart.
 //!
-//! Columns: `name,window_start,window_end`, dimensions and values, `revision`, where a part has provisional rows `early`
+//! Columns: `name,window_start,window_end` (of matches `match_start,match_end`, of both `start,end`), dimensions and values, `revision`, where a part has provisional rows `early`
 //! (empty in all others), in a change stream `op`, where a part has a cap on its groups `overflow` (`true`, or empty), and
 //! `approx`: the names of the values that came from a sketch, with
 //! blanks between.
@@ -40,6 +40,8 @@ pub(super) struct Encoder {
     parts: Vec<Option<Part>>,
     columns: Vec<String>,
     times: Times,
+    /// The names of the two times.
+    moments: [&'static str; 2],
     with_early: bool,
     with_op: bool,
     with_overflow: bool,
@@ -63,6 +65,12 @@ impl Encoder {
             }
         }
         let with_early = parts.iter().any(|(_, schema)| schema.early);
+        // Windows and matches in one table have the names that they share.
+        let moments = match parts.first() {
+            Some((_, first)) if parts.iter().all(|(_, s)| s.matches == first.matches) => first.times(),
+            Some(_) => ["start", "end"],
+            None => ["window_start", "window_end"],
+        };
         let with_overflow = parts.iter().any(|(_, schema)| schema.capped);
         let mut list = Vec::new();
         for (index, schema) in parts {
@@ -84,7 +92,7 @@ impl Encoder {
         }
         let window = (u32::MAX, 0, 0);
         let (head, starts, names) = (Vec::new(), Vec::new(), Vec::new());
-        Self { parts: list, columns, times, with_early, with_op, with_overflow, window, head, starts, names }
+        Self { parts: list, columns, times, moments, with_early, with_op, with_overflow, window, head, starts, names }
     }
 
     /// The same for an output that takes no provisional rows.
@@ -94,7 +102,7 @@ impl Encoder {
 
     /// Appends the header line.
     pub(super) fn header(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"name,window_start,window_end");
+        out.extend_from_slice(format!("name,{}", self.moments.join(",")).as_bytes());
         for column in &self.columns {
             out.push(b',');
             write_field(column.as_bytes(), out);

@@ -21,6 +21,8 @@ use crate::result::{RowRef, RowSchema};
 struct Part {
     /// `{"name":"pages","window_start":`
     open: Vec<u8>,
+    /// `,"window_end":`
+    end: Vec<u8>,
     /// `,"page":` for each dimension and then each value.
     keys: Vec<Vec<u8>>,
     /// `"p95"` for each value.
@@ -45,7 +47,9 @@ impl Encoder {
         for (index, schema) in parts {
             let mut open = b"{\"name\":".to_vec();
             write_str(schema.name.as_bytes(), &mut open);
-            open.extend_from_slice(b",\"window_start\":");
+            let [start, end] = schema.times();
+            open.extend_from_slice(format!(",\"{start}\":").as_bytes());
+            let end = format!(",\"{end}\":").into_bytes();
             let quoted = |name: &String, before: &[u8], after: &[u8]| {
                 let mut out = before.to_vec();
                 write_str(name.as_bytes(), &mut out);
@@ -58,7 +62,7 @@ impl Encoder {
             if list.len() <= index {
                 list.resize_with(index + 1, || None);
             }
-            list[index] = Some(Part { open, keys, values });
+            list[index] = Some(Part { open, end, keys, values });
         }
         Self { parts: list, times, with_op, window: (u32::MAX, 0, 0), head: Vec::new() }
     }
@@ -76,7 +80,7 @@ impl Encoder {
             self.head.clear();
             self.head.extend_from_slice(&part.open);
             write_moment(self.times, head.window_start, &mut self.head);
-            self.head.extend_from_slice(b",\"window_end\":");
+            self.head.extend_from_slice(&part.end);
             write_moment(self.times, head.window_end, &mut self.head);
         }
         out.extend_from_slice(&self.head);

@@ -359,7 +359,14 @@ pub(crate) mod testing {
     /// A schema.
     pub(crate) fn schema(name: &str, dimensions: &[&str], values: &[&str]) -> RowSchema {
         let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-        RowSchema { name: name.into(), dimensions: own(dimensions), values: own(values), capped: false, early: false }
+        RowSchema {
+            name: name.into(),
+            dimensions: own(dimensions),
+            values: own(values),
+            capped: false,
+            early: false,
+            matches: false,
+        }
     }
 
     /// Adds a row of the overflow group.

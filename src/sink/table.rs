@@ -37,10 +37,12 @@ struct Place {
 }
 
 impl Place {
-    fn set(&mut self, row: RowRef<'_>) {
+    fn set(&mut self, row: RowRef<'_>, matches: bool) {
         (self.window_end, self.window_start) = (row.head.window_end, row.head.window_start);
         self.group.clear();
         self.group.extend_from_slice(row.key);
+        // There may be several of a key at the same times.
+        self.group.extend_from_slice(if matches { row.values } else { &[] });
     }
 }
 
@@ -91,7 +93,7 @@ struct Newest {
 impl Newest {
     fn take(&mut self, row: RowRef<'_>) {
         let (mut place, mut kept) = std::mem::take(&mut self.spare);
-        place.set(row);
+        place.set(row, self.schema.matches);
         match row.head.op {
             Op::Retract => {
                 self.standing -= 1;
@@ -139,7 +141,7 @@ impl Newest {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
         let names = self.schema.dimensions.iter().chain(&self.schema.values).map(|n| plain_text(n));
-        let mut header: Vec<String> = ["window_start", "window_end"].map(String::from).into();
+        let mut header: Vec<String> = self.schema.times().map(String::from).into();
         header.extend(names);
         header.extend(revised.then(|| "revision".to_owned()));
         let provisional = self.rows.values().any(|k| k.early > 0);

@@ -156,7 +156,7 @@ fn paths(case: &Case, source: &str, feeds: &[Feed], scratch: &Scratch) -> Result
     Ok((paths, longest))
 }
 
-/// The sink that takes every row of every window.
+/// The sink that takes every row of every window and pattern.
 fn rows(config: &Config) -> SinkConfig {
     let from = |name: &String| Located {
         value: name.clone(),
@@ -169,7 +169,7 @@ fn rows(config: &Config) -> SinkConfig {
         line: 0,
         implied: true,
         kind: SinkKind::Stdout { format: StdoutFormat::Json },
-        from: config.windows.iter().map(|window| from(&window.name)).collect(),
+        from: config.windows.iter().map(|w| &w.name).chain(config.patterns.iter().map(|p| &p.name)).map(from).collect(),
         times: Times::Rfc3339,
         mode: SinkMode::Changes,
     }

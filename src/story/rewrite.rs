@@ -104,7 +104,7 @@ fn named<'r>(case: &Case, rows: &'r [Row], part: usize, schema: &RowSchema) -> O
 /// A row with what tells it apart and the values of these names.
 fn only(row: &Row, names: &BTreeSet<&str>, schema: &RowSchema, out: &mut String) {
     let keep = |name: &str| match name {
-        "window_start" | "window_end" | "early" | "overflow" => true,
+        "window_start" | "window_end" | "match_start" | "match_end" | "early" | "overflow" => true,
         "revision" => row.revision > 0 || names.contains("revision"),
         "op" => row.op != '+' || names.contains("op"),
         name => names.contains(name) || schema.dimensions.iter().any(|d| d == name),

@@ -85,8 +85,9 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     let part = part_of(get("name"), schemas, part)?;
     let schema = &schemas[part];
     let known = || {
-        let own = ["name", "window_start", "window_end", "revision", "op", "approx"];
+        let own = ["name", "revision", "op", "approx"];
         own.into_iter()
+            .chain(schema.times())
             .chain(schema.early.then_some("early"))
             .chain(schema.capped.then_some("overflow"))
             .chain(schema.dimensions.iter().chain(&schema.values).map(String::as_str))
@@ -100,7 +101,7 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     }
     let missing = |name: &str| {
         let group: String = schema.dimensions.iter().map(|d| format!("{d}, ")).collect();
-        let help = format!("a row of {} is told by window_start, window_end, {group}revision and op", schema.name);
+        let help = format!("a row of {} is told by {}, {group}revision and op", schema.name, schema.times().join(", "));
         (format!("the row has no {name}"), Some(help))
     };
     let moment = |name: &str| {
@@ -109,7 +110,8 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
         let help = "for example \"2026-01-05T12:00:00Z\"".to_owned();
         time.ok_or_else(|| (format!("{name} must be a time as RFC 3339 text, found {value}"), Some(help)))
     };
-    let (start, end) = (moment("window_start")?, moment("window_end")?);
+    let [start, end] = schema.times();
+    let (start, end) = (moment(start)?, moment(end)?);
     let overflow = match get("overflow") {
         None => false,
         Some(value) => {
@@ -252,6 +254,7 @@ mod tests {
             values: names(&["n", "mean"]),
             capped: true,
             early: true,
+            matches: false,
         }]
     }
 

@@ -5,8 +5,8 @@
 //! partition, place). That order depends on the input alone.
 //!
 //! Form of an event in a packet: its length in bytes without these 4 (the highest bit says that it has no key), two
-//! hashes of its key (8 bytes each), its tick (8), its [`Origin`], and the cells of its columns
-//! ([`key::encode_value`]). All little-endian.
+//! hashes of its key (8 bytes each), its tick (8), its [`Origin`], its marks (8 bytes for 64 of them, as many as both sides
+//! have agreed on), and the cells of its columns ([`key::encode_value`]). All little-endian.
 //!
 //! Invariants:
 //! 1. What is given out at a frontier is complete: nothing that comes later belongs before it, as the tick of an event,
@@ -15,7 +15,7 @@
 //!
 //! Cost: an event is copied twice and sorted among those of its tick.
 
-use crate::event::{EventBatch, Origin, key};
+use crate::event::{Cell, EventBatch, Origin, key};
 use std::collections::BTreeMap;
 
 /// Says that an event has no key.
@@ -34,34 +34,35 @@ pub type KeyHash = (u64, u64);
 /// Writes events into packets.
 #[derive(Debug)]
 pub struct Writer {
-    key: usize,
+    key: Option<usize>,
     columns: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Writer {
-    /// Events with the key in column `key` and these columns.
-    pub fn new(key: usize, columns: Vec<usize>) -> Self {
+    /// Events with the key in column `key`, or all with one key, and these columns.
+    pub fn new(key: Option<usize>, columns: Vec<usize>) -> Self {
         Self { key, columns, bytes: Vec::new() }
     }
 
-    /// Appends row `row`, which has this tick, to the packet of the worker that has its key.
+    /// Appends row `row`, which has this tick and these marks, to the packet of the worker that has its key; an event
+    /// without any mark goes without its cells, where there are marks.
     pub fn write(
         &mut self,
         batch: &EventBatch,
         row: u32,
-        tick: i64,
+        (tick, marks): (i64, &[u64]),
         owner: impl Fn(u64) -> usize,
         packets: &mut [Vec<u8>],
     ) {
         let origin = batch.origins().of(row);
-        let cell = batch.columns[self.key][row as usize];
+        let cell = self.key.map(|key| batch.columns[key][row as usize]);
         self.bytes.clear();
-        if cell.is_null() {
+        match cell {
             // What has no key may be anywhere, and should be everywhere.
-            origin.encode(&mut self.bytes);
-        } else {
-            key::encode(cell, &batch.bytes, &mut self.bytes);
+            Some(cell) if cell.is_null() => origin.encode(&mut self.bytes),
+            Some(cell) => key::encode(cell, &batch.bytes, &mut self.bytes),
+            None => {}
         }
         let first = key::hash(&self.bytes);
         self.bytes.push(0xff);
@@ -73,10 +74,15 @@ impl Writer {
             packet.extend_from_slice(&word.to_le_bytes());
         }
         origin.encode(packet);
-        for column in &self.columns {
-            key::encode_value(batch.columns[*column][row as usize], &batch.bytes, packet);
+        for word in marks {
+            packet.extend_from_slice(&word.to_le_bytes());
         }
-        let length = (packet.len() - start - 4) as u32 | if cell.is_null() { NO_KEY } else { 0 };
+        if marks.is_empty() || marks.iter().any(|word| *word != 0) {
+            for column in &self.columns {
+                key::encode_value(batch.columns[*column][row as usize], &batch.bytes, packet);
+            }
+        }
+        let length = (packet.len() - start - 4) as u32 | if cell.is_some_and(Cell::is_null) { NO_KEY } else { 0 };
         packet[start..start + 4].copy_from_slice(&length.to_le_bytes());
     }
 }
@@ -90,22 +96,29 @@ pub struct Event<'a> {
     pub tick: i64,
     /// Its event time and place.
     pub origin: Origin,
-    /// Its cells.
-    cells: &'a [u8],
+    /// Its marks and its cells.
+    rest: &'a [u8],
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    /// Its marks, where each event has `words` times 64 of them, and its cells.
+    pub fn marked(&self, words: usize) -> (impl Iterator<Item = u64> + use<'a>, &'a [u8]) {
+        let (marks, cells) = self.rest.split_at(self.rest.len().min(8 * words));
+        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+        (marks.chunks_exact(8).map(word), cells)
+    }
+
     /// The event as one that is on time whatever its tick.
     pub fn without_tick(self) -> Self {
         Self { tick: i64::MIN, ..self }
     }
 
-    /// Appends the event as a row: its cells to the first columns, its tick as its clock.
+    /// Appends an event without marks as a row: its cells to the first columns, its tick as its clock.
     ///
     /// # Errors
     /// Where the cells cannot be read.
     pub fn push(&self, columns: usize, batch: &mut EventBatch) -> Result<(), Damaged> {
-        let mut rest = self.cells;
+        let mut rest = self.rest;
         for column in 0..columns {
             let (cell, after) = key::decode_cell(rest, &mut batch.bytes).ok_or(Damaged)?;
             batch.columns[column].push(cell);
@@ -216,7 +229,7 @@ fn read(packet: &[u8]) -> Option<(Event<'_>, &[u8], &[u8])> {
     let key = (length & NO_KEY == 0).then_some((word(0)?, word(1)?));
     let tick = word(2)? as i64;
     let (origin, cells) = Origin::decode(&body[24..])?;
-    Some((Event { key, tick, origin, cells }, &packet[..4 + body.len()], rest))
+    Some((Event { key, tick, origin, rest: cells }, &packet[..4 + body.len()], rest))
 }
 
 #[cfg(test)]
@@ -229,7 +242,7 @@ mod tests {
         let mut batch = EventBatch::new(2);
         batch.partition = partition;
         let mut packets = vec![Vec::new(); peers];
-        let mut writer = Writer::new(0, vec![1, 0]);
+        let mut writer = Writer::new(Some(0), vec![1, 0]);
         for (i, (time, _, name)) in events.iter().enumerate() {
             batch.time.push(*time);
             batch.offset.push(i as u32);
@@ -238,7 +251,7 @@ mod tests {
             batch.columns[1].push(text);
         }
         for (row, (_, tick, _)) in events.iter().enumerate() {
-            writer.write(&batch, row as u32, *tick, |hash| hash as usize % peers, &mut packets);
+            writer.write(&batch, row as u32, (*tick, &[]), |hash| hash as usize % peers, &mut packets);
         }
         packets
     }

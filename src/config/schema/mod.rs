@@ -157,6 +157,12 @@ fn takes(section: &Section, key: &Key, definitions: &mut Map<String, Value>) -> 
         KeyKind::NumberOrTable { least, most } => {
             json!({ "anyOf": [number(least, most), refer("environment"), refer(&below(section, key))] })
         }
+        KeyKind::SpanOrTable { least, most } => {
+            let span = bounded(format!("span-{least}-{most}"), pattern::span(least, most));
+            json!({ "anyOf": [span, { "type": "object", "additionalProperties": span }] })
+        }
+        KeyKind::Match => json!({ "anyOf": [text(), { "type": "array", "items": text(), "minItems": 1 }] }),
+        KeyKind::Skip => or_environment(json!({ "type": "string", "pattern": pattern::SKIP })),
         KeyKind::Time => or_environment(json!({ "type": "string", "pattern": pattern::TIME })),
         KeyKind::Word { known, .. } => or_environment(json!({ "enum": known })),
         KeyKind::Table => {

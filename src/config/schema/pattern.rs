@@ -14,6 +14,8 @@ pub(super) const COLUMNS: &str = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9
 pub(super) const FIELD: &str = r"^[^.]*[^.\s][^.]*(\.[^.]*[^.\s][^.]*)*$";
 /// Events in a span of time.
 pub(super) const RATE: &str = r"^\s*\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*/\s*[smh]\s*$";
+/// A skip strategy.
+pub(super) const SKIP: &str = r"^\s*(past_last|no_skip|to_next|to_(first|last)\s*\(\s*[A-Za-z_][A-Za-z0-9_]*\s*\))\s*$";
 /// RFC 3339.
 pub(super) const TIME: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";

@@ -108,6 +108,11 @@ fn piece() -> impl Strategy<Value = String> {
         "[windows.w]\nfrom = \"events\"\nsize = \"10s\"\n",
         "[streams.events]\nfrom = \"events\"\n",
         "[sinks.s]\ntype = \"file\"\n",
+        "[patterns.p]\nfrom = \"events\"\nmatch = \"a -> b\"\n",
+        "match",
+        "skip",
+        "within_step",
+        "define",
     ];
     prop_oneof![8 => proptest::sample::select(PIECES).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)]
 }

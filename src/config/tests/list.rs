@@ -25,6 +25,9 @@ select = { n = "count(*)" }
 from = "shopping"
 size = "10s"
 select = { n = "count(*)" }
+[patterns.purchase_funnel]
+from = "shopping"
+match = "view -> buy"
 [sinks.o]
 type = "stdout"
 from = "user_activity"
@@ -66,6 +69,7 @@ pub(super) fn part_of(section: &Section) -> Option<String> {
         ("sources.<name>" | "sources.<name>.time", _) => "f",
         ("streams.<name>" | "streams.<name>.sample" | "streams.<name>.dedup", _) => "shopping",
         ("windows.<name>", _) => "user_activity",
+        ("patterns.<name>", _) => "purchase_funnel",
         ("sinks.<name>", Some("file")) => "p",
         ("sinks.<name>", _) => "o",
         _ => "",

@@ -298,3 +298,80 @@ fn a_source_by_the_clock_waits_for_no_event_and_is_never_idle() {
     assert_eq!(by_clock.time.clock, TimeClock::Processing);
     assert_eq!((by_clock.out_of_orderness, by_clock.idle_after), (Span::ZERO, None));
 }
+
+#[test]
+fn a_pattern_becomes_its_settings_and_the_defaults() {
+    let text = GOOD.replace(
+        "[sinks.out]\ntype = \"stdout\"\nfrom = \"per_user\"\n",
+        r#"[patterns.funnel]
+from = "shopping"
+key = "session_id"
+match = "view -> cart+ -> buy"
+within = "5m"
+within_step = { buy = "30s" }
+skip = "to_last( cart )"
+define.view = "action = 'view'"
+define.buy = "action = 'buy'"
+select = { user = "first(view.user_id)" }
+[patterns.plain]
+from = ["events", "shopping"]
+match = ["view", "buy", "view"]
+within_step = "10s"
+"#,
+    );
+    let config = settings(&text, &[]);
+    let funnel = &config.patterns[0];
+    assert!(
+        matches!(&funnel.matching, Matching::Text(text) if text.value == "view -> cart+ -> buy" && text.line == 15)
+    );
+    assert_eq!(funnel.within.as_ref().unwrap().value, Span(300_000_000));
+    let WithinStep::Steps(steps) = &funnel.within_step else { panic!("{funnel:?}") };
+    assert_eq!((steps[0].0.as_str(), steps[0].1.value), ("buy", Span(30_000_000)));
+    assert_eq!(funnel.skip.value, Skip::ToLast("cart".into()));
+    let names: Vec<&str> = funnel.define.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names, funnel.define[1].1.line), (vec!["view", "buy"], 20));
+    let plain = &config.patterns[1];
+    let Matching::Types(types) = &plain.matching else { panic!("{plain:?}") };
+    assert_eq!(types.iter().map(|ty| ty.value.as_str()).collect::<Vec<_>>(), ["view", "buy", "view"]);
+    assert!(matches!(&plain.within_step, WithinStep::Every(span) if span.value == Span(10_000_000)));
+    assert_eq!((&plain.key, &plain.within, plain.timed_out, plain.allowed_lateness), (&None, &None, false, Span::ZERO));
+    assert_eq!((&plain.skip.value, plain.max_partial_matches), (&Skip::PastLast, 10_000));
+    assert_eq!((plain.events, plain.mode, plain.event_id.value.as_str()), (Events::Ids, MatchMode::Sequence, "id"));
+    assert_eq!((&plain.type_field.value, plain.select.len()), (&FieldPath::dotted("event_type"), 0));
+    // a file without sinks prints patterns too
+    let from: Vec<&str> = config.sinks[0].from.iter().map(|from| from.value.as_str()).collect();
+    assert_eq!(from, ["per_user", "funnel", "plain"]);
+}
+
+#[test]
+fn every_setting_of_a_pattern_is_in_the_fingerprint() {
+    let text = format!("{GOOD}[patterns.p]\nfrom = \"shopping\"\nmatch = [\"a\", \"b\"]\n");
+    let mark = |flags: &[&str]| fingerprint(&settings(&text, flags));
+    let mut seen = vec![fingerprint(&settings(GOOD, &[])), mark(&[])];
+    for flag in [
+        "from=events",
+        "key=k",
+        "match=a -> b",
+        "match=['a', 'c']",
+        "define.a=x = 1",
+        "within=5s",
+        "within_step=5s",
+        "within_step={ a = '5s' }",
+        "within_step={ b = '5s' }",
+        "skip=no_skip",
+        "skip=to_first(b)",
+        "skip=to_last(b)",
+        "timed_out=true",
+        "allowed_lateness=5s",
+        "max_partial_matches=5",
+        "event_id=x",
+        "events=none",
+        "type_field=kind",
+        "mode=row",
+        "select.n=count(*)",
+    ] {
+        let found = mark(&[&format!("patterns.p.{flag}")]);
+        assert!(!seen.contains(&found), "{flag}");
+        seen.push(found);
+    }
+}

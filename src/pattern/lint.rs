@@ -1,0 +1,485 @@
+//! What is odd or wrong about a pattern as a whole: what it keeps for ever, what of it can never match.
+//!
+//! Invariants: (1) an error is what cannot run as it is written; a warning is what can, and is likely not meant; (2) what
+//! is said to never match never does: where that is not certain nothing is said.
+
+use super::tree::{Contiguity, Item, Mode, Of, StepId, Term, Tree, Unit};
+use crate::error::Severity;
+use crate::expr::{ExprError, MatchExpr};
+use std::collections::BTreeSet;
+
+/// What is known of a pattern beside its tree.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Which matches it has.
+    pub mode: Mode,
+    /// Its length is limited.
+    pub within: bool,
+    /// What neighbouring events are less than apart.
+    pub gaps: Gaps<'a>,
+    /// Partial matches that run out of time are rows.
+    pub timed_out: bool,
+    /// The step of `to_first(step)` or `to_last(step)`, and whether it is the latter.
+    pub skip: Option<(&'a str, bool)>,
+    /// The conditions, by step; `None`: any event.
+    pub conditions: &'a [Option<MatchExpr>],
+}
+
+/// Limits on the time between neighbouring events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gaps<'a> {
+    /// None.
+    None,
+    /// On every gap.
+    Every,
+    /// On those before the events of these steps.
+    Before(Vec<&'a str>),
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// The text of the pattern.
+    Match,
+    /// The condition of a step.
+    Condition(StepId),
+    /// `skip`
+    Skip,
+    /// `within_step`, of this step.
+    WithinStep(String),
+    /// `timed_out`
+    TimedOut,
+}
+
+/// Something odd or wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it can run.
+    pub severity: Severity,
+    /// Where it stands.
+    pub about: About,
+    /// What it is; its column is one of the text of [`About::Match`].
+    pub error: ExprError,
+}
+
+/// Looks at a pattern as a whole.
+pub fn lint(tree: &Tree, facts: &Facts<'_>) -> Vec<Finding> {
+    let mut lint = Lint { tree, facts, found: Vec::new(), waits: false, endless: false };
+    lint.names();
+    lint.end();
+    lint.sequence(&tree.root, true);
+    lint.contradictions(&tree.root, false);
+    lint.conditions();
+    lint.found
+}
+
+struct Lint<'a> {
+    tree: &'a Tree,
+    facts: &'a Facts<'a>,
+    found: Vec<Finding>,
+    /// A wait without an end has been told; one is enough.
+    waits: bool,
+    /// A loop without an end has been told.
+    endless: bool,
+}
+
+impl Lint<'_> {
+    fn say(
+        &mut self,
+        severity: Severity,
+        (about, code, column): (About, &'static str, Option<usize>),
+        message: String,
+        help: impl Into<String>,
+    ) {
+        let error = ExprError { code, message, column, help: Some(help.into()) };
+        self.found.push(Finding { severity, about, error });
+    }
+
+    fn name(&self, step: StepId) -> &str {
+        &self.tree.steps[step]
+    }
+
+    /// Steps that other settings name.
+    fn names(&mut self) {
+        let mut takes = BTreeSet::new();
+        steps_of(&self.tree.root, &mut takes);
+        let facts = self.facts;
+        if let Some((step, last)) = facts.skip {
+            let about = || (About::Skip, "pattern.skip", None);
+            match self.unknown(step, &takes) {
+                Some((message, help)) => self.say(Severity::Error, about(), message, help),
+                None if self.begins_with(step, last) => {
+                    let message =
+                        format!("every match begins with {step}, so it leaves all to others: no match is skipped");
+                    self.say(Severity::Warning, about(), message, "name a later step, or write skip = \"to_next\"");
+                }
+                None => {}
+            }
+        }
+        if let Gaps::Before(steps) = &facts.gaps {
+            for step in steps {
+                if let Some((message, help)) = self.unknown(step, &takes) {
+                    let about = (About::WithinStep((*step).to_owned()), "pattern.within_step", None);
+                    self.say(Severity::Error, about, message, help);
+                }
+            }
+        }
+        if facts.timed_out && !facts.within && facts.gaps == Gaps::None {
+            let about = (About::TimedOut, "pattern.timed_out", None);
+            let message = "nothing runs out of time without within or within_step".to_owned();
+            self.say(Severity::Warning, about, message, "add within = \"5m\", or remove it");
+        }
+    }
+
+    /// Why a name is of no step that takes events, and what to write.
+    fn unknown(&self, name: &str, takes: &BTreeSet<StepId>) -> Option<(String, String)> {
+        match self.tree.steps.iter().position(|s| s == name) {
+            Some(step) if takes.contains(&step) => None,
+            found => {
+                let known: Vec<&str> = takes.iter().map(|s| self.name(*s)).collect();
+                let message = match found {
+                    Some(_) => format!("{name} takes no event: it only says what may not come, or where a loop ends"),
+                    None => format!("'{name}' is not a step of the pattern"),
+                };
+                let help = match crate::error::nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("its steps are {}", known.join(", ")),
+                };
+                Some((message, help))
+            }
+        }
+    }
+
+    /// Whether the first event of every match is the first (or, `last`: the last) one of a step.
+    fn begins_with(&self, step: &str, last: bool) -> bool {
+        let Some(Item { term: Term::Take(unit), .. }) = self.tree.root.first() else { return false };
+        let once = unit.times.is_none_or(|t| t.max == Some(1));
+        let mut all = BTreeSet::new();
+        steps_of(&self.tree.root[1..], &mut all);
+        match unit.of {
+            Of::Step(first) if self.name(first) == step => {
+                !unit.is_optional() && (!last || (once && !all.contains(&first)))
+            }
+            _ => false,
+        }
+    }
+
+    /// A negation at the end.
+    fn end(&mut self) {
+        let Some(Item { follows, term: Term::Not(steps), place }) = self.tree.root.last() else { return };
+        if *follows == Contiguity::Strict || self.facts.within || self.facts.gaps == Gaps::Every {
+            return;
+        }
+        let name = self.name(steps[0]).to_owned();
+        self.say(
+            Severity::Error,
+            (About::Match, "pattern.negation", Some(place.start + 1)),
+            format!("that no {name} comes can be said when time is up, and there is no limit"),
+            "add within = \"5m\", or within_step for the time after the last event",
+        );
+    }
+
+    /// Whether the time before an event that begins with `unit` is limited.
+    fn limited(&self, unit: &Unit) -> bool {
+        match &self.facts.gaps {
+            Gaps::Every => true,
+            Gaps::None => false,
+            Gaps::Before(steps) => {
+                let mut first = BTreeSet::new();
+                first_of(unit, &mut first);
+                first.iter().all(|s| steps.contains(&self.name(*s)))
+            }
+        }
+    }
+
+    /// What is kept for ever.
+    fn sequence(&mut self, items: &[Item], whole: bool) {
+        if self.facts.within {
+            return;
+        }
+        for (i, item) in items.iter().enumerate() {
+            let Term::Take(unit) = &item.term else { continue };
+            let begins = whole && i == 0;
+            if !begins && item.follows != Contiguity::Strict && !self.limited(unit) {
+                self.wait(unit, item);
+            }
+            self.unit(unit, item);
+        }
+    }
+
+    fn unit(&mut self, unit: &Unit, item: &Item) {
+        if let Some(times) = unit.times {
+            if times.max != Some(1) && times.inner != Contiguity::Strict && times.gap.is_none() && !self.limited(unit) {
+                self.wait(unit, item);
+            } else if times.max.is_none() && !self.endless {
+                self.endless = true;
+                let message = "the loop has no end, so a match may grow for ever: there is no within".to_owned();
+                let about = (About::Match, "pattern.unbounded", Some(item.place.start + 1));
+                self.say(
+                    Severity::Warning,
+                    about,
+                    message,
+                    "add within = \"5m\", or write how often at most: a{1,100}",
+                );
+            }
+        }
+        match &unit.of {
+            Of::Step(_) => {}
+            Of::Group(items) => self.sequence(items, true),
+            Of::Choice(units) => units.iter().for_each(|u| self.unit(u, item)),
+            Of::Permute(units) => units.iter().for_each(|u| self.unit(u, item)),
+        }
+    }
+
+    fn wait(&mut self, unit: &Unit, item: &Item) {
+        if std::mem::replace(&mut self.waits, true) {
+            return;
+        }
+        let mut first = BTreeSet::new();
+        first_of(unit, &mut first);
+        let names: Vec<&str> = first.iter().map(|s| self.name(*s)).collect();
+        let message = format!("what waits for {} is kept for ever: there is no within", names.join(" or "));
+        let about = (About::Match, "pattern.unbounded", Some(item.place.start + 1));
+        self.say(
+            Severity::Warning,
+            about,
+            message,
+            "add within = \"5m\" for the whole match, or within_step for the gaps",
+        );
+    }
+
+    /// What forbids what it asks for; `more`: behind these a match has another event.
+    fn contradictions(&mut self, items: &[Item], more: bool) {
+        for (i, item) in items.iter().enumerate() {
+            match &item.term {
+                Term::Take(unit) => self.looped(unit, item, more || items[i + 1..].iter().any(is_needed)),
+                Term::Not(steps) => {
+                    let Some(next) = items.get(i + 1) else { continue };
+                    let Term::Take(unit) = &next.term else { continue };
+                    let (Some(step), false) = (unit.only_step(), unit.is_optional()) else { continue };
+                    // the event that completes a match may be one that is forbidden before it
+                    let more = more || unit.takes_several() || items[i + 2..].iter().any(is_needed);
+                    let at_once = item.follows != Contiguity::Strict || next.follows == Contiguity::Strict;
+                    if steps.contains(&step) && more && at_once {
+                        let name = self.name(step).to_owned();
+                        self.never(
+                            next,
+                            format!("{name} cannot come here: !{name} before it forbids it"),
+                            "leave the negation out, or use a step with a condition of its own",
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn looped(&mut self, unit: &Unit, item: &Item, more: bool) {
+        if let Some(until) = unit.until
+            && unit.times.is_some_and(|t| t.min > 0)
+            && unit.needs(until)
+        {
+            let name = self.name(until).to_owned();
+            let message = format!("the loop ends before an event that meets {name}, and needs one");
+            self.never(item, message, "write another step behind until");
+        }
+        match &unit.of {
+            Of::Step(_) => {}
+            Of::Group(items) => self.contradictions(items, more),
+            Of::Choice(units) | Of::Permute(units) => units.iter().for_each(|u| self.looped(u, item, more)),
+        }
+    }
+
+    fn never(&mut self, item: &Item, message: String, help: &str) {
+        self.say(Severity::Warning, (About::Match, "pattern.never", Some(item.place.start + 1)), message, help);
+    }
+
+    /// Conditions that never hold.
+    fn conditions(&mut self) {
+        let mut before = vec![None; self.tree.steps.len()];
+        let mut seen = BTreeSet::new();
+        befores(&self.tree.root, &mut seen, &mut before);
+        for (step, condition) in self.facts.conditions.iter().enumerate() {
+            let (Some(condition), Some(before)) = (condition, before.get(step).and_then(Option::as_ref)) else {
+                continue;
+            };
+            let name = self.name(step).to_owned();
+            let about = || (About::Condition(step), "pattern.never", None);
+            if condition.never_holds(&|_| false) {
+                let message = format!("no event is ever a {name}: its condition is FALSE or NULL for all");
+                self.say(Severity::Warning, about(), message, "write a condition that some events meet");
+                continue;
+            }
+            // in mode row a call over the step under test sees that event too
+            let own = self.facts.mode == Mode::Row;
+            let empty = |other: usize| if other == step { !own } else { !before.contains(&other) };
+            if !condition.never_holds(&empty) {
+                continue;
+            }
+            let needs: BTreeSet<StepId> = condition.calls.iter().filter_map(|c| c.step).filter(|s| empty(*s)).collect();
+            let (message, help) = if needs.contains(&step) {
+                (
+                    format!(
+                        "no event is ever a {name}: its condition asks for an event of {name} before it, and so would that"
+                    ),
+                    {
+                        let own = condition.calls.iter().find(|c| c.step == Some(step)).and_then(|c| c.arg.as_ref());
+                        let field = own.map_or_else(|| "field".to_owned(), ToString::to_string);
+                        format!(
+                            "write {field} for the event under test; that of {name} is of the one before, NULL at first"
+                        )
+                    },
+                )
+            } else {
+                let names: Vec<&str> = needs.iter().map(|s| self.name(*s)).collect();
+                (
+                    format!(
+                        "no event is ever a {name}: its condition asks for events of {}, which come later",
+                        names.join(", ")
+                    ),
+                    "a condition sees the events before; write this one at the later step".to_owned(),
+                )
+            };
+            self.say(Severity::Warning, about(), message, help);
+        }
+    }
+}
+
+/// True where every match has an event of it.
+fn is_needed(item: &Item) -> bool {
+    matches!(&item.term, Term::Take(unit) if !unit.is_optional())
+}
+
+impl Unit {
+    /// True where it may take nothing.
+    fn is_optional(&self) -> bool {
+        let inner = match &self.of {
+            Of::Step(_) => false,
+            Of::Group(items) => !items.iter().any(is_needed),
+            Of::Choice(units) => units.iter().any(Unit::is_optional),
+            Of::Permute(units) => units.iter().all(Unit::is_optional),
+        };
+        inner || self.times.is_some_and(|t| t.min == 0)
+    }
+
+    /// True where it takes two events at least.
+    fn takes_several(&self) -> bool {
+        let inner = match &self.of {
+            Of::Group(items) => {
+                let needed = items.iter().filter(|i| is_needed(i)).count();
+                let several = |i: &Item| matches!(&i.term, Term::Take(unit) if unit.takes_several());
+                needed > 1 || items.iter().any(|i| is_needed(i) && several(i))
+            }
+            _ => false,
+        };
+        inner || self.times.is_some_and(|t| t.min > 1)
+    }
+
+    /// The step that its first event is certainly of.
+    fn only_step(&self) -> Option<StepId> {
+        match &self.of {
+            Of::Step(step) => Some(*step),
+            Of::Group(items) => match &items.first()?.term {
+                Term::Take(unit) if !unit.is_optional() => unit.only_step(),
+                _ => None,
+            },
+            Of::Choice(_) | Of::Permute(_) => None,
+        }
+    }
+
+    /// True where it takes nothing without an event of `step`, or no event at all.
+    fn needs(&self, step: StepId) -> bool {
+        match &self.of {
+            Of::Step(own) => *own == step,
+            Of::Group(items) => items.iter().any(|i| match &i.term {
+                Term::Take(unit) => !unit.is_optional() && unit.needs(step),
+                Term::Not(_) => false,
+            }),
+            Of::Choice(units) => units.iter().all(|u| u.needs(step)),
+            Of::Permute(units) => units.iter().any(|u| !u.is_optional() && u.needs(step)),
+        }
+    }
+}
+
+/// The steps that take events.
+fn steps_of(items: &[Item], out: &mut BTreeSet<StepId>) {
+    for item in items {
+        if let Term::Take(unit) = &item.term {
+            steps_of_unit(unit, out);
+        }
+    }
+}
+
+fn steps_of_unit(unit: &Unit, out: &mut BTreeSet<StepId>) {
+    match &unit.of {
+        Of::Step(step) => {
+            out.insert(*step);
+        }
+        Of::Group(items) => steps_of(items, out),
+        Of::Choice(units) | Of::Permute(units) => units.iter().for_each(|u| steps_of_unit(u, out)),
+    }
+}
+
+/// The steps that the first event of a unit may be of.
+fn first_of(unit: &Unit, out: &mut BTreeSet<StepId>) {
+    match &unit.of {
+        Of::Step(step) => {
+            out.insert(*step);
+        }
+        Of::Group(items) => {
+            for item in items {
+                if let Term::Take(unit) = &item.term {
+                    first_of(unit, out);
+                    if !unit.is_optional() {
+                        break;
+                    }
+                }
+            }
+        }
+        Of::Choice(units) | Of::Permute(units) => units.iter().for_each(|u| first_of(u, out)),
+    }
+}
+
+type Before = Vec<Option<BTreeSet<StepId>>>;
+
+/// For each step the steps of which a match may have events when one of it is looked for; `seen`: those so far.
+fn befores(items: &[Item], seen: &mut BTreeSet<StepId>, before: &mut Before) {
+    for item in items {
+        match &item.term {
+            Term::Not(steps) => steps.iter().for_each(|step| add(*step, seen, before)),
+            Term::Take(unit) => befores_of(unit, seen, before),
+        }
+    }
+}
+
+fn add(step: StepId, seen: &BTreeSet<StepId>, before: &mut Before) {
+    before[step].get_or_insert_with(BTreeSet::new).extend(seen);
+}
+
+fn befores_of(unit: &Unit, seen: &mut BTreeSet<StepId>, before: &mut Before) {
+    if unit.times.is_some_and(|t| t.max != Some(1)) {
+        steps_of_unit(unit, seen);
+    }
+    match &unit.of {
+        Of::Step(step) => {
+            add(*step, seen, before);
+            seen.insert(*step);
+        }
+        Of::Group(items) => befores(items, seen, before),
+        Of::Choice(units) => {
+            let mut after = seen.clone();
+            for unit in units {
+                let mut seen = seen.clone();
+                befores_of(unit, &mut seen, before);
+                after.append(&mut seen);
+            }
+            *seen = after;
+        }
+        Of::Permute(units) => {
+            steps_of_unit(unit, seen);
+            units.iter().for_each(|u| befores_of(u, seen, before));
+        }
+    }
+    if let Some(until) = unit.until {
+        add(until, seen, before);
+    }
+}

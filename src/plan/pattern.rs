@@ -1,0 +1,444 @@
+//! Patterns, planned: those that look at the same events by the same key are one group, which is one road from each
+//! source, one exchange and one operator, however many they are.
+//!
+//! Of a condition the part that looks at the event alone is worked out where the event comes in, once for all patterns
+//! that have it: the event is sent with a mark for each that it meets. What looks at the match so far is worked out
+//! behind the exchange, over the columns that come with the event.
+
+use super::compile::{Building, Built, Local, Names};
+use super::{Extensions, Head, PatternParts, pattern_check};
+use crate::config::{self, Config, Located, MatchMode, Matching, PatternConfig, WithinStep};
+use crate::error::{Problem, Severity};
+use crate::expr::{self, MatchExpr, StepCall, StepFunction, Tree};
+use crate::pattern::{self, Automaton, Call, Events, Expression, Function, Rules, Shown, Skip, StepGaps};
+use crate::result::RowSchema;
+use crate::stream::Step;
+
+/// The most steps of a pattern.
+const MOST_STEPS: usize = 64;
+
+/// Patterns that look at the same events by the same key.
+#[derive(Debug)]
+pub struct PatternGroup {
+    /// The streams and sources they read, by name.
+    pub from: Vec<String>,
+    /// The key as text; none where all events are one sequence.
+    pub key: Option<String>,
+    /// Conditions that are worked out where the events come in, as text.
+    pub marks: Vec<String>,
+    /// The columns that come with an event, as text.
+    pub columns: Vec<String>,
+    /// The roads on which events reach them, from sources.
+    pub inputs: Vec<PatternInput>,
+    /// The patterns, in file order.
+    pub patterns: Vec<PatternPlan>,
+}
+
+impl PatternGroup {
+    /// How many times 64 marks an event comes with.
+    pub fn words(&self) -> usize {
+        self.marks.len().div_ceil(64).max(1)
+    }
+}
+
+/// A road on which events reach a group of patterns.
+#[derive(Debug)]
+pub struct PatternInput {
+    /// Index of the source at its beginning.
+    pub source: usize,
+    /// The selection of the source's steps that they take.
+    pub selection: usize,
+    /// The column of the key.
+    pub key: Option<usize>,
+    /// The columns of the marks.
+    pub marks: Vec<usize>,
+    /// The columns that come with an event.
+    pub columns: Vec<usize>,
+    /// The one of these that is the whole event.
+    pub full: Option<usize>,
+    /// As of a [`Feed`](super::Feed).
+    pub road: Vec<usize>,
+}
+
+/// A pattern.
+#[derive(Debug)]
+pub struct PatternPlan {
+    /// Its name.
+    pub name: String,
+    /// The pattern as text.
+    pub text: String,
+    /// What the matcher goes by.
+    pub rules: Rules,
+    /// For each step its mark among the group's; none where any event meets what it asks of the event alone.
+    pub marks: Vec<Option<usize>>,
+    /// For each step what of its condition looks at the match so far.
+    pub conditions: Vec<Option<Expression>>,
+    /// How its matches are shown.
+    pub shown: Shown,
+    /// Microseconds.
+    pub lateness: i64,
+    /// Step names and conditions, for `explain`.
+    pub define: Vec<(String, String)>,
+    /// Value names and expressions, for `explain`.
+    pub select: Vec<(String, String)>,
+}
+
+impl PatternPlan {
+    /// True where events that meet none of its conditions matter to it.
+    pub fn sees_all(&self) -> bool {
+        self.rules.automaton.sees_all() || self.marks.iter().any(Option::is_none)
+    }
+
+    /// The marks it looks at.
+    pub fn looks(&self, group: &PatternGroup) -> Vec<u64> {
+        let mut words = vec![0; group.words()];
+        if self.sees_all() {
+            words.fill(u64::MAX);
+        }
+        self.marks.iter().flatten().for_each(|mark| words[mark / 64] |= 1 << (mark % 64));
+        words
+    }
+}
+
+/// What the rows of a pattern look like.
+pub(super) fn schema(pattern: &PatternConfig) -> RowSchema {
+    let own = |name: &str, present: bool| present.then(|| name.to_owned());
+    let values = pattern.select.iter().map(|(name, _)| name.clone());
+    RowSchema {
+        name: pattern.name.clone(),
+        dimensions: own("key", pattern.key.is_some()).into_iter().collect(),
+        values: values
+            .chain(own("timed_out", pattern.timed_out))
+            .chain(own("events", pattern.events != config::Events::None))
+            .collect(),
+        capped: false,
+        early: false,
+        matches: true,
+    }
+}
+
+/// A group, with what each road to it computes.
+pub(super) struct Draft<'a> {
+    from: &'a [Located<String>],
+    key: Option<Tree>,
+    marks: Vec<Tree>,
+    columns: Vec<Tree>,
+    /// Whole events come as well, as the last column.
+    full: bool,
+    pub(super) group: PatternGroup,
+}
+
+/// A pattern whose columns are known to the group, and which is not compiled yet.
+struct Open<'a> {
+    config: &'a PatternConfig,
+    tree: pattern::Tree,
+    automaton: Automaton,
+    marks: Vec<Option<usize>>,
+    rest: Vec<Option<MatchExpr>>,
+    select: Vec<MatchExpr>,
+    event_id: Tree,
+    define: Vec<(String, String)>,
+}
+
+/// The groups of all patterns that are right; problems of the others are found by
+/// [`pattern_check`](super::pattern_check).
+pub(super) fn groups<'a>(
+    (config, extensions): (&'a Config, &Extensions),
+    problems: &mut Vec<Problem>,
+) -> Vec<Draft<'a>> {
+    let mut drafts: Vec<(Draft<'a>, Vec<(u32, Open<'a>)>)> = Vec::new();
+    for (i, pattern) in config.patterns.iter().enumerate() {
+        let part = (config.windows.len() + i) as u32;
+        let from: Vec<&str> = pattern.from.iter().map(|f| f.value.as_str()).collect();
+        let key = pattern.key.as_ref().map(|key| key.value.as_str());
+        let (parts, found) = pattern_check::read(pattern, extensions);
+        let wrong = found.iter().any(|p| p.severity == Severity::Error);
+        problems.extend(found);
+        let Some(parts) = parts.filter(|_| !wrong) else { continue };
+        let same = |d: &Draft<'_>| d.group.from == from && d.group.key.as_deref() == key;
+        let at = match drafts.iter().position(|(draft, _)| same(draft)) {
+            Some(at) => at,
+            None => {
+                let key = parts.key.clone();
+                let group = PatternGroup {
+                    from: from.iter().map(|f| (*f).to_owned()).collect(),
+                    key: pattern.key.as_ref().map(|key| key.value.clone()),
+                    marks: Vec::new(),
+                    columns: Vec::new(),
+                    inputs: Vec::new(),
+                    patterns: Vec::new(),
+                };
+                let columns = key.iter().cloned().collect();
+                let draft = Draft { from: &pattern.from, key, marks: Vec::new(), columns, full: false, group };
+                drafts.push((draft, Vec::new()));
+                drafts.len() - 1
+            }
+        };
+        let (draft, open) = &mut drafts[at];
+        if let Some(pattern) = draft.open(pattern, parts, problems) {
+            open.push((part, pattern));
+        }
+    }
+    drafts
+        .into_iter()
+        .map(|(mut draft, open)| {
+            for (part, pattern) in open {
+                let plan = draft.close(part, pattern);
+                draft.group.patterns.push(plan);
+            }
+            let text = |list: &[Tree]| list.iter().map(ToString::to_string).collect();
+            (draft.group.marks, draft.group.columns) = (text(&draft.marks), text(&draft.columns));
+            draft.group.columns.extend(draft.full.then(|| "the whole event".to_owned()));
+            draft
+        })
+        .filter(|draft| !draft.group.patterns.is_empty())
+        .collect()
+}
+
+impl Draft<'_> {
+    /// Columns of an event, once they are all known.
+    fn width(&self) -> usize {
+        self.columns.len() + usize::from(self.full)
+    }
+
+    /// The number of a column, which is new where there is none like it.
+    fn column(&mut self, tree: Tree) -> usize {
+        place(&mut self.columns, tree)
+    }
+
+    fn open<'a>(
+        &mut self,
+        config: &'a PatternConfig,
+        parts: PatternParts,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Open<'a>> {
+        let PatternParts { tree, conditions, select, event_id, .. } = parts;
+        let place_of = config.matching.place();
+        if tree.steps.len() > MOST_STEPS {
+            problems.push(place_of.problem(
+                "pattern.steps",
+                format!("the pattern has {} steps", tree.steps.len()),
+                Some(format!("a pattern may have {MOST_STEPS} different ones")),
+            ));
+            return None;
+        }
+        let step = |name: &str| tree.steps.iter().position(|s| s == name);
+        let mode = if config.mode == MatchMode::Row { pattern::Mode::Row } else { pattern::Mode::Sequence };
+        let gaps = match &config.within_step {
+            WithinStep::None => StepGaps::None,
+            WithinStep::Every(span) => StepGaps::Every(span.value.0),
+            WithinStep::Steps(list) => {
+                StepGaps::Steps(list.iter().filter_map(|(name, span)| Some((step(name)?, span.value.0))).collect())
+            }
+        };
+        let Ok(automaton) = Automaton::new(&tree, &gaps, mode) else {
+            problems.push(place_of.problem(
+                "pattern.size",
+                "the pattern is too large when its repetitions are written out",
+                Some("use smaller numbers in {n,m}, or nest fewer of them".into()),
+            ));
+            return None;
+        };
+        let (mut marks, mut rest, mut define) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, condition) in tree.steps.iter().zip(conditions) {
+            let text =
+                condition.as_ref().map_or_else(|| "any event".to_owned(), |c| shown(&c.tree, &c.calls, &tree.steps));
+            define.push((name.clone(), text));
+            let (plain, looks) = condition.map_or((None, None), MatchExpr::split);
+            marks.push(plain.map(|plain| place(&mut self.marks, plain)));
+            if let Some(of) = &looks {
+                self.columns_of(of);
+            }
+            rest.push(looks);
+        }
+        for of in &select {
+            self.columns_of(of);
+        }
+        let prev = |of: &MatchExpr| of.calls.iter().any(|c| c.call == StepFunction::Prev);
+        if rest.iter().flatten().chain(&select).any(prev) {
+            problems.push(place_of.problem(
+                "config.planned",
+                "prev is planned but not in this version",
+                Some("compare with last(x.f) of a step that takes the event before".into()),
+            ));
+            return None;
+        }
+        if config.events == config::Events::Ids {
+            self.column(event_id.clone());
+        }
+        self.full |= config.events == config::Events::Full;
+        Some(Open { config, tree, automaton, marks, rest, select, event_id, define })
+    }
+
+    /// Makes columns of what an expression reads of events.
+    fn columns_of(&mut self, of: &MatchExpr) {
+        for path in of.tree.paths() {
+            self.column(expr::field(&path));
+        }
+        for tree in of.calls.iter().filter_map(|call| call.arg.clone()) {
+            self.column(tree);
+        }
+    }
+
+    fn expression(&mut self, of: &MatchExpr) -> Expression {
+        let calls = of.calls.iter().map(|call| Call {
+            function: match call.call {
+                StepFunction::Count => Function::Count,
+                StepFunction::Sum => Function::Sum,
+                StepFunction::Avg => Function::Avg,
+                StepFunction::Min => Function::Min,
+                StepFunction::Max => Function::Max,
+                StepFunction::First => Function::First,
+                StepFunction::Last => Function::Last,
+                StepFunction::Collect => Function::Collect,
+                StepFunction::MatchStart => Function::MatchStart,
+                StepFunction::MatchEnd | StepFunction::Prev => Function::MatchEnd,
+            },
+            step: call.step,
+            column: call.arg.clone().map(|arg| self.column(arg)),
+            offset: call.offset,
+        });
+        let calls: Vec<Call> = calls.collect();
+        let width = self.width();
+        let program = expr::compile_match(&of.tree, &mut |path| self.column(expr::field(path)), &|call| width + call);
+        Expression { program, calls }
+    }
+
+    fn close(&mut self, part: u32, open: Open<'_>) -> PatternPlan {
+        let Open { config, tree, automaton, marks, rest, select, event_id, define } = open;
+        let step = |name: &str| tree.steps.iter().position(|s| s == name);
+        let or_no = |skip: Option<Skip>| skip.unwrap_or(Skip::No);
+        let skip = match &config.skip.value {
+            config::Skip::PastLast => Skip::PastLast,
+            config::Skip::NoSkip => Skip::No,
+            config::Skip::ToNext => Skip::ToNext,
+            config::Skip::ToFirst(name) => or_no(step(name).map(Skip::ToFirst)),
+            config::Skip::ToLast(name) => or_no(step(name).map(Skip::ToLast)),
+        };
+        let conditions: Vec<Option<Expression>> =
+            rest.iter().map(|of| of.as_ref().map(|of| self.expression(of))).collect();
+        let shown_select = select.iter().map(|of| self.expression(of)).collect();
+        let event = match config.events {
+            config::Events::Ids => Some(self.column(event_id)),
+            config::Events::Full => Some(self.columns.len()),
+            config::Events::None => None,
+        };
+        PatternPlan {
+            name: config.name.clone(),
+            text: match &config.matching {
+                Matching::Text(text) => text.value.clone(),
+                Matching::Types(_) => tree.to_string(),
+            },
+            rules: Rules {
+                automaton,
+                within: config.within.as_ref().map(|span| span.value.0),
+                skip,
+                preferred: config.mode == MatchMode::Row,
+                timed_out: config.timed_out,
+                most: usize::try_from(config.max_partial_matches).unwrap_or(usize::MAX),
+                looks_back: conditions.iter().map(Option::is_some).collect(),
+            },
+            marks,
+            conditions,
+            shown: Shown {
+                part,
+                steps: tree.steps,
+                key: self.key.is_some().then_some(0),
+                event,
+                events: match config.events {
+                    config::Events::None => Events::None,
+                    config::Events::Ids => Events::Ids,
+                    config::Events::Full => Events::Full,
+                },
+                timed_out: config.timed_out,
+                select: shown_select,
+                width: self.width(),
+            },
+            lateness: config.allowed_lateness.0,
+            define,
+            select: config.select.iter().map(|(name, text)| (name.clone(), text.value.clone())).collect(),
+        }
+    }
+}
+
+/// The place of a tree in a list, at the end of which it is put where it is new.
+fn place(list: &mut Vec<Tree>, tree: Tree) -> usize {
+    let normal = tree.to_string();
+    list.iter().position(|t| t.to_string() == normal).unwrap_or_else(|| {
+        list.push(tree);
+        list.len() - 1
+    })
+}
+
+impl<'a> Building<'a> {
+    /// Plans a road to each group that reads `from`.
+    pub(super) fn pattern_roads(&mut self, from: &str, selection: usize, names: &Names, drafts: &[Draft<'a>]) {
+        for (g, draft) in drafts.iter().enumerate() {
+            let Some(input) = draft.from.iter().position(|name| name.value == from) else { continue };
+            let name = draft.group.patterns.first().map_or(String::new(), |p| p.name.clone());
+            if !self.has_room(&name, &draft.from[0]) {
+                continue;
+            }
+            let Head::Source(source) = self.head else {
+                self.problems.push(draft.from[input].problem(
+                    "config.planned",
+                    "a pattern behind a stream that drops duplicates is planned but not in this version",
+                    Some("let the pattern read the stream before it".into()),
+                ));
+                continue;
+            };
+            let mut local = Local { first: self.computed(), ..Local::default() };
+            let mut column = |building: &mut Self, tree: &Tree, what: &str| {
+                building.column(tree, names, what, tree.to_string(), &mut local)
+            };
+            let key = draft.key.as_ref().map(|tree| column(self, tree, "key"));
+            let marks: Vec<usize> = draft.marks.iter().map(|tree| column(self, tree, "condition")).collect();
+            let mut columns: Vec<usize> = draft.columns.iter().map(|tree| column(self, tree, "value")).collect();
+            let full = draft.full.then(|| {
+                // It is filled in where the events are sent.
+                local.shown.push(("event".to_owned(), "the whole event".to_owned()));
+                self.base() + local.first + local.sets.len()
+            });
+            columns.extend(full);
+            let all = draft.group.patterns.iter().any(PatternPlan::sees_all);
+            let any = expr::any_of(&draft.marks);
+            let text = any.to_string();
+            self.steps.push(Built {
+                step: Step {
+                    name,
+                    from: selection,
+                    minus: Vec::new(),
+                    filter: None,
+                    sample: None,
+                    sets: std::mem::take(&mut local.sets),
+                },
+                // Not worked out as one, but what it leaves out is not sent, and need not be decoded.
+                filter: (!all).then_some((any, text)),
+                sample: None,
+                computed: std::mem::take(&mut local.shown),
+                is_root_stream: selection == 0 && !all,
+            });
+            let mut road: Vec<usize> = self.road.iter().map(|(_, input)| *input).collect();
+            road.push(input);
+            road.reverse();
+            let selection = self.steps.len();
+            self.pattern_inputs.push((g, PatternInput { source, selection, key, marks, columns, full, road }));
+        }
+    }
+}
+
+/// A condition as `explain` shows it: its calls in their places.
+fn shown(tree: &Tree, calls: &[StepCall], steps: &[String]) -> String {
+    let mut text = tree.to_string();
+    for (i, call) in calls.iter().enumerate().rev() {
+        let arg = call.arg.as_ref().map(ToString::to_string);
+        let inside = match (call.step.and_then(|s| steps.get(s)), arg) {
+            (Some(step), Some(arg)) => format!("{step}: {arg}"),
+            (Some(step), None) => step.clone(),
+            (None, Some(arg)) => arg,
+            (None, None) => String::new(),
+        };
+        text = text.replace(&format!("aggregate_{i}"), &format!("{}({inside})", call.call.name()));
+    }
+    text
+}
