@@ -446,7 +446,7 @@ impl Builder<'_> {
             let next = if times.greedy { [more, out] } else { [out, more] };
             self.nodes.push((step, ends.clone(), next.into_iter().flatten().collect()));
         }
-        let (enter, skip) = (Some(edge(first, 0)), optional.then(|| Draft::Exit(left)));
+        let (enter, skip) = (Some(edge(first, 0)), optional.then_some(Draft::Exit(left)));
         let entry = if times.greedy { [enter, skip] } else { [skip, enter] };
         Ok(Fragment { entry: entry.into_iter().flatten().collect(), exits })
     }

@@ -3,8 +3,8 @@
 //! All three forms say the same: the parts with what they read, the fields that are decoded, the slices, the state
 //! that is kept and until when, and what each sink can promise.
 
-use super::dedup;
 use super::{DedupPlan, Feed, Head, Plan, SinkPlan, SourcePlan, Stage, WindowPlan};
+use super::{dedup, explain_pattern};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
@@ -101,8 +101,12 @@ pub fn explain_text(plan: &Plan) -> String {
         line(say, 1, &format!("kept          {}", kept(window)));
         line(say, 1, &format!("before exchange: {}{}", before(window), owner(window)));
     }
+    for (group, pattern) in explain_pattern::all(plan) {
+        line(say, 0, &format!("pattern {}  from {}", pattern.name, group.from.join(", ")));
+        explain_pattern::lines(group, pattern).iter().for_each(|text| line(say, 1, text));
+    }
     for sink in &plan.sinks {
-        let from: Vec<&str> = sink.parts.iter().map(|p| plan.windows[*p as usize].name.as_str()).collect();
+        let from: Vec<&str> = sink.parts.iter().map(|p| plan.schemas[*p as usize].name.as_str()).collect();
         line(say, 0, &format!("sink {}  from {}", sink.config.name, or_none(&from.join(", "))));
         line(say, 1, &format!("writes        {}", target(&sink.config.kind)));
         line(say, 1, &format!("rows          {}", rows(plan, sink)));
@@ -121,8 +125,9 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
 }
 
-fn is_window(plan: &Plan, name: &str) -> bool {
-    plan.windows.iter().any(|w| w.name == name)
+/// True for what is no stream.
+fn is_part(plan: &Plan, name: &str) -> bool {
+    plan.schemas.iter().any(|s| s.name == name)
 }
 
 /// A stage with the name of its head.
@@ -180,7 +185,7 @@ impl<'a> Shown<'a> {
 fn streams(plan: &Plan) -> Vec<Shown<'_>> {
     let mut list: Vec<Shown<'_>> = Vec::new();
     for behind in stages(plan) {
-        for (i, step) in behind.stage.steps.iter().enumerate().filter(|(_, s)| !is_window(plan, &s.name)) {
+        for (i, step) in behind.stage.steps.iter().enumerate().filter(|(_, s)| !is_part(plan, &s.name)) {
             let from = behind.selection(step.from);
             match list.iter_mut().find(|s| s.name() == step.name) {
                 Some(shown) if shown.from.contains(&from) => {}
@@ -473,7 +478,7 @@ pub fn explain_json(plan: &Plan) -> Value {
         .map(|s| {
             json!({
                 "name": s.config.name,
-                "from": s.parts.iter().map(|p| &plan.windows[*p as usize].name).collect::<Vec<_>>(),
+                "from": s.parts.iter().map(|p| &plan.schemas[*p as usize].name).collect::<Vec<_>>(),
                 "writes": target(&s.config.kind),
                 "rows": rows(plan, s),
             })
@@ -488,6 +493,7 @@ pub fn explain_json(plan: &Plan) -> Value {
         "sources": sources,
         "streams": streams,
         "windows": windows,
+        "patterns": explain_pattern::all(plan).into_iter().map(|(g, p)| explain_pattern::json(g, p)).collect::<Vec<_>>(),
         "sinks": sinks,
     })
 }
@@ -513,6 +519,10 @@ pub fn explain_dot(plan: &Plan) -> String {
         let label = format!("{}\n{}\nby {}\nkept {lasting}", w.name, shape(w), or_none(&by.join(", ")));
         node(&w.name, &label, ", style=rounded");
     }
+    for (group, p) in explain_pattern::all(plan) {
+        let by = group.key.as_deref().unwrap_or("nothing");
+        node(&p.name, &format!("{}\n{}\nby {by}", p.name, p.text), ", style=rounded");
+    }
     for s in &plan.sinks {
         node(
             &format!("sink {}", s.config.name),
@@ -524,7 +534,13 @@ pub fn explain_dot(plan: &Plan) -> String {
     for s in stages(plan) {
         for step in &s.stage.steps {
             let inputs = [step.from].into_iter().chain(step.minus.iter().copied());
-            edges.extend(inputs.map(|input| (s.selection(input), step.name.as_str())));
+            // The patterns of a group have one step.
+            let group = plan.pattern_groups.iter().find(|g| g.patterns.iter().any(|p| p.name == step.name));
+            let names: Vec<&str> = match group {
+                Some(group) => group.patterns.iter().map(|p| p.name.as_str()).collect(),
+                None => vec![&step.name],
+            };
+            edges.extend(inputs.flat_map(|input| names.iter().map(move |name| (s.selection(input), *name))));
         }
     }
     for (i, (from, to)) in edges.iter().enumerate() {
@@ -535,9 +551,12 @@ pub fn explain_dot(plan: &Plan) -> String {
     }
     for s in &plan.sinks {
         for part in &s.parts {
-            let name = &plan.windows[*part as usize].name;
+            let name = &plan.schemas[*part as usize].name;
             let _ = writeln!(out, "  {} -> {};", quoted(name), quoted(&format!("sink {}", s.config.name)));
         }
+    }
+    for (_, pattern) in explain_pattern::all(plan) {
+        explain_pattern::dot(pattern, &|text| quoted(text), &mut out);
     }
     out.push_str("}\n");
     out

@@ -13,6 +13,7 @@
 mod compile;
 mod dedup;
 mod explain;
+mod explain_pattern;
 mod extensions;
 mod pattern;
 mod pattern_check;
