@@ -14,6 +14,7 @@ mod reference;
 mod run;
 mod schema;
 mod test;
+mod trace;
 
 use crate::config::{self, Config};
 use crate::error::{Error, Problems};
@@ -52,6 +53,8 @@ enum Command {
     Test(test::TestArgs),
     /// Show what a pipeline compiles to.
     Explain(explain::ExplainArgs),
+    /// Follow the partial matches of a pattern, event by event.
+    Trace(trace::TraceArgs),
     /// Write a realistic stream of events.
     Generate(generate::GenerateArgs),
     /// Measure the engine against a hand-written loop for the same jobs.
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Test(args) => test::test(args),
         Command::Explain(args) => explain::explain(args),
+        Command::Trace(args) => trace::trace(args),
         Command::Generate(args) => generate::generate(args, &console),
         Command::Bench(args) => bench::bench(args, &console),
         Command::Reference => write_out(reference().as_bytes()),

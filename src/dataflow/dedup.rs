@@ -63,7 +63,13 @@ impl Sender {
         let peers = self.packets.len();
         for row in &selections[self.selection] {
             let tick = tick_at(base.max(batch.clock[*row as usize]), out_of_orderness, self.tick);
-            self.writer.write(batch, *row, (tick, &[]), |hash| PreAggregate::owner(hash, peers), &mut self.packets);
+            self.writer.write(
+                batch,
+                *row,
+                (tick, &[], false),
+                |hash| PreAggregate::owner(hash, peers),
+                &mut self.packets,
+            );
         }
     }
 

@@ -14,7 +14,7 @@ use super::window::damaged;
 use crate::config::SourceFormat;
 use crate::event::{Cell, EventBatch};
 use crate::observe::{Metrics, PartId, Share};
-use crate::pattern::{Conditions, Counts, Machine, Matcher, Show, Statement, Store, Taken};
+use crate::pattern::{Conditions, Counts, Machine, Matcher, Show, Statement, Store, Taken, Teller};
 use crate::plan::{PatternGroup, Plan};
 use crate::result::RowBatch;
 use crate::stream::{Damaged, Event, Ordered, Writer};
@@ -40,6 +40,8 @@ pub(super) struct MarkSender {
     words: Vec<u64>,
     /// Events without a mark are sent as well.
     all: bool,
+    /// They may be taken by a step, and not only stand in the way.
+    taken: bool,
     /// The column of whole events, and whether these are JSON.
     full: Option<(usize, bool)>,
     writer: Writer,
@@ -63,6 +65,7 @@ impl MarkSender {
             marks: of.marks.clone(),
             words: vec![0; g.words()],
             all: g.patterns.iter().any(|p| p.sees_all()),
+            taken: g.patterns.iter().any(|p| p.marks.iter().any(Option::is_none)),
             full: of.full.map(|column| (column, plan.sources[of.source].config.format == SourceFormat::Json)),
             writer: Writer::new(of.key, of.columns.clone()),
             packets: vec![Vec::new(); peers],
@@ -110,7 +113,8 @@ impl MarkSender {
             }
             let tick = tick_at(base.max(batch.clock[i]), out_of_orderness, self.tick);
             let owner = |hash| PreAggregate::owner(hash, peers);
-            self.writer.write(batch, *row, (tick, &self.words), owner, &mut self.packets);
+            let bare = !self.taken && self.words.iter().all(|word| *word == 0);
+            self.writer.write(batch, *row, (tick, &self.words, bare), owner, &mut self.packets);
         }
     }
 
@@ -213,8 +217,12 @@ impl Group {
             .iter()
             .map(|p| {
                 let conditions = Conditions::new(p.conditions.clone(), p.shown.width, p.rules.preferred);
+                let mut machine = Machine::new(Matcher::new(p.rules.clone()), conditions, p.lateness, plan.tick);
+                if let Some(trace) = plan.trace.as_ref().filter(|t| t.part == p.shown.part) {
+                    machine.tell(Teller::new(trace, p.shown.steps.clone(), p.shown.event));
+                }
                 One {
-                    machine: Machine::new(Matcher::new(p.rules.clone()), conditions, p.lateness, plan.tick),
+                    machine,
                     show: Show::new(p.shown.clone()),
                     marks: p.marks.clone(),
                     part: PartId(p.shown.part),

@@ -239,6 +239,7 @@ const CODES: &[Code] = &[
     code("pattern.select", "A pattern selects too much.", "Select at most 64 values."),
     code("pattern.size", "A pattern is too large or nested too deep.", "Use fewer groups, or several patterns."),
     code("pattern.skip", "`skip` names no step that takes events.", "Name a step of the pattern."),
+    code("pattern.steps", "A pattern has too many different steps.", "Use 64 at most."),
     code("pattern.syntax", "The text of `match` is not a pattern.", "Mend it at the place that the message names."),
     code("pattern.timed_out", "Nothing can run out of time.", "Add `within`, or remove `timed_out`."),
     code("pattern.times", "A quantifier is wrong.", "Write `a{2,4}`, `a+`, `a*` or `a?`; `a+[-> 3s]` for the gaps."),
@@ -327,6 +328,9 @@ const CODES: &[Code] = &[
     code("stream.rest_of", "`rest_of` names a stream that reads something else.", "Name streams with the same `from`."),
     code("stream.roads", "Events reach a part on too many roads.", "Read fewer streams that read the same."),
     code("stream.where", "A condition is not true or false.", "Write a comparison."),
+    code("trace.key", "The key to trace is missing, or the pattern has none.", "Give `--key`, or leave it out."),
+    code("trace.output", "What is traced cannot be written.", "Check where standard output goes."),
+    code("trace.pattern", "The pattern to trace is not known.", "Name one of the file with `--pattern`."),
     code("window.aggregates", "A window has too many aggregates.", "Make two windows of it."),
     code("window.column", "Two columns of a window have one name.", "Rename one."),
     code(

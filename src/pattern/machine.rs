@@ -16,6 +16,7 @@
 
 use super::matcher::{Finished, Judge, Live, Matcher, Now, Run, Said};
 use super::store::Store;
+use super::trace::Teller;
 use crate::event::Origin;
 use crate::result::Op;
 use crate::stream::KeyHash;
@@ -225,6 +226,10 @@ impl<J: Judge> Machine<J> {
         let late = e.origin.time < e.tick;
         if late && e.origin.time < e.tick.saturating_sub(self.lateness) {
             self.counts.too_late += 1;
+            self.turn(e.key);
+            if let Some(teller) = self.matcher.teller.as_ref().filter(|t| t.is_on()) {
+                teller.say(&format!("{}  an event that is too late is dropped", crate::time::EventTime(e.origin.time)));
+            }
             return;
         }
         if e.mask == 0 && !self.sees_all {
@@ -235,6 +240,7 @@ impl<J: Judge> Machine<J> {
         if !open && !self.matcher.begins(e.mask) && self.lateness == 0 {
             return;
         }
+        self.turn(e.key);
         let (mut live, mut more) = self.load(e.key);
         let moment = e.origin.time.max(e.tick);
         if more.past.as_ref().and_then(|past| past.dirty).is_some_and(|dirty| !late || dirty != moment) {
@@ -243,6 +249,9 @@ impl<J: Judge> Machine<J> {
         // What happens at this very time is derived with the event.
         self.pass(&mut live, &mut more, if late { moment - 1 } else { moment }, out);
         let event = self.matcher.store.keep(e.origin, e.cells);
+        if let Some(teller) = self.matcher.teller.as_ref().filter(|t| t.is_on()) {
+            teller.event(&self.matcher.store, event, e.mask, late);
+        }
         if late {
             self.counts.late += 1;
             self.matcher.store.share_event(event);
@@ -278,6 +287,7 @@ impl<J: Judge> Machine<J> {
     /// Lets time go on to the frontier (`None`: to its end).
     pub fn advance(&mut self, frontier: Option<i64>, out: &mut dyn FnMut(&Store, Statement)) {
         for key in std::mem::take(&mut self.dirty) {
+            self.turn(key);
             let (mut live, mut more) = self.load(key);
             self.derive_again(&mut live, &mut more, out);
             self.put(key, live, more);
@@ -286,6 +296,7 @@ impl<J: Judge> Machine<J> {
             let mut keys: Vec<KeyHash> = self.keys.keys().copied().collect();
             keys.sort_unstable();
             for key in keys {
+                self.turn(key);
                 let (mut live, mut more) = self.load(key);
                 let mut said = std::mem::take(&mut self.said);
                 self.matcher.end(&mut live, i64::MAX, &mut said);
@@ -307,12 +318,25 @@ impl<J: Judge> Machine<J> {
                     // It has been looked at before, or is gone.
                     _ => continue,
                 }
+                self.turn(key);
                 let (mut live, mut more) = self.load(key);
                 self.pass(&mut live, &mut more, frontier, out);
                 self.settle(&mut more, frontier);
                 self.put(key, live, more);
             }
         }
+    }
+
+    /// Tells the teller, where there is one, whose events come now.
+    fn turn(&mut self, key: KeyHash) {
+        if let Some(teller) = &mut self.matcher.teller {
+            teller.turn(key);
+        }
+    }
+
+    /// Has somebody told what happens.
+    pub fn tell(&mut self, teller: Teller) {
+        self.matcher.teller = Some(Box::new(teller));
     }
 
     /// Lets time go on for a key, and states what that decides.
@@ -365,6 +389,9 @@ impl<J: Judge> Machine<J> {
             more.past = Some(past);
             return;
         };
+        if let Some(teller) = self.matcher.teller.as_ref().filter(|t| t.is_on()) {
+            teller.say("    all that late events can change is derived again, in the order of event time:");
+        }
         let mut again = self.matcher.copy(&past.before);
         let mut said = Vec::new();
         self.replay(&mut again, &past.log, &mut said);
@@ -448,10 +475,13 @@ impl<J: Judge> Machine<J> {
             let mut said = Vec::new();
             let log: Vec<(u32, u64)> = past.log.drain(..old).collect();
             let mut before = std::mem::take(&mut past.before);
+            // It has all been told.
+            let teller = self.matcher.teller.take();
             self.replay(&mut before, &log, &mut said);
             // Up to here and no further: an event may still come at this very time.
             self.matcher.pass(&mut before, settled - 1, &mut said);
             past.before = before;
+            self.matcher.teller = teller;
             said.into_iter().for_each(|of| self.matcher.store.drop_link(of.link));
             log.into_iter().for_each(|(event, _)| self.matcher.store.drop_event(event));
             let store = &mut self.matcher.store;

@@ -16,6 +16,7 @@
 
 use super::automaton::{Automaton, EdgeId, End, Way};
 use super::store::{NONE, Store};
+use super::trace::Teller;
 use super::tree::{Contiguity, StepId};
 use std::cmp::Ordering;
 
@@ -154,6 +155,8 @@ pub struct Matcher {
     pub store: Store,
     /// What was counted.
     pub tallies: Tallies,
+    /// Tells what happens, where somebody asks.
+    pub teller: Option<Box<Teller>>,
     prunes: bool,
     gaps: bool,
     /// Steps that a match begins with.
@@ -163,6 +166,9 @@ pub struct Matcher {
     taken: Vec<(u32, u32, bool)>,
     /// Links made for the event.
     fresh: Vec<u32>,
+    /// Of the event, where somebody asks: chains that runs were dropped of, with why, and chains that went on.
+    drops: Vec<(u32, String)>,
+    went: Vec<u32>,
     order: Vec<(u32, EdgeId, u16, i64, u32)>,
     left: Vec<(usize, u32)>,
     right: Vec<(usize, u32)>,
@@ -180,9 +186,12 @@ impl Matcher {
             rules,
             store: Store::default(),
             tallies: Tallies::default(),
+            teller: None,
             spawned: Vec::new(),
             taken: Vec::new(),
             fresh: Vec::new(),
+            drops: Vec::new(),
+            went: Vec::new(),
             order: Vec::new(),
             left: Vec::new(),
             right: Vec::new(),
@@ -251,6 +260,9 @@ impl Matcher {
                     }
                 }
             }
+            if self.is_told() && !expired.is_empty() {
+                self.tell_time(limit, &expired);
+            }
             for link in expired {
                 self.store.drop_link(link);
             }
@@ -277,6 +289,10 @@ impl Matcher {
         } else {
             self.feed_all(live, now, judge);
         }
+        if !self.drops.is_empty() {
+            self.tell_drops(live);
+        }
+        self.went.clear();
         let mut fresh = std::mem::take(&mut self.fresh);
         fresh.drain(..).for_each(|link| self.store.drop_link(link));
         self.fresh = fresh;
@@ -400,11 +416,20 @@ impl Matcher {
             PENDING => {
                 let End::Pending(never, _) = &rules.automaton.end else { return None };
                 let holds = !never.iter().any(|s| met(*s));
+                if !holds && self.teller.as_ref().is_some_and(|t| t.is_on()) {
+                    store.share(run.link);
+                    self.drops.push((run.link, "an event came that must not come within the time".to_owned()));
+                }
                 return holds.then_some(run);
             }
             NEXT => {
                 let End::Next(not) = &rules.automaton.end else { return None };
-                if !not.iter().any(|s| met(*s)) && !finished[from..].iter().any(|f| f.link == run.link) {
+                let holds = !not.iter().any(|s| met(*s));
+                if !holds && self.teller.as_ref().is_some_and(|t| t.is_on()) {
+                    store.share(run.link);
+                    self.drops.push((run.link, "the next event is one that must not be".to_owned()));
+                }
+                if holds && !finished[from..].iter().any(|f| f.link == run.link) {
                     store.share(run.link);
                     finished.push(Finished { link: run.link, start: run.start });
                 }
@@ -437,7 +462,24 @@ impl Matcher {
             && !barred
             && !never
             && !edge.until.iter().any(|s| met(*s));
-        if meets && !barred && !node.until.iter().any(|s| met(*s)) {
+        let takes = meets && !barred && !node.until.iter().any(|s| met(*s));
+        if let Some(teller) = self.teller.as_ref().filter(|t| t.is_on() && !stays && !takes && run.link != NONE) {
+            let not_first = guards.not_first.iter().copied().filter(|_| first).find(|s| met(*s));
+            let forbidden = guards.never.iter().copied().find(|s| met(*s));
+            let greedy = guards.greedy.iter().map(|(s, _)| *s).find(|s| met(*s));
+            let until = edge.until.iter().chain(&node.until).copied().find(|s| met(*s));
+            let name = |s: StepId| teller.step(s);
+            let why = match (not_first, forbidden, greedy, until) {
+                (Some(s), ..) => format!("it is {}, which must not be next", name(s)),
+                (_, Some(s), ..) => format!("it is {}, which must not come here", name(s)),
+                (_, _, Some(s), _) if barred => format!("it is {}, of which the loop before takes all", name(s)),
+                (_, _, _, Some(s)) => format!("it is {}, which ends the loop", name(s)),
+                _ => format!("the next event must be {}, and this is none", name(node.step)),
+            };
+            store.share(run.link);
+            self.drops.push((run.link, why));
+        }
+        if takes {
             self.take(run, now, !never, spawned, finished, from);
         }
         run.seen = true;
@@ -454,7 +496,7 @@ impl Matcher {
         finished: &mut Vec<Finished>,
         from: usize,
     ) {
-        let Self { rules, store, taken, fresh, .. } = self;
+        let Self { rules, store, taken, fresh, teller, went, .. } = self;
         let to = rules.automaton.edges[run.edge as usize].to;
         let node = &rules.automaton.nodes[to as usize];
         let mut told = false;
@@ -475,6 +517,10 @@ impl Matcher {
         };
         if !told {
             taken.push((to, link, on));
+            if let Some(teller) = teller.as_ref().filter(|t| t.is_on()) {
+                teller.took(store, &rules.automaton, to, link, run.link);
+                went.push(run.link);
+            }
         }
         for way in &node.next {
             let edge = match (way, &rules.automaton.end) {
@@ -532,6 +578,10 @@ impl Matcher {
         }
         dropped.sort_unstable();
         self.tallies.pruned += dropped.len() as u64;
+        self.tell_all(
+            dropped.iter().map(|i| live.runs[*i as usize].link),
+            "another at the same place will be said instead",
+        );
         let (mut i, mut next) = (0u32, 0);
         live.runs.retain(|run| {
             let gone = dropped.get(next) == Some(&i);
@@ -550,6 +600,9 @@ impl Matcher {
             let before = live.runs.len();
             let Some(first) = live.runs.iter().map(|r| self.store.origin(r.start)).min() else { return };
             let alone = live.runs.iter().all(|r| self.store.origin(r.start) == first);
+            if self.is_told() {
+                self.say_line("    dropped   the partial matches that began first: the key has too many");
+            }
             let mut i = 0;
             let most = self.rules.most;
             let store = &mut self.store;
@@ -604,15 +657,19 @@ impl Matcher {
             live.finished = list;
         }
         if self.rules.skip == Skip::No {
-            said.extend(live.finished.drain(..).map(|f| Said { link: f.link, time, timed_out: false }));
+            let links: Vec<u32> = live.finished.drain(..).map(|f| f.link).collect();
+            links.iter().for_each(|link| self.tell(*link, "match", ""));
+            said.extend(links.into_iter().map(|link| Said { link, time, timed_out: false }));
             return;
         }
         while let Some(first) = live.finished.first().copied() {
             let start = self.store.origin(first.start);
             if live.runs.iter().any(|r| r.start != first.start && self.store.origin(r.start) < start) {
+                self.tell(first.link, "waits", "complete, but a partial match that began earlier is still open");
                 return;
             }
             live.finished.remove(0);
+            self.tell(first.link, "match", "");
             said.push(Said { link: first.link, time, timed_out: false });
             self.skip(live, first.link);
         }
@@ -629,6 +686,7 @@ impl Matcher {
                 for other in live.runs.drain(i..end).skip(1) {
                     self.store.drop_link(other.link);
                 }
+                self.tell(run.link, "match", "");
                 said.push(Said { link: run.link, time, timed_out: false });
                 if waits {
                     self.skip(live, run.link);
@@ -671,7 +729,51 @@ impl Matcher {
         live.runs.retain(|run| drop(run.start, run.link));
         live.finished.retain(|f| drop(f.start, f.link));
         self.tallies.pruned += gone.len() as u64;
+        self.tell_all(gone.iter().copied(), "no match may begin there after the one that was said");
         gone.into_iter().for_each(|link| self.store.drop_link(link));
+    }
+
+    /// True where somebody hears of the key that is looked at.
+    fn is_told(&self) -> bool {
+        self.teller.as_ref().is_some_and(|t| t.is_on())
+    }
+
+    fn say_line(&self, text: &str) {
+        if let Some(teller) = self.teller.as_ref().filter(|t| t.is_on()) {
+            teller.say(text);
+        }
+    }
+
+    fn tell(&self, link: u32, what: &str, why: &str) {
+        if let Some(teller) = self.teller.as_ref().filter(|t| t.is_on()) {
+            teller.tell(&self.store, what, link, why);
+        }
+    }
+
+    /// Tells of chains that are dropped, each once.
+    fn tell_all(&self, links: impl Iterator<Item = u32>, why: &str) {
+        if self.is_told() {
+            let mut links: Vec<u32> = links.collect();
+            links.dedup();
+            links.iter().for_each(|link| self.tell(*link, "dropped", why));
+        }
+    }
+
+    /// Tells of chains that no run is left of, and that did not go on.
+    fn tell_drops(&mut self, live: &Live) {
+        let drops = std::mem::take(&mut self.drops);
+        for (i, (link, why)) in drops.iter().enumerate() {
+            let known = drops[..i].iter().any(|(l, _)| l == link) || self.went.contains(link);
+            if !known && !live.runs.iter().any(|r| r.link == *link) {
+                self.tell(*link, "dropped", why);
+            }
+        }
+        drops.iter().for_each(|(link, _)| self.store.drop_link(*link));
+    }
+
+    fn tell_time(&self, limit: i64, expired: &[u32]) {
+        self.say_line(&format!("{}  time has come this far", crate::time::EventTime(limit)));
+        self.tell_all(expired.iter().copied(), "out of time");
     }
 
     /// A copy of what a key has open, with users of its own.

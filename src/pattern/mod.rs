@@ -31,6 +31,7 @@ mod store;
 mod syntax;
 mod times;
 mod token;
+mod trace;
 mod tree;
 mod value;
 
@@ -48,5 +49,6 @@ pub use speak::{Events, Show, Shown};
 pub use store::{Link, Store};
 pub use syntax::{MAX_NESTING, parse, simple};
 pub use times::MAX_TIMES;
+pub use trace::{Say, Teller, Trace};
 pub use tree::{Contiguity, Item, Mode, Of, Place, Sequence, StepId, Term, Times, Tree, Unit};
 pub use value::{Call, Conditions, Evaluator, Expression, Function, View};

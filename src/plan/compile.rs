@@ -109,6 +109,7 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
     problems.sort_by_key(|p| p.line);
     Ok(Plan {
         warnings: problems,
+        trace: None,
         name: config.name.clone(),
         tick,
         max_drift: config.run.max_drift.0,

@@ -31,6 +31,7 @@ use crate::codec::json::Projection;
 use crate::config::{Config, OnBad, SinkConfig, SourceConfig};
 use crate::error::{Problem, Problems};
 use crate::event::FieldPath;
+use crate::pattern::Trace;
 use crate::result::RowSchema;
 use crate::stream::Step;
 use crate::window::{Answer, Ends, Mode, WindowSpec};
@@ -62,6 +63,8 @@ pub struct Plan {
     /// What is odd about its expressions and patterns, in the order of the lines; that of its settings is in
     /// [`Config::warnings`].
     pub warnings: Vec<Problem>,
+    /// The pattern and key that are told about, step by step; of `highwater trace`.
+    pub trace: Option<Trace>,
     /// Tells pipelines apart: the same settings give the same, any other another.
     pub fingerprint: [u8; 32],
 }

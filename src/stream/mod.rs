@@ -9,7 +9,7 @@ mod ordered;
 mod sample;
 
 pub use dedup::Dedup;
-pub use ordered::{Damaged, Event, KeyHash, Ordered, Writer};
+pub use ordered::{Damaged, Event, KeyHash, Ordered, Writer, hash_of};
 pub use sample::Sample;
 
 use crate::event::{Column, EventBatch};

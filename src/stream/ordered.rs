@@ -15,7 +15,7 @@
 //!
 //! Cost: an event is copied twice and sorted among those of its tick.
 
-use crate::event::{Cell, EventBatch, Origin, key};
+use crate::event::{Cell, EventBatch, Origin, Value, key};
 use std::collections::BTreeMap;
 
 /// Says that an event has no key.
@@ -31,6 +31,32 @@ pub struct Damaged;
 /// Two hashes of a key; equal keys have the same, different ones others (they are 128 bits together).
 pub type KeyHash = (u64, u64);
 
+/// The hashes of a key by its canonical bytes, to which one is added.
+fn hash(bytes: &mut Vec<u8>) -> KeyHash {
+    let first = key::hash(bytes);
+    bytes.push(0xff);
+    (first, key::hash(bytes))
+}
+
+/// The hashes of a key that is this value.
+pub fn hash_of(value: Value<'_>) -> KeyHash {
+    let (mut arena, mut bytes) = (Vec::new(), Vec::new());
+    let cell = match value {
+        Value::Null => Cell::NULL,
+        Value::Bool(v) => Cell::bool(v),
+        Value::Int(v) => Cell::int(v),
+        Value::Float(v) => Cell::float(v),
+        Value::Time(v) => Cell::time(v),
+        Value::Str(text) | Value::Json(text) => {
+            arena.extend_from_slice(text);
+            let length = text.len() as u32;
+            if matches!(value, Value::Str(_)) { Cell::str(0, length) } else { Cell::json(0, length) }
+        }
+    };
+    key::encode(cell, &arena, &mut bytes);
+    hash(&mut bytes)
+}
+
 /// Writes events into packets.
 #[derive(Debug)]
 pub struct Writer {
@@ -45,13 +71,13 @@ impl Writer {
         Self { key, columns, bytes: Vec::new() }
     }
 
-    /// Appends row `row`, which has this tick and these marks, to the packet of the worker that has its key; an event
-    /// without any mark goes without its cells, where there are marks.
+    /// Appends row `row`, which has this tick and these marks, to the packet of the worker that has its key. `bare`: without
+    /// its cells.
     pub fn write(
         &mut self,
         batch: &EventBatch,
         row: u32,
-        (tick, marks): (i64, &[u64]),
+        (tick, marks, bare): (i64, &[u64], bool),
         owner: impl Fn(u64) -> usize,
         packets: &mut [Vec<u8>],
     ) {
@@ -64,9 +90,7 @@ impl Writer {
             Some(cell) => key::encode(cell, &batch.bytes, &mut self.bytes),
             None => {}
         }
-        let first = key::hash(&self.bytes);
-        self.bytes.push(0xff);
-        let second = key::hash(&self.bytes);
+        let (first, second) = hash(&mut self.bytes);
         let packet = &mut packets[owner(first)];
         let start = packet.len();
         packet.extend_from_slice(&[0; 4]);
@@ -77,7 +101,7 @@ impl Writer {
         for word in marks {
             packet.extend_from_slice(&word.to_le_bytes());
         }
-        if marks.is_empty() || marks.iter().any(|word| *word != 0) {
+        if !bare {
             for column in &self.columns {
                 key::encode_value(batch.columns[*column][row as usize], &batch.bytes, packet);
             }
@@ -235,7 +259,6 @@ fn read(packet: &[u8]) -> Option<(Event<'_>, &[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Cell, Value};
 
     /// A block of one partition: times, ticks and keys (negative: NULL), with a text in column 1.
     fn packets(partition: u32, events: &[(i64, i64, i64)], peers: usize) -> Vec<Vec<u8>> {
@@ -251,7 +274,7 @@ mod tests {
             batch.columns[1].push(text);
         }
         for (row, (_, tick, _)) in events.iter().enumerate() {
-            writer.write(&batch, row as u32, (*tick, &[]), |hash| hash as usize % peers, &mut packets);
+            writer.write(&batch, row as u32, (*tick, &[], false), |hash| hash as usize % peers, &mut packets);
         }
         packets
     }
