@@ -5,8 +5,9 @@ use crate::aggregate::aggregates;
 use crate::codec::json::RejectReason;
 use crate::config;
 use crate::error::codes;
-use crate::expr::{functions, operators};
+use crate::expr::{functions, operators, step_functions};
 use crate::observe::list;
+use crate::pattern::forms;
 use crate::story::KEYS;
 use std::fmt::Write;
 
@@ -19,6 +20,7 @@ pub fn reference() -> String {
     );
     pipeline(&mut out);
     expressions(&mut out);
+    patterns(&mut out);
     counters(&mut out);
     errors(&mut out);
     commands(&mut out);
@@ -127,6 +129,30 @@ fn expressions(out: &mut String) {
             let _ = write!(doc, " Also: {}.", a.aliases.join(", "));
         }
         row(out, &[&code(a.signature), &doc, &code(a.example)]);
+    }
+}
+
+fn patterns(out: &mut String) {
+    out.push_str(
+        "\n## Patterns\n\nWhat `match` of a `[patterns]` part says. A step is a name, and an event is one of a step where \
+         it meets the condition that `define` has for the name; without one any event does. Spaces are free, names are \
+         letters, digits and `_`.\n\n",
+    );
+    head(out, &["written", "meaning"]);
+    for form in forms() {
+        row(out, &[&code(form.written), form.means]);
+    }
+    out.push_str(
+        "\n### Expressions of a pattern\n\nConditions are expressions over the fields of the event under test and over \
+         the events that the match has so far; values of `select` over those of the whole match, and a field without a \
+         step is one of its last event. A path that begins with the name of a step is of that step's events. In \
+         `mode = \"sequence\"` the events so far are those before the one under test, in `mode = \"row\"` it is among those \
+         of its step. The argument of a function is any expression over the events of one step: \
+         `sum(a.price * a.quantity)`. A condition that is NULL is not met.\n\n",
+    );
+    head(out, &["function", "meaning"]);
+    for f in step_functions() {
+        row(out, &[&code(f.written), f.doc]);
     }
 }
 

@@ -781,7 +781,7 @@ pub(super) static PATTERN: Section = Section {
         optional(
             "event_id",
             KeyKind::Sql,
-            "\"id\"",
+            "\"coalesce(event_id, id)\"",
             "What names an event in the column `events`. Where it is NULL: `partition:position`.",
             "\"event_id\"",
         ),

@@ -78,7 +78,7 @@ mod tests;
 pub use compile::{compile, compile_match, compile_post};
 pub use eval::{Program, Rows, Scratch};
 pub use function::{Function, Operator, functions, operators};
-pub use matched::{MatchExpr, MatchPlace, StepCall, StepFunction, parse_match_with};
+pub use matched::{MatchExpr, MatchPlace, StepCall, StepFunction, StepFunctionDoc, parse_match_with, step_functions};
 pub use select::{AggregateCall, Select, parse_select, parse_select_with};
 pub use tree::{MAX_DEPTH, Tree, Type};
 pub use user::{Answer, Functions, UserFunction};

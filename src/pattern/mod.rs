@@ -7,21 +7,11 @@
 //! events of all keys, late ones too  --Machine-->  Statements (matches said and taken back)  --Show-->  rows
 //! ```
 //!
-//! | written | meaning |
-//! |---|---|
-//! | `a, b` | strict: b is the key's next event after a |
-//! | `a -> b` | relaxed: b follows a, events that do not meet b are skipped |
-//! | `a ->> b` | b follows a, also events that meet b may be skipped |
-//! | `a?` `a*` `a+` `a{2}` `a{2,}` `a{2,4}` `a{,4}` | how often; with one more `?` reluctant |
-//! | `a+[,]` `a+[->]` `a+[->>]` `a+[-> 3s]` | how repetitions follow each other, and less than how far apart |
-//! | `a+ until c` | the loop ends before an event that meets c |
-//! | `(a -> b){2}` | a group, quantified as a step is |
-//! | `a | b` | one of these; it binds tighter than what stands between elements |
-//! | `!a` `!(a | b)` | no event that meets a (or b): next after `,`, in between after `->` |
-//! | `PERMUTE(a, b)` | all of these in any order, without events between; of `mode = "row"` only |
+//! What can be written is in [`forms`].
 
 mod automaton;
 mod examples;
+mod forms;
 mod lint;
 mod machine;
 mod matcher;
@@ -42,6 +32,7 @@ mod tests;
 
 pub use automaton::{Automaton, Edge, End, Guards, MOST_PARTS, MOST_PERMUTED, Node, StepGaps, TooLarge, Way};
 pub use examples::{EXAMPLES, Example};
+pub use forms::{Form, forms};
 pub use lint::{About, Facts, Finding, Gaps, lint};
 pub use machine::{Counts, Machine, Statement, Taken};
 pub use matcher::{Finished, Judge, Live, Matcher, Now, Rules, Run, Said, Skip, Tallies};

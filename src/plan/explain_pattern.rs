@@ -239,7 +239,7 @@ mod tests {
             "automaton     begins with 0 a",
             "automaton     1 b: -> no c 1 b; -> no c no more b 2 d",
             "automaton     2 d: match",
-            "exchanges     all events by k, each with 3 marks and k, x, id",
+            "exchanges     all events by k, each with 3 marks and k, x, coalesce(event_id, id)",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(parts.tree.steps, ["a", "b"]);
         assert!(parts.conditions[0].is_none());
         assert_eq!(parts.conditions[1].as_ref().unwrap().calls.len(), 1);
-        assert_eq!((parts.select.len(), parts.event_id.to_string().as_str()), (1, "id"));
+        assert_eq!((parts.select.len(), parts.event_id.to_string().as_str()), (1, "coalesce(event_id, id)"));
         assert_eq!(parts.key.unwrap().to_string(), "\"user\"");
     }
 
@@ -234,10 +234,10 @@ mod tests {
         assert_eq!(
             told(keys),
             [
-                "5 Error expr.syntax expected: an expression, found the end (at character 4)",
+                "5 Error expr.syntax expected: an expression, found the end",
                 "10 Error pattern.define 'f' is not a step of the pattern",
                 "9 Error expr.step 'price' is a field of the event under test, and avg takes the events of a step (at character 5)",
-                "11 Error expr.syntax expected: ), found the end (at character 8)",
+                "11 Error expr.syntax expected: ), found the end",
                 "11 Error expr.step prev is known in mode = \"row\" only (at character 1)",
                 "7 Error pattern.skip 'd' is not a step of the pattern",
                 "8 Error pattern.within_step 'e' is not a step of the pattern",

@@ -68,7 +68,8 @@ const AROUND: &str = "[sources.events]\ntype = \"generate\"\n[sources.spare]\nty
 
 #[test]
 fn every_key_of_the_reference_can_be_said_and_means_what_it_means_in_a_file() {
-    for section in config::reference() {
+    // Patterns are said in the file that a pipeline begins with.
+    for section in config::reference().iter().filter(|section| section.path != "patterns.<name>") {
         for key in section.keys.iter().filter(|key| !(section.path.is_empty() && key.kind == KeyKind::Table)) {
             let inner = section.path.splitn(3, '.').nth(2).map_or(String::new(), |inner| format!("{inner}."));
             let own = format!("{inner}{}", key.name);

@@ -336,7 +336,10 @@ within_step = "10s"
     assert!(matches!(&plain.within_step, WithinStep::Every(span) if span.value == Span(10_000_000)));
     assert_eq!((&plain.key, &plain.within, plain.timed_out, plain.allowed_lateness), (&None, &None, false, Span::ZERO));
     assert_eq!((&plain.skip.value, plain.max_partial_matches), (&Skip::PastLast, 10_000));
-    assert_eq!((plain.events, plain.mode, plain.event_id.value.as_str()), (Events::Ids, MatchMode::Sequence, "id"));
+    assert_eq!(
+        (plain.events, plain.mode, plain.event_id.value.as_str()),
+        (Events::Ids, MatchMode::Sequence, "coalesce(event_id, id)")
+    );
     assert_eq!((&plain.type_field.value, plain.select.len()), (&FieldPath::dotted("event_type"), 0));
     // a file without sinks prints patterns too
     let from: Vec<&str> = config.sinks[0].from.iter().map(|from| from.value.as_str()).collect();
