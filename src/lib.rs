@@ -5,8 +5,8 @@
 //! One road runs through it; a room uses rooms before it on the road, never one further along:
 //!
 //! ```text
-//! time, error -> event -> config -> codec, expr -> source, watermark -> stream -> aggregate
-//!             -> pattern, window -> result -> sink -> plan -> dataflow -> cluster -> engine -> builder, story -> cli
+//! time, error -> event -> config -> codec, expr -> source, watermark -> stream -> aggregate -> window
+//!             -> result -> pattern, sink -> plan -> dataflow -> cluster -> engine -> builder, story -> cli
 //! ```
 //!
 //! | room | what turns into what |
@@ -22,9 +22,9 @@
 //! | [`watermark`] | event times of a partition into its clock and ticks |
 //! | [`stream`] | batches of events into those that a part reads: filtered, sampled, routed, without duplicates |
 //! | [`aggregate`] | cells into mergeable, order-independent group states |
-//! | [`pattern`] | the text of a pattern into its steps and how they follow each other |
 //! | [`window`] | slices of group states into window rows and corrections |
 //! | [`result`] | rows as updates: time, row, revision, assert or retract |
+//! | [`pattern`] | the text of a pattern and the events of its keys into matches, and what late events change in them |
 //! | [`sink`] | rows into tables, NDJSON and CSV |
 //! | [`plan`] | a configuration into a typed graph that both `run` and `explain` read |
 //! | [`dataflow`] | a plan into a timely dataflow |
