@@ -393,7 +393,15 @@ fn wrong_names(named: &[Named]) -> Vec<Problem> {
             continue;
         };
         let (severity, help) = (Severity::Error, Some(help.to_owned()));
-        problems.push(Problem { severity, code: "function.name", message, line: 0, text: place.clone(), help });
+        problems.push(Problem {
+            severity,
+            code: "function.name",
+            message,
+            line: 0,
+            text: place.clone(),
+            column: None,
+            help,
+        });
     }
     problems
 }

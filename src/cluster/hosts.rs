@@ -90,7 +90,7 @@ fn look(address: &str) -> Result<(), (String, &'static str)> {
 
 fn problem(line: usize, text: &str, message: String, help: &str) -> Problem {
     let (text, help) = (text.to_string(), Some(help.to_string()));
-    Problem { severity: Severity::Error, code: CODE, message, line, text, help }
+    Problem { severity: Severity::Error, code: CODE, message, line, text, column: None, help }
 }
 
 #[cfg(test)]

@@ -88,6 +88,7 @@ pub fn read_file(file: &Path) -> Result<String, Problems> {
             message,
             line: 0,
             text: name.clone(),
+            column: None,
             help: Some("give the path of a pipeline file".into()),
         }],
         file: name,

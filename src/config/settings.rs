@@ -32,6 +32,7 @@ impl<T> Located<T> {
             message: message.into(),
             line: self.line,
             text: self.text.clone(),
+            column: None,
             help,
         }
     }

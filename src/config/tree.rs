@@ -46,7 +46,15 @@ impl Place {
 
     /// A problem at this place.
     pub(super) fn problem(&self, code: &'static str, message: impl Into<String>, help: Option<String>) -> Problem {
-        Problem { severity: Severity::Error, code, message: message.into(), line: self.line, text: self.text(), help }
+        Problem {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            line: self.line,
+            text: self.text(),
+            column: None,
+            help,
+        }
     }
 }
 
@@ -158,6 +166,7 @@ impl<'a> Lines<'a> {
             message: format!("{message} (column {})", before + 1),
             line,
             text: one_line(self.slice(start..end)),
+            column: None,
             help,
         }
     }

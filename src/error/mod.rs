@@ -125,8 +125,22 @@ pub struct Problem {
     pub line: usize,
     /// The text at fault, such as `windows.per_user.step = "7s"`.
     pub text: String,
+    /// Where in the value of `text`, which is text then: the character, from 1.
+    pub column: Option<usize>,
     /// What to write instead.
     pub help: Option<String>,
+}
+
+impl Problem {
+    /// How many characters of `text` stand before the place, where that can be seen in it.
+    fn before_place(&self) -> Option<usize> {
+        let column = self.column?;
+        let (key, value) = self.text.split_once(" = ")?;
+        let inside = value.strip_prefix('"')?.strip_suffix('"')?;
+        // An escape has more characters here than in the text.
+        let plain = !inside.contains(['\\', '\n']) && column <= inside.chars().count() + 1;
+        plain.then(|| key.chars().count() + 4 + column - 1)
+    }
 }
 
 /// All problems of one pipeline file, in the order of its lines.
@@ -160,6 +174,10 @@ impl fmt::Display for Problems {
             write!(f, "{word}[{}]: {}", p.code, p.message)?;
             if p.line > 0 {
                 write!(f, "\n  --> {}:{}  {}", self.file, p.line, p.text)?;
+                if let Some(before) = p.before_place() {
+                    let place = format!("  --> {}:{}  ", self.file, p.line).chars().count() + before;
+                    write!(f, "\n{:place$}^", "")?;
+                }
             } else if !p.text.is_empty() {
                 write!(f, "\n  --> {}", p.text)?;
             }
@@ -226,6 +244,22 @@ mod tests {
         let e = Error::user("window.step", "step does not divide size").at("shop.toml:14").help("use 5s");
         assert_eq!(e.to_string(), "error[window.step]: step does not divide size\n  --> shop.toml:14\n  help: use 5s");
         assert_eq!(e.kind.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_place_inside_of_a_text_is_pointed_at_where_it_can_be_seen() {
+        let show = |text: &str, column| {
+            let (severity, code, message) = (Severity::Error, "pattern.syntax", "it is wrong".to_owned());
+            let problem =
+                Problem { severity, code, message, line: 7, text: text.to_owned(), column: Some(column), help: None };
+            Problems { file: "p.toml".into(), list: vec![problem] }.to_string()
+        };
+        let pointed = "error[pattern.syntax]: it is wrong\n  --> p.toml:7  p.match = \"a -> (c\"\n                                ^";
+        assert_eq!(show("p.match = \"a -> (c\"", 6), pointed);
+        // Beyond the text, behind an escape, and where there is no value nothing can be shown.
+        for (text, column) in [("p.match = \"a\"", 9), ("p.match = \"a\\n\"", 2), ("[p]", 1)] {
+            assert!(!show(text, column).contains('^'), "{text}");
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! sqlparser's tree, turned into ours: names, forms and literals; everything that is wrong is gathered.
 
 use super::function::{self, Function};
-use super::matched::{self, Matching};
+use super::matched::Matching;
 use super::parse;
 use super::select::SelectState;
 use super::tree::{Arithmetic, Comparison, Literal, MAX_DEPTH, Node, Test, Tree, Type};
 use super::user::Functions;
-use super::{ExprError, cast, check, like};
+use super::{ExprError, cast, check, like, step};
 use crate::event::FieldPath;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CeilFloorKind, DataType, DateTimeField, Expr, Function as Call, FunctionArg,
@@ -740,7 +740,7 @@ impl<'a> Builder<'a> {
         let names = function::functions().iter().flat_map(|f| std::iter::once(f.name).chain(f.aliases.iter().copied()));
         let names = names.chain(self.functions.iter().map(|f| f.name.as_str()));
         let names = names.chain(if self.select.is_some() { super::select::COMMON } else { &[] }.iter().copied());
-        let matched: Vec<&str> = if self.matching.is_some() { matched::names().collect() } else { Vec::new() };
+        let matched: Vec<&str> = if self.matching.is_some() { step::names().collect() } else { Vec::new() };
         let names = names.chain(matched);
         let help = match crate::error::nearest(name, names) {
             Some(near) => function::find(near)

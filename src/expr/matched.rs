@@ -14,12 +14,12 @@
 
 use super::ExprError;
 use super::build::{Builder, steps};
-use super::compile::compile_match;
-use super::eval::{Rows, Scratch};
+use super::never::{never_true, reads_calls};
 use super::select::COMMON;
-use super::tree::{Literal, Node, Test, Tree, Type};
+use super::step::StepFunction;
+use super::tree::{Literal, Node, Tree, Type};
 use super::user::Functions;
-use crate::event::{FieldPath, Value};
+use crate::event::FieldPath;
 use sqlparser::ast::{Expr, Function as Call, FunctionArg, FunctionArgExpr, FunctionArgumentList};
 
 /// How far `prev` looks back, at most.
@@ -37,121 +37,6 @@ pub enum MatchPlace<'a> {
     },
     /// A value of a finished match.
     Measure,
-}
-
-/// What a call makes of the events of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StepFunction {
-    /// How many; of those where the argument is not NULL, where there is one.
-    Count,
-    /// The sum.
-    Sum,
-    /// The mean.
-    Avg,
-    /// The least value.
-    Min,
-    /// The greatest value.
-    Max,
-    /// That of the first event, or of the one so many after it.
-    First,
-    /// That of the last event, or of the one so many before it.
-    Last,
-    /// All values as a JSON array.
-    Collect,
-    /// The time of the match's first event; of the event under test where there is none yet.
-    MatchStart,
-    /// The time of the match's last event.
-    MatchEnd,
-    /// That of the event so many before this one among the events of the key.
-    Prev,
-}
-
-/// A function over the events of a match, for the reference.
-#[derive(Debug, Clone, Copy)]
-pub struct StepFunctionDoc {
-    /// Its name.
-    pub name: &'static str,
-    /// The function.
-    pub function: StepFunction,
-    /// How it is written.
-    pub written: &'static str,
-    /// What it gives.
-    pub doc: &'static str,
-}
-
-const fn doc(name: &'static str, function: StepFunction, written: &'static str, doc: &'static str) -> StepFunctionDoc {
-    StepFunctionDoc { name, function, written, doc }
-}
-
-/// Every function over the events of a match.
-pub fn step_functions() -> &'static [StepFunctionDoc] {
-    FUNCTIONS
-}
-
-const FUNCTIONS: &[StepFunctionDoc] = &[
-    doc(
-        "count",
-        StepFunction::Count,
-        "count(a), count(a.field) or count(*)",
-        "How many events of the step, those of them whose field is not NULL, or all events of the match; 0 where there \
-         are none.",
-    ),
-    doc("sum", StepFunction::Sum, "sum(a.field)", "The sum over the events of the step; NULL over none."),
-    doc("avg", StepFunction::Avg, "avg(a.field)", "The mean over the events of the step; NULL over none."),
-    doc("min", StepFunction::Min, "min(a.field)", "The least value."),
-    doc("max", StepFunction::Max, "max(a.field)", "The greatest value."),
-    doc(
-        "first",
-        StepFunction::First,
-        "first(a.field) or first(a.field, 1)",
-        "The value of the step's first event, or of the one so many after it; NULL where there is none.",
-    ),
-    doc(
-        "last",
-        StepFunction::Last,
-        "last(a.field) or last(a.field, 1)",
-        "The value of the step's last event, or of the one so many before it; NULL where there is none. `a.field` alone \
-         is this too.",
-    ),
-    doc("collect", StepFunction::Collect, "collect(a.field)", "All values in order, as a JSON array."),
-    doc(
-        "match_start",
-        StepFunction::MatchStart,
-        "match_start()",
-        "The time of the match's first event; of the event under test where there is none yet.",
-    ),
-    doc("match_end", StepFunction::MatchEnd, "match_end()", "The time of the match's last event; in `select` only."),
-    doc(
-        "prev",
-        StepFunction::Prev,
-        "prev(field) or prev(field, 2)",
-        "The value of the event before this one among all events of the key, or of the one so many before; of \
-         `mode = \"row\"` only.",
-    ),
-];
-
-impl StepFunction {
-    fn find(name: &str) -> Option<Self> {
-        FUNCTIONS.iter().find(|f| f.name == name).map(|f| f.function)
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        self.entry().name
-    }
-
-    fn written(self) -> &'static str {
-        self.entry().written
-    }
-
-    fn entry(self) -> &'static StepFunctionDoc {
-        FUNCTIONS.iter().find(|f| f.function == self).expect("every function is in the list")
-    }
-}
-
-/// The names of the functions over the events of a match.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    FUNCTIONS.iter().map(|f| f.name)
 }
 
 /// One call over the events of a match.
@@ -230,52 +115,6 @@ impl MatchExpr {
             call.call != StepFunction::Count && call.step.is_some_and(empty)
         };
         never_true(&self.tree.0, &null)
-    }
-}
-
-fn reads_calls(node: &Node) -> bool {
-    let mut found = matches!(node, Node::Aggregate(_));
-    node.children(&mut |child| found = found || reads_calls(child));
-    found
-}
-
-/// True where a condition is FALSE or NULL in every row; `null` tells which calls are NULL.
-fn never_true(node: &Node, null: &dyn Fn(usize) -> bool) -> bool {
-    if node.is_constant() {
-        return !matches!(constant(node), Some(true));
-    }
-    match node {
-        Node::And(list) => list.iter().any(|n| never_true(n, null)),
-        Node::Or(list) => list.iter().all(|n| never_true(n, null)),
-        Node::Is { arg, test: Test::Null, negated: true } => always_null(arg, null),
-        Node::Is { arg, test: Test::True, negated: false } => never_true(arg, null),
-        other => always_null(other, null),
-    }
-}
-
-fn always_null(node: &Node, null: &dyn Fn(usize) -> bool) -> bool {
-    match node {
-        Node::Const(literal) => *literal == Literal::Null,
-        Node::Aggregate(i) => null(*i),
-        Node::Not(a) | Node::Negate(a) | Node::Cast(a, _) | Node::Between { arg: a, .. } | Node::In { arg: a, .. } => {
-            always_null(a, null)
-        }
-        Node::Compare(_, a, b)
-        | Node::Arithmetic(_, a, b)
-        | Node::Join(a, b)
-        | Node::Like { arg: a, pattern: b, .. } => always_null(a, null) || always_null(b, null),
-        _ => false,
-    }
-}
-
-/// The truth value of a constant condition.
-fn constant(node: &Node) -> Option<bool> {
-    let program = compile_match(&Tree(node.clone()), &mut |_| 0, &|i| i);
-    let (mut arena, mut out) = (Vec::new(), Vec::new());
-    program.eval(&Rows { columns: &[], time: &[0] }, &mut arena, &[0], &mut Scratch::default(), &mut out);
-    match out.first()?.value(&arena) {
-        Value::Bool(truth) => Some(truth),
-        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! is said to never match never does: where that is not certain nothing is said.
 
 use super::tree::{Contiguity, Item, Mode, Of, StepId, Term, Tree, Unit};
+use super::walk::{befores, first_of, is_needed, steps_of};
 use crate::error::Severity;
 use crate::expr::{ExprError, MatchExpr};
 use std::collections::BTreeSet;
@@ -251,26 +252,45 @@ impl Lint<'_> {
     /// What forbids what it asks for; `more`: behind these a match has another event.
     fn contradictions(&mut self, items: &[Item], more: bool) {
         for (i, item) in items.iter().enumerate() {
-            match &item.term {
-                Term::Take(unit) => self.looped(unit, item, more || items[i + 1..].iter().any(is_needed)),
-                Term::Not(steps) => {
-                    let Some(next) = items.get(i + 1) else { continue };
-                    let Term::Take(unit) = &next.term else { continue };
-                    let (Some(step), false) = (unit.only_step(), unit.is_optional()) else { continue };
-                    // the event that completes a match may be one that is forbidden before it
-                    let more = more || unit.takes_several() || items[i + 2..].iter().any(is_needed);
-                    let at_once = item.follows != Contiguity::Strict || next.follows == Contiguity::Strict;
-                    if steps.contains(&step) && more && at_once {
-                        let name = self.name(step).to_owned();
-                        self.never(
-                            next,
-                            format!("{name} cannot come here: !{name} before it forbids it"),
-                            "leave the negation out, or use a step with a condition of its own",
-                        );
-                    }
-                }
+            let behind = |at: usize| more || items[at..].iter().any(is_needed);
+            if let Term::Take(unit) = &item.term {
+                self.looped(unit, item, behind(i + 1));
+            }
+            // how negations go with loops, and with what completes a match, is of the matches of this mode
+            let Term::Not(steps) = &item.term else { continue };
+            if self.facts.mode != Mode::Sequence {
+                continue;
+            }
+            if let Some(before @ Item { term: Term::Take(unit), .. }) = i.checked_sub(1).and_then(|at| items.get(at)) {
+                self.repeated(unit, before, item, steps);
+            }
+            let Some(next @ Item { term: Term::Take(unit), .. }) = items.get(i + 1) else { continue };
+            let (Some(step), false) = (unit.only_step(), unit.is_optional()) else { continue };
+            let never = match item.follows {
+                Contiguity::Strict => next.follows == Contiguity::Strict,
+                // the event that completes a match may be one that is forbidden before it
+                _ => unit.takes_several() || behind(i + 2),
+            };
+            if steps.contains(&step) && never {
+                let name = self.name(step);
+                let message = format!("{name} cannot come here: !{name} before it forbids it");
+                self.never(next, message, "leave the negation out, or use a step with a condition of its own");
             }
         }
+    }
+
+    /// A loop, and behind it a negation of its own step, which holds between its events too.
+    fn repeated(&mut self, unit: &Unit, loops: &Item, not: &Item, steps: &[StepId]) {
+        let (Of::Step(step), Some(times)) = (&unit.of, unit.times) else { return };
+        if !steps.contains(step) || not.follows == Contiguity::Strict || times.max == Some(1) {
+            return;
+        }
+        let name = self.name(*step);
+        let message = match times.min {
+            0 | 1 => format!("the loop takes one event at most: !{name} behind it holds between its events too"),
+            _ => format!("the loop cannot match: !{name} behind it holds between its events too"),
+        };
+        self.never(loops, message, "leave the negation out, or write it with a comma: the next event is none");
     }
 
     fn looped(&mut self, unit: &Unit, item: &Item, more: bool) {
@@ -341,145 +361,5 @@ impl Lint<'_> {
             };
             self.say(Severity::Warning, about(), message, help);
         }
-    }
-}
-
-/// True where every match has an event of it.
-fn is_needed(item: &Item) -> bool {
-    matches!(&item.term, Term::Take(unit) if !unit.is_optional())
-}
-
-impl Unit {
-    /// True where it may take nothing.
-    fn is_optional(&self) -> bool {
-        let inner = match &self.of {
-            Of::Step(_) => false,
-            Of::Group(items) => !items.iter().any(is_needed),
-            Of::Choice(units) => units.iter().any(Unit::is_optional),
-            Of::Permute(units) => units.iter().all(Unit::is_optional),
-        };
-        inner || self.times.is_some_and(|t| t.min == 0)
-    }
-
-    /// True where it takes two events at least.
-    fn takes_several(&self) -> bool {
-        let inner = match &self.of {
-            Of::Group(items) => {
-                let needed = items.iter().filter(|i| is_needed(i)).count();
-                let several = |i: &Item| matches!(&i.term, Term::Take(unit) if unit.takes_several());
-                needed > 1 || items.iter().any(|i| is_needed(i) && several(i))
-            }
-            _ => false,
-        };
-        inner || self.times.is_some_and(|t| t.min > 1)
-    }
-
-    /// The step that its first event is certainly of.
-    fn only_step(&self) -> Option<StepId> {
-        match &self.of {
-            Of::Step(step) => Some(*step),
-            Of::Group(items) => match &items.first()?.term {
-                Term::Take(unit) if !unit.is_optional() => unit.only_step(),
-                _ => None,
-            },
-            Of::Choice(_) | Of::Permute(_) => None,
-        }
-    }
-
-    /// True where it takes nothing without an event of `step`, or no event at all.
-    fn needs(&self, step: StepId) -> bool {
-        match &self.of {
-            Of::Step(own) => *own == step,
-            Of::Group(items) => items.iter().any(|i| match &i.term {
-                Term::Take(unit) => !unit.is_optional() && unit.needs(step),
-                Term::Not(_) => false,
-            }),
-            Of::Choice(units) => units.iter().all(|u| u.needs(step)),
-            Of::Permute(units) => units.iter().any(|u| !u.is_optional() && u.needs(step)),
-        }
-    }
-}
-
-/// The steps that take events.
-fn steps_of(items: &[Item], out: &mut BTreeSet<StepId>) {
-    for item in items {
-        if let Term::Take(unit) = &item.term {
-            steps_of_unit(unit, out);
-        }
-    }
-}
-
-fn steps_of_unit(unit: &Unit, out: &mut BTreeSet<StepId>) {
-    match &unit.of {
-        Of::Step(step) => {
-            out.insert(*step);
-        }
-        Of::Group(items) => steps_of(items, out),
-        Of::Choice(units) | Of::Permute(units) => units.iter().for_each(|u| steps_of_unit(u, out)),
-    }
-}
-
-/// The steps that the first event of a unit may be of.
-fn first_of(unit: &Unit, out: &mut BTreeSet<StepId>) {
-    match &unit.of {
-        Of::Step(step) => {
-            out.insert(*step);
-        }
-        Of::Group(items) => {
-            for item in items {
-                if let Term::Take(unit) = &item.term {
-                    first_of(unit, out);
-                    if !unit.is_optional() {
-                        break;
-                    }
-                }
-            }
-        }
-        Of::Choice(units) | Of::Permute(units) => units.iter().for_each(|u| first_of(u, out)),
-    }
-}
-
-type Before = Vec<Option<BTreeSet<StepId>>>;
-
-/// For each step the steps of which a match may have events when one of it is looked for; `seen`: those so far.
-fn befores(items: &[Item], seen: &mut BTreeSet<StepId>, before: &mut Before) {
-    for item in items {
-        match &item.term {
-            Term::Not(steps) => steps.iter().for_each(|step| add(*step, seen, before)),
-            Term::Take(unit) => befores_of(unit, seen, before),
-        }
-    }
-}
-
-fn add(step: StepId, seen: &BTreeSet<StepId>, before: &mut Before) {
-    before[step].get_or_insert_with(BTreeSet::new).extend(seen);
-}
-
-fn befores_of(unit: &Unit, seen: &mut BTreeSet<StepId>, before: &mut Before) {
-    if unit.times.is_some_and(|t| t.max != Some(1)) {
-        steps_of_unit(unit, seen);
-    }
-    match &unit.of {
-        Of::Step(step) => {
-            add(*step, seen, before);
-            seen.insert(*step);
-        }
-        Of::Group(items) => befores(items, seen, before),
-        Of::Choice(units) => {
-            let mut after = seen.clone();
-            for unit in units {
-                let mut seen = seen.clone();
-                befores_of(unit, &mut seen, before);
-                after.append(&mut seen);
-            }
-            *seen = after;
-        }
-        Of::Permute(units) => {
-            steps_of_unit(unit, seen);
-            units.iter().for_each(|u| befores_of(u, seen, before));
-        }
-    }
-    if let Some(until) = unit.until {
-        add(until, seen, before);
     }
 }

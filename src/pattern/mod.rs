@@ -13,8 +13,10 @@ mod automaton;
 mod examples;
 mod forms;
 mod lint;
+mod list;
 mod machine;
 mod matcher;
+mod negation;
 mod show;
 mod speak;
 mod store;
@@ -24,6 +26,7 @@ mod token;
 mod trace;
 mod tree;
 mod value;
+mod walk;
 
 #[cfg(test)]
 mod odd;
@@ -38,7 +41,9 @@ pub use machine::{Counts, Machine, Statement, Taken};
 pub use matcher::{Finished, Judge, Live, Matcher, Now, Rules, Run, Said, Skip, Tallies};
 pub use speak::{Events, Show, Shown};
 pub use store::{Link, Store};
-pub use syntax::{MAX_NESTING, parse, simple};
+
+pub use list::simple;
+pub use syntax::{MAX_NESTING, parse};
 pub use times::MAX_TIMES;
 pub use trace::{Say, Teller, Trace};
 pub use tree::{Contiguity, Item, Mode, Of, Place, Sequence, StepId, Term, Times, Tree, Unit};

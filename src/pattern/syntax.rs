@@ -26,6 +26,8 @@ const MAX_TEXT: usize = 16 * 1024;
 pub const MAX_NESTING: usize = 32;
 /// The most elements of a PERMUTE: any order of them is one way to match.
 const MAX_PERMUTE: usize = 6;
+/// The most steps of a pattern.
+const MAX_STEPS: usize = 1_000;
 /// The most mistakes of one text that are told.
 const MAX_ERRORS: usize = 16;
 
@@ -53,40 +55,18 @@ pub fn parse(text: &str, mode: Mode) -> Result<Tree, Vec<ExprError>> {
         let mut parser = Parser { tokens, at: 0, end: text.chars().count(), mode, steps: Vec::new(), errors };
         let root = parser.sequence(Contiguity::Relaxed, 0);
         errors = parser.errors;
+        if parser.steps.len() > MAX_STEPS {
+            let message = format!("the pattern has {} steps, more than {MAX_STEPS}", parser.steps.len());
+            errors.push(
+                ExprError::new("pattern.size", message, None).help("use fewer, with quantifiers and alternatives"),
+            );
+        }
         if errors.is_empty() {
             return Ok(Tree { steps: parser.steps, root });
         }
     }
     errors.truncate(MAX_ERRORS);
     Err(errors)
-}
-
-/// The pattern of a list of event types, at least one: each a step of its own, one after the other by `->`.
-///
-/// The step of a type is named like it, the second of one type with `_2` behind it; what cannot stand in a name
-/// becomes `_`.
-pub fn simple(types: &[String]) -> Tree {
-    let mut steps: Vec<String> = Vec::with_capacity(types.len());
-    for ty in types {
-        let mut name: String = ty.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        if !name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic()) {
-            name.insert(0, '_');
-        }
-        let mut free = name.clone();
-        let mut n = 1;
-        while steps.contains(&free) {
-            n += 1;
-            free = format!("{name}_{n}");
-        }
-        steps.push(free);
-    }
-    let unit = |step| Unit { of: Of::Step(step), times: None, until: None };
-    let root = (0..steps.len()).map(|step| Item {
-        follows: Contiguity::Relaxed,
-        term: Term::Take(unit(step)),
-        place: Place::default(),
-    });
-    Tree { root: root.collect(), steps }
 }
 
 pub(super) struct Parser {
@@ -127,7 +107,7 @@ impl Parser {
     }
 
     /// The next token as a message names it.
-    fn found(&self) -> String {
+    pub(super) fn found(&self) -> String {
         self.peek().map_or_else(|| "the end".to_owned(), |token| format!("'{token}'"))
     }
 
@@ -135,7 +115,7 @@ impl Parser {
         self.errors.push(ExprError::new(code, message, Some(at + 1)).help(help));
     }
 
-    fn step(&mut self, name: String) -> StepId {
+    pub(super) fn step(&mut self, name: String) -> StepId {
         self.steps.iter().position(|s| *s == name).unwrap_or_else(|| {
             self.steps.push(name);
             self.steps.len() - 1
@@ -143,7 +123,7 @@ impl Parser {
     }
 
     /// Goes on to the next `,`, `->` or `->>` of this group, to its end, or behind everything.
-    fn recover(&mut self, depth: usize) {
+    pub(super) fn recover(&mut self, depth: usize) {
         let mut open = 0_usize;
         while let Some(token) = self.peek() {
             match token {
@@ -247,87 +227,6 @@ impl Parser {
             Term::Take(self.choice(follows, depth)?)
         };
         Some(Item { follows, term, place: self.since(start) })
-    }
-
-    /// `!a`, `!(a | b)`
-    fn negation(&mut self) -> Option<Vec<StepId>> {
-        self.at += 1;
-        let mut steps = Vec::new();
-        if self.take('(') {
-            loop {
-                let Some(step) = self.negated("a negation takes names of steps") else {
-                    self.skip_group();
-                    return None;
-                };
-                if !steps.contains(&step) {
-                    steps.push(step);
-                }
-                if self.take(')') {
-                    break;
-                }
-                if !self.take('|') {
-                    let (at, found) = (self.start(), self.found());
-                    self.wrong(
-                        "pattern.negation",
-                        at,
-                        format!("a negation takes names of steps with | between them, not {found}"),
-                        "write !(a | b); what may not happen one after the other cannot be said",
-                    );
-                    self.skip_group();
-                    return None;
-                }
-            }
-        } else {
-            steps.push(self.negated("'!' takes the name of a step")?);
-        }
-        let at = self.start();
-        match self.peek() {
-            Some(Token::Sign('?' | '*' | '+' | '{' | '[')) => {
-                self.wrong(
-                    "pattern.negation",
-                    at,
-                    "a negation cannot be quantified",
-                    "leave the quantifier out: !a forbids every a",
-                );
-                None
-            }
-            Some(Token::Sign('|')) => {
-                self.wrong(
-                    "pattern.negation",
-                    at,
-                    "a negation is no alternative",
-                    "write !(a | b) for neither a nor b",
-                );
-                None
-            }
-            _ => Some(steps),
-        }
-    }
-
-    /// Goes on behind the `)` of the group that is open.
-    fn skip_group(&mut self) {
-        while self.peek().is_some() && !self.is(')') {
-            self.recover(1);
-            if matches!(self.peek(), Some(Token::Follows(_))) {
-                self.at += 1;
-            }
-        }
-        self.take(')');
-    }
-
-    fn negated(&mut self, what: &str) -> Option<StepId> {
-        match self.peek() {
-            Some(Token::Name(name)) => {
-                let name = name.clone();
-                self.at += 1;
-                Some(self.step(name))
-            }
-            _ => {
-                let (at, found) = (self.start(), self.found());
-                self.wrong("pattern.negation", at, format!("{what}, not {found}"), "write !a or !(a | b)");
-                None
-            }
-        }
     }
 
     fn choice(&mut self, follows: Contiguity, depth: usize) -> Option<Unit> {

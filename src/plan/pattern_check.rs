@@ -146,8 +146,14 @@ impl Check<'_> {
         let facts = Facts { mode: self.mode(), within, gaps, timed_out: pattern.timed_out, skip, conditions };
         for Finding { severity, about, error } in pattern::lint(tree, &facts) {
             let found = match &about {
-                About::Match => problem(pattern.matching.place(), error),
-                About::TimedOut => problem(pattern.matching.place(), error),
+                About::Match | About::TimedOut => match &pattern.matching {
+                    Matching::Text(text) => problem(text, error),
+                    Matching::Types(types) => {
+                        // an element's place is that of its type
+                        let ty = error.column.and_then(|c| types.get(c - 1)).unwrap_or(pattern.matching.place());
+                        problem(ty, expr::ExprError { column: None, ..error })
+                    }
+                },
                 About::Condition(step) => match pattern.define.iter().find(|(name, _)| *name == tree.steps[*step]) {
                     Some((_, text)) => problem(text, error),
                     None => problem(pattern.matching.place(), error),
@@ -259,5 +265,8 @@ mod tests {
             ]
         );
         assert_eq!(told("match = \"a -> b\"\nwithin = \"5s\"\nwithin_step = { b = \"4s\" }"), [""; 0]);
+        let of_types = &problems(&pattern("match = [\"view\", \"buy\"]"), &Extensions::default())[0];
+        assert_eq!(of_types.message, "what waits for buy is kept for ever: there is no within");
+        assert_eq!(of_types.text, "patterns.p.match = \"buy\"");
     }
 }

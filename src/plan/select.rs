@@ -232,7 +232,7 @@ fn constant<T>(tree: &Tree, read: impl Fn(Value<'_>) -> T) -> Option<T> {
 /// An expression's error as a problem at its place.
 pub(super) fn problem<T>(place: &Located<T>, e: ExprError) -> Problem {
     let at = e.column.map_or(String::new(), |c| format!(" (at character {c})"));
-    place.problem(e.code, format!("{}{at}", e.message), e.help)
+    Problem { column: e.column, ..place.problem(e.code, format!("{}{at}", e.message), e.help) }
 }
 
 /// A call as SQL.

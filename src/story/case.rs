@@ -132,5 +132,5 @@ pub(super) fn problem(text: &str, code: &'static str, line: usize, message: Stri
     if shown.len() < written.len() {
         shown.push_str("...");
     }
-    Problem { severity: Severity::Error, code, message, line, text: shown, help }
+    Problem { severity: Severity::Error, code, message, line, text: shown, column: None, help }
 }

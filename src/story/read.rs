@@ -35,6 +35,7 @@ pub fn read(file: &Path) -> Result<Case, Problems> {
                 message: format!("the case cannot be read: {message}"),
                 line: 0,
                 text: name.clone(),
+                column: None,
                 help: None,
             };
             Err(Problems { file: name, list: vec![problem] })
