@@ -10,7 +10,8 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use highwater::bench::baseline::Fields;
-use highwater::bench::jobs::{Input, Job};
+use highwater::bench::inputs::Input;
+use highwater::bench::jobs::Job;
 use highwater::bench::session::plan;
 use highwater::codec::json::{JsonDecoder, SimdLevel};
 use highwater::event::EventBatch;

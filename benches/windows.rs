@@ -1,4 +1,5 @@
-//! Nanoseconds an event for whole window jobs in one process, and nanoseconds a group and a row for the exchange.
+//! Nanoseconds an event for whole jobs, of windows and of patterns, in one process, and nanoseconds a group and a row
+//! for the exchange.
 //!
 //! Shows: the engine with one worker beside the hand-written loop, in the same process over the same file, round by
 //! round; and what it costs to send groups or rows of J1 to another worker: encoding them, and merging what was

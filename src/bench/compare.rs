@@ -1,6 +1,7 @@
 //! Two files of rows, turned into a verdict: the same rows or not, whatever their order.
 //!
-//! Rows are matched by a hash of all their texts (the window and the group), so one pass over two sorted lists
+//! Rows are matched by a hash of all their texts (the window and the group, or the key and the events of a match, an
+//! object or list counting as the text it is written as), so one pass over two sorted lists
 //! compares every value of every row. Whole numbers and nulls must be equal. Other numbers may differ in the last
 //! bits, as a plain loop rounds its sums at every step: [`CLOSE`]. Values that a row says came from a sketch (`approx`)
 //! are held against the loop's exact ones and may differ by [`ROUGH`].
@@ -72,18 +73,22 @@ impl RowSet {
     fn line(&mut self, line: &[u8], texts: &mut Vec<u8>) -> Option<()> {
         let is_first = self.rows.is_empty();
         let mut row = Row { key: 0, first: self.numbers.len(), approximate: 0 };
-        texts.clear();
         let mut cursor = Cursor::new(line);
+        // A sum, so that the order of columns does not matter.
+        let mut add = |key: &[u8], text: &[u8]| {
+            texts.clear();
+            texts.extend_from_slice(key);
+            texts.push(0);
+            texts.extend_from_slice(text);
+            row.key = row.key.wrapping_add(hash(texts));
+        };
         if !cursor.enter() {
             return None;
         }
         while let Some(key) = cursor.key() {
             let number = match cursor.item()? {
                 Item::Text(text) => {
-                    texts.extend_from_slice(key);
-                    texts.push(0);
-                    texts.extend_from_slice(text.plain(&mut Vec::new()));
-                    texts.push(0);
+                    add(key, text.plain(&mut Vec::new()));
                     continue;
                 }
                 Item::Number(v) => v,
@@ -97,7 +102,10 @@ impl RowSet {
                     }
                     continue;
                 }
-                Item::Other(_) => return None,
+                Item::Other(nested) => {
+                    add(key, nested);
+                    continue;
+                }
             };
             let at = self.numbers.len() - row.first;
             if is_first {
@@ -107,7 +115,6 @@ impl RowSet {
             }
             self.numbers.push(number);
         }
-        row.key = hash(texts);
         self.rows.push(row);
         (self.numbers.len() - row.first == self.columns.len()).then_some(())
     }
@@ -138,7 +145,7 @@ pub fn compare(exact: &RowSet, other: &RowSet) -> Result<Agreement, String> {
     let mut agreement = Agreement { rows: exact.len(), ..Agreement::default() };
     for (a, b) in exact.rows.iter().zip(&other.rows) {
         if a.key != b.key {
-            return Err("a window or a group is in one of the two only".to_owned());
+            return Err("a window, a group or a match is in one of the two only".to_owned());
         }
         let numbers = exact.numbers[a.first..a.first + width].iter().zip(&other.numbers[b.first..b.first + width]);
         for (i, (x, y)) in numbers.enumerate() {
@@ -170,7 +177,7 @@ mod tests {
         let a = rows(
             "{\"w\":\"1\",\"g\":\"x\",\"n\":3,\"s\":0.30000000000000004}\n{\"w\":\"1\",\"g\":\"y\",\"n\":1,\"s\":null}\n",
         );
-        let b = rows("{\"w\":\"1\",\"g\":\"y\",\"n\":1,\"s\":null}\n{\"w\":\"1\",\"g\":\"x\",\"n\":3,\"s\":0.3}\n");
+        let b = rows("{\"w\":\"1\",\"g\":\"y\",\"n\":1,\"s\":null}\n{\"g\":\"x\",\"w\":\"1\",\"n\":3,\"s\":0.3}\n");
         assert_eq!(compare(&a, &b), Ok(Agreement { rows: 2, approximate: 0, worst: 0.0 }));
     }
 
@@ -188,6 +195,9 @@ mod tests {
         ] {
             assert!(compare(&a, &rows(other)).is_err(), "{other}");
         }
+        let a = rows("{\"k\":\"x\",\"n\":3,\"events\":{\"a\":[\"e1\",\"e2\"]}}\n");
+        assert!(compare(&a, &rows("{\"k\":\"x\",\"n\":3,\"events\":{\"a\":[\"e1\",\"e2\"]}}\n")).is_ok());
+        assert!(compare(&a, &rows("{\"k\":\"x\",\"n\":3,\"events\":{\"a\":[\"e1\",\"e3\"]}}\n")).is_err());
         assert!(RowSet::parse(b"{\"n\":1}\n{\"m\":1}\n").is_err());
         assert!(RowSet::parse(b"[]\n").is_err());
     }

@@ -9,10 +9,14 @@
 use super::baseline::{self, Outcome};
 use super::chain::{self, Chain};
 use super::days::Days;
+use super::funnel::{Funnels, Products};
+use super::inputs::Input;
 use super::loops::{Activity, Decode, Health, Nothing, Users};
 use super::many::Many;
-use super::sessions;
-use crate::generate::Settings;
+use super::pattern_loops::{Climbs, Every, Given, Longest, Waits};
+use super::patterns::{self, PRODUCTS};
+use super::ticks::Waiting;
+use super::{order, pipelines, sessions};
 use std::borrow::Cow;
 use std::io;
 use std::path::Path;
@@ -42,49 +46,31 @@ pub enum Job {
     Jg,
     /// J2 on zstd.
     Jz,
-}
-
-/// A generated file that jobs read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input {
-    /// The generator as it is by default: 10,000 events a second of event time, 100,000 users, 750 pages.
-    Shop,
-    /// 100,000 events a second and 1.5 million users, of whom about a million are seen among 5 million events.
-    Users,
-    /// The events of `Shop` over five days of event time, however many they are.
-    Days,
-    /// `Shop`, as gzip.
-    Gzip,
-    /// `Shop`, as zstd.
-    Zstd,
-}
-
-impl Input {
-    /// The generator's settings for `events` events.
-    pub fn settings(self, events: u64) -> Settings {
-        let shop = Settings { events, block: 16_384, ..Settings::default() };
-        match self {
-            Input::Shop | Input::Gzip | Input::Zstd => shop,
-            Input::Days => Settings { rate: (events as f64 / 432_000.0).max(0.001), ..shop },
-            Input::Users => Settings { users: 1_500_000, rate: 100_000.0, ..shop },
-        }
-    }
-
-    /// The name of the file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Input::Shop => "shop",
-            Input::Users => "users",
-            Input::Days => "days",
-            Input::Gzip | Input::Zstd => "shop",
-        }
-    }
+    /// A funnel by session.
+    Pa,
+    /// A loop with a condition on what it took.
+    Pb,
+    /// A loop of any events, the longest match of each end.
+    Pc,
+    /// The same with all matches.
+    Pcn,
+    /// A hundred funnels at once.
+    Pd,
+    /// One of these.
+    Pd1,
+    /// A million keys that wait.
+    Pe,
+    /// The events of PE without a pattern.
+    Pe0,
 }
 
 impl Job {
     /// All jobs, in the order in which they are shown.
-    pub const ALL: [Job; 11] =
-        [Job::J1, Job::J2, Job::J0, Job::J0b, Job::Jx, Job::Js, Job::Jc, Job::Ja, Job::Jf, Job::Jg, Job::Jz];
+    #[rustfmt::skip]
+    pub const ALL: [Job; 19] = [
+        Job::J1, Job::J2, Job::J0, Job::J0b, Job::Jx, Job::Js, Job::Jc, Job::Ja, Job::Jf, Job::Jg, Job::Jz,
+        Job::Pa, Job::Pb, Job::Pc, Job::Pcn, Job::Pd, Job::Pd1, Job::Pe, Job::Pe0,
+    ];
 
     /// The job's name.
     pub fn name(self) -> &'static str {
@@ -100,6 +86,14 @@ impl Job {
             Job::Jf => "jf",
             Job::Jg => "jg",
             Job::Jz => "jz",
+            Job::Pa => "pa",
+            Job::Pb => "pb",
+            Job::Pc => "pc",
+            Job::Pcn => "pcn",
+            Job::Pd => "pd",
+            Job::Pd1 => "pd1",
+            Job::Pe => "pe",
+            Job::Pe0 => "pe0",
         }
     }
 
@@ -122,6 +116,16 @@ impl Job {
             Job::Jf => "a chain of two hundred functions for each event with a page, summed over 10 s",
             Job::Jg => "J2 on a file packed with gzip",
             Job::Jz => "J2 on a file packed with zstd",
+            Job::Pa => "view -> cart -> buy within 5 minutes by session",
+            Job::Pb => {
+                "a, up+[,], down by symbol, of 1,000, each price of the loop above the average of those before it"
+            }
+            Job::Pc => "a+[->>] ->> b within a minute by symbol, some 31 times a, the longest match of 2^30",
+            Job::Pcn => "a+[->>] ->> b by symbol, no_skip: all 128 matches of eight times a, which are rare",
+            Job::Pd => "100 patterns at once: PA for each of 100 products",
+            Job::Pd1 => "one of the patterns of PD",
+            Job::Pe => "a -> c by key, a fifth as many keys as events, each with a match that waits",
+            Job::Pe0 => "the events of PE counted, no pattern",
         }
     }
 
@@ -132,8 +136,39 @@ impl Job {
             Job::Jc => Input::Days,
             Job::Jg => Input::Gzip,
             Job::Jz => Input::Zstd,
+            Job::Pb | Job::Pc | Job::Pcn => Input::Ticks,
+            Job::Pe | Job::Pe0 => Input::Waiting,
             _ => Input::Shop,
         }
+    }
+
+    /// Whether it is a pattern and has no window.
+    pub fn is_pattern(self) -> bool {
+        matches!(self, Job::Pa | Job::Pb | Job::Pc | Job::Pcn | Job::Pd | Job::Pd1 | Job::Pe)
+    }
+
+    /// The job that this one is held against, and which is measured before it.
+    pub fn against(self) -> Option<Job> {
+        match self {
+            Job::Pd => Some(Job::Pd1),
+            Job::Pe => Some(Job::Pe0),
+            _ => None,
+        }
+    }
+
+    /// The names of the parts whose rows go each to a file of its own, which is that of the output, a point and the
+    /// name; none where all rows go to one.
+    pub fn parts(self) -> Vec<String> {
+        match self {
+            Job::Pd => patterns::names(PRODUCTS),
+            Job::Pd1 => patterns::names(1),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How many keys of `events` events wait at once, where that is what the job shows.
+    pub fn waiting(self, events: u64) -> Option<u64> {
+        (self == Job::Pe).then(|| Waiting::keys(events))
     }
 
     /// Whether it is also measured with pre-aggregation forced on and off.
@@ -145,18 +180,26 @@ impl Job {
     /// `BENCH_PRE_AGGREGATE`.
     pub fn pipeline(self) -> Cow<'static, str> {
         let text = match self {
-            Job::J1 => J1,
-            Job::J2 | Job::Jg | Job::Jz => J2,
-            Job::J0 => J0,
-            Job::J0b => J0B,
-            Job::Jx => JX,
-            Job::Js => JS,
-            Job::Jc => JC,
-            Job::Ja => JA,
+            Job::J1 => pipelines::J1,
+            Job::J2 | Job::Jg | Job::Jz => pipelines::J2,
+            Job::J0 => pipelines::J0,
+            Job::J0b => pipelines::J0B,
+            Job::Jx => pipelines::JX,
+            Job::Js => pipelines::JS,
+            Job::Jc => pipelines::JC,
+            Job::Ja => pipelines::JA,
             Job::Jf => {
-                let text = JF.replace("FIELDS", &chain::fields());
+                let text = pipelines::JF.replace("FIELDS", &chain::fields());
                 return Cow::Owned(text.replace("LAST", &chain::last()));
             }
+            Job::Pa => patterns::PA,
+            Job::Pb => patterns::PB,
+            Job::Pc => patterns::PC,
+            Job::Pcn => patterns::PCN,
+            Job::Pd => return Cow::Owned(patterns::products(PRODUCTS)),
+            Job::Pd1 => return Cow::Owned(patterns::products(1)),
+            Job::Pe => patterns::PE,
+            Job::Pe0 => patterns::PE0,
         };
         Cow::Borrowed(text)
     }
@@ -176,258 +219,14 @@ impl Job {
             Job::Jc => baseline::run(Days::default(), input, output),
             Job::Ja => baseline::run(Many::default(), input, output),
             Job::Jf => baseline::run(Chain::default(), input, output),
+            Job::Pa => order::run(Funnels::default(), input, output),
+            Job::Pb => order::run(Climbs::default(), input, output),
+            Job::Pc => order::run(Longest::default(), input, output),
+            Job::Pcn => order::run(Every::default(), input, output),
+            Job::Pd => order::run(Products::new(PRODUCTS), input, output),
+            Job::Pd1 => order::run(Products::new(1), input, output),
+            Job::Pe => order::run(Waits::default(), input, output),
+            Job::Pe0 => baseline::run(Given, input, output),
         }
     }
 }
-
-const J1: &str = r#"name = "j1"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[streams.visits]
-from = "events"
-where = "event_type IN ('user_action', 'transaction')"
-
-[windows.j1]
-from = "visits"
-size = "10s"
-slide = "5s"
-group_by = { user_type = "coalesce(tags.user_type, 'unknown')", page = "coalesce(data.page, 'unknown')" }
-[windows.j1.select]
-events = "count(*)"
-sum_duration = "sum(data.duration)"
-avg_duration = "avg(data.duration)"
-min_duration = "min(data.duration)"
-max_duration = "max(data.duration)"
-p95_duration = "percentile(data.duration, 0.95)"
-p99_duration = "percentile(data.duration, 0.99)"
-users = "count(DISTINCT user_id)"
-
-[sinks.rows]
-type = "file"
-from = ["j1"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const J2: &str = r#"name = "j2"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[streams.metrics]
-from = "events"
-where = "event_type = 'system_metric'"
-
-[windows.j2]
-from = "metrics"
-size = "10s"
-group_by = ["source"]
-select = { requests = "count(*)", sum_ms = "sum(data.response_time)", max_ms = "max(data.response_time)" }
-
-[sinks.rows]
-type = "file"
-from = ["j2"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const J0: &str = r#"name = "j0"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[streams.none]
-from = "events"
-where = "event_type = 'none'"
-
-[windows.j0]
-from = "none"
-size = "10s"
-select = { events = "count(*)" }
-
-[sinks.rows]
-type = "file"
-from = ["j0"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const J0B: &str = r#"name = "j0b"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[windows.j0b]
-from = "events"
-size = "10s"
-[windows.j0b.select]
-events = "count(*)"
-pages = "count(data.page)"
-user_types = "count(tags.user_type)"
-durations = "count(data.duration)"
-users = "count(user_id)"
-
-[sinks.rows]
-type = "file"
-from = ["j0b"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const JX: &str = r#"name = "jx"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[streams.visits]
-from = "events"
-where = "user_id IS NOT NULL"
-
-[windows.jx]
-from = "visits"
-size = "10s"
-group_by = ["user_id"]
-select = { events = "count(*)", sum_duration = "sum(data.duration)" }
-pre_aggregate = "${BENCH_PRE_AGGREGATE:-auto}"
-
-[sinks.rows]
-type = "file"
-from = ["jx"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const JS: &str = r#"name = "js"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[streams.visits]
-from = "events"
-where = "user_id IS NOT NULL"
-
-[windows.js]
-from = "visits"
-gap = "30s"
-group_by = ["user_id"]
-select = { events = "count(*)", sum_duration = "sum(data.duration)" }
-
-[sinks.rows]
-type = "file"
-from = ["js"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const JC: &str = r#"name = "jc"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[windows.jc]
-from = "events"
-size = "1d"
-step = "1h"
-group_by = { page = "coalesce(data.page, 'unknown')" }
-select = { events = "count(*)", sum_duration = "sum(data.duration)", max_duration = "max(data.duration)" }
-
-[sinks.rows]
-type = "file"
-from = ["jc"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const JA: &str = r#"name = "ja"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[streams.visits]
-from = "events"
-where = "event_type = 'user_action' AND user_id IS NOT NULL"
-
-[windows.ja]
-from = "visits"
-size = "10s"
-group_by = { page = "coalesce(data.page, 'unknown')" }
-[windows.ja.select]
-events = "count(*)"
-timed = "count(data.duration)"
-sum_duration = "sum(data.duration)"
-avg_duration = "avg(data.duration)"
-min_duration = "min(data.duration)"
-max_duration = "max(data.duration)"
-median_duration = "median(data.duration)"
-p95_duration = "percentile(data.duration, 0.95)"
-p99_duration = "percentile(data.duration, 0.99)"
-users = "count(DISTINCT user_id)"
-var_pop = "var_pop(data.duration)"
-stddev_pop = "stddev_pop(data.duration)"
-var_samp = "var_samp(data.duration)"
-stddev_samp = "stddev_samp(data.duration)"
-first_duration = "first(data.duration)"
-last_duration = "last(data.duration)"
-longest = "coalesce(arg_max(user_id, data.duration), 'nobody')"
-shortest = "coalesce(arg_min(user_id, data.duration), 'nobody')"
-any_long = "bool_or(data.duration > 60)"
-all_real = "bool_and(data.duration > 1)"
-per_second = "rate(*)"
-
-[sinks.rows]
-type = "file"
-from = ["ja"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;
-
-const JF: &str = r#"name = "jf"
-
-[sources.events]
-type = "file"
-path = "${BENCH_INPUT}"
-time = { field = "timestamp", unit = "s" }
-out_of_orderness = "2s"
-
-[streams.chain]
-from = "events"
-where = "data.duration IS NOT NULL AND data.page IS NOT NULL"
-[streams.chain.set]
-FIELDS
-[windows.jf]
-from = "chain"
-size = "10s"
-select = { events = "count(*)", total = "sum(LAST)", most = "max(LAST)" }
-
-[sinks.rows]
-type = "file"
-from = ["jf"]
-path = "${BENCH_OUTPUT}"
-format = "json"
-"#;

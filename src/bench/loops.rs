@@ -63,7 +63,7 @@ pub struct Decode;
 
 /// The state of [`Decode`]: events, and for each field how many have it.
 #[derive(Debug, Default)]
-pub struct Present([u64; 5]);
+pub struct Present(pub(super) [u64; 5]);
 
 impl Reset for Present {
     fn reset(&mut self) {

@@ -9,9 +9,11 @@
 //!
 //! | file | what turns into what |
 //! |---|---|
-//! | [`jobs`] | a job's name into its input, pipeline file and loop: all axes in one place |
+//! | [`jobs`], [`pipelines`], [`patterns`] | a job's name into its input, pipeline file and loop: all axes in one place |
+//! | [`inputs`], [`ticks`] | an input's name into its lines |
 //! | [`scan`], [`table`], [`rows`] | the loops' tools: lines into fields, keys into groups, values into lines |
 //! | [`baseline`], [`loops`], [`sessions`], [`days`], [`many`], [`chain`] | a file into rows, by hand |
+//! | [`order`], [`funnel`], [`pattern_loops`] | a file into matches of patterns, by hand |
 //! | [`compare`] | two files of rows into a verdict |
 //! | [`measure`] | commands into wall time, CPU seconds and memory |
 //! | [`statistics`], [`report`] | measurements into medians, ratios, tables and JSON |
@@ -24,10 +26,18 @@ pub mod baseline;
 pub mod chain;
 pub mod compare;
 pub mod days;
+pub mod funnel;
+pub mod inputs;
 pub mod jobs;
 pub mod loops;
 pub mod many;
 pub mod measure;
+#[cfg(test)]
+mod naive;
+pub mod order;
+pub mod pattern_loops;
+pub mod patterns;
+pub mod pipelines;
 pub mod profile;
 pub mod report;
 pub mod rows;
@@ -36,3 +46,4 @@ pub mod session;
 pub mod sessions;
 pub mod statistics;
 pub mod table;
+pub mod ticks;

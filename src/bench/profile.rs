@@ -196,7 +196,8 @@ mod tests {
     fn roads_when_travelled_to_the_end_then_write_what_the_loop_writes() {
         let folder = tempfile::tempdir().unwrap();
         let (exact, output) = (folder.path().join("loop.ndjson"), folder.path().join("rows.ndjson"));
-        for job in Job::ALL.into_iter().filter(|job| ![Job::Js, Job::Jg, Job::Jz].contains(job)) {
+        let is_fit = |job: &Job| !job.is_pattern() && ![Job::Js, Job::Jg, Job::Jz].contains(job);
+        for job in Job::ALL.into_iter().filter(is_fit) {
             let input = input(job.input(), 30_000, folder.path(), &mut |_| {}).unwrap();
             let plan = plan(job, &input, &output).unwrap();
             assert_eq!(travel(&plan, 1, &output).unwrap(), 30_000);

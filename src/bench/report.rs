@@ -51,6 +51,14 @@ impl SubjectReport {
     fn walls(&self) -> Vec<f64> {
         self.each(|run| run.wall)
     }
+
+    fn cpus(&self) -> Vec<f64> {
+        self.each(|run| run.cpu)
+    }
+
+    fn peak(&self) -> u64 {
+        self.runs.iter().map(|run| run.peak).max().unwrap_or(0)
+    }
 }
 
 /// What each column is.
@@ -69,6 +77,9 @@ impl Report {
             let _ = write!(out, "    {} events, {:.0} MB, {} rows", job.events, mega(job.bytes), job.agreement.rows);
             let _ = writeln!(out, ", the same from the loop and at every width{}", rough(&job.agreement));
             out.push_str(&table(&job.rows()));
+            if let Some(other) = self.partner(job) {
+                out.push_str(&table(&job.against(other)));
+            }
             out.push('\n');
         }
         out.push_str(LEGEND);
@@ -83,27 +94,46 @@ impl Report {
         out
     }
 
+    /// The job that this one is held against.
+    fn partner(&self, job: &JobReport) -> Option<&JobReport> {
+        let partner = job.job.against()?;
+        self.jobs.iter().find(|other| other.job == partner)
+    }
+
     /// Everything, as one JSON object.
     pub fn json(&self) -> serde_json::Value {
         let jobs = self.jobs.iter().map(|job| {
             let walls = job.subjects.first().map(SubjectReport::walls).unwrap_or_default();
-            let cpus = job.subjects.first().map(|s| s.each(|run| run.cpu)).unwrap_or_default();
+            let cpus = job.subjects.first().map(|s| s.cpus()).unwrap_or_default();
             let subjects = job.subjects.iter().map(|subject| {
                 let wall = median(&subject.walls());
                 serde_json::json!({
                     "name": subject.name,
                     "wall_seconds": subject.walls(),
-                    "cpu_seconds": subject.each(|run| run.cpu),
+                    "cpu_seconds": subject.cpus(),
                     "peak_bytes": subject.runs.iter().map(|run| run.peak).collect::<Vec<_>>(),
                     "events_per_second": job.events as f64 / wall,
                     "bytes_per_second": job.bytes as f64 / wall,
                     "times_loop": times_as_fast(&walls, &subject.walls()),
-                    "times_loop_cpu": times_as_fast(&cpus, &subject.each(|run| run.cpu)),
+                    "times_loop_cpu": times_as_fast(&cpus, &subject.cpus()),
                     "times_one_worker": job.scaling(subject),
                 })
             });
+            let against = self.partner(job).map(|other| {
+                let each = job.subjects.iter().zip(&other.subjects).map(|(a, b)| {
+                    serde_json::json!({
+                        "name": a.name,
+                        "times_wall": times_as_fast(&a.walls(), &b.walls()),
+                        "times_cpu": times_as_fast(&a.cpus(), &b.cpus()),
+                        "more_peak_bytes": a.peak().saturating_sub(b.peak()),
+                        "bytes_per_waiting_key": job.bytes_per_key(a, b),
+                    })
+                });
+                serde_json::json!({ "job": other.job.name(), "subjects": each.collect::<Vec<_>>() })
+            });
             serde_json::json!({
                 "job": job.job.name(),
+                "against": against,
                 "events": job.events,
                 "bytes": job.bytes,
                 "rows": job.agreement.rows,
@@ -122,6 +152,31 @@ impl JobReport {
         Some(times_as_fast(&narrow.walls(), &subject.walls()))
     }
 
+    /// Bytes by which a subject's peak is higher than that of the other job, by key that waits.
+    fn bytes_per_key(&self, subject: &SubjectReport, other: &SubjectReport) -> Option<f64> {
+        let keys = self.job.waiting(self.events)?;
+        Some((subject.peak() as f64 - other.peak() as f64) / keys as f64)
+    }
+
+    /// What each subject takes more than the same one of another job.
+    fn against(&self, other: &JobReport) -> Vec<Vec<String>> {
+        let name = other.job.name().to_uppercase();
+        let mut head = vec![format!("against {name}"), "seconds".to_owned(), "CPU s".to_owned(), "more MB".to_owned()];
+        head.extend(self.job.waiting(self.events).map(|keys| format!("bytes for each of {keys} keys")));
+        let mut rows = vec![head];
+        for (subject, other) in self.subjects.iter().zip(&other.subjects) {
+            let mut row = vec![
+                subject.name.clone(),
+                format!("{} times", ratio(times_as_fast(&subject.walls(), &other.walls()))),
+                format!("{} times", ratio(times_as_fast(&subject.cpus(), &other.cpus()))),
+                format!("{:.0}", mega(subject.peak()) - mega(other.peak())),
+            ];
+            row.extend(self.bytes_per_key(subject, other).map(|bytes| format!("{bytes:.0}")));
+            rows.push(row);
+        }
+        rows
+    }
+
     fn rows(&self) -> Vec<Vec<String>> {
         let head = ["", "seconds", "", "M ev/s", "MB/s", "CPU s", "peak MB", "loop", "CPU/loop", "width"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -129,8 +184,8 @@ impl JobReport {
         for (i, subject) in self.subjects.iter().enumerate() {
             let walls = subject.walls();
             let (wall, (least, most)) = (median(&walls), spread(&walls));
-            let cpus = subject.each(|run| run.cpu);
-            let peak = subject.runs.iter().map(|run| run.peak).max().unwrap_or(0);
+            let cpus = subject.cpus();
+            let peak = subject.peak();
             let against = |a: Vec<f64>, b: &[f64]| if i == 0 { String::new() } else { ratio(times_as_fast(&a, b)) };
             rows.push(vec![
                 subject.name.clone(),
@@ -141,7 +196,7 @@ impl JobReport {
                 if cpus.iter().any(|c| c.is_nan()) { "-".to_owned() } else { format!("{:.2}", median(&cpus)) },
                 if peak == 0 { "-".to_owned() } else { format!("{:.0}", mega(peak)) },
                 against(base.walls(), &walls),
-                against(base.each(|run| run.cpu), &cpus),
+                against(base.cpus(), &cpus),
                 self.scaling(subject).map(ratio).unwrap_or_default(),
             ]);
         }
@@ -227,6 +282,26 @@ mod tests {
         );
         assert!(text.contains("off by 1.23 %"), "{text}");
         assert!(text.contains("busy: 3.2"), "{text}");
+    }
+
+    #[test]
+    fn jobs_when_held_against_another_then_have_what_they_take_more() {
+        let mut report = report();
+        let run = |wall, cpu, peak| vec![Usage { wall, cpu, peak }; 2];
+        let job = |job, runs| JobReport {
+            job,
+            events: 5_000_000,
+            subjects: vec![SubjectReport { name: "loop".to_owned(), narrow: None, runs }],
+            ..report.jobs[0].clone()
+        };
+        report.jobs = vec![job(Job::Pe0, run(1.0, 1.5, 10_000_000)), job(Job::Pe, run(4.0, 3.0, 110_000_000))];
+        let text = report.text();
+        let line = |name: &str| text.lines().rfind(|l| l.trim_start().starts_with(name)).unwrap().to_owned();
+        assert!(line("against PE0").ends_with("bytes for each of 1000000 keys"), "{text}");
+        let found = line("loop  ");
+        assert_eq!(found.split_whitespace().collect::<Vec<_>>()[1..], ["4.00", "times", "2.00", "times", "100", "100"]);
+        assert_eq!(report.json()["jobs"][1]["against"]["subjects"][0]["bytes_per_waiting_key"], 100.0);
+        assert_eq!(report.json()["jobs"][0]["against"], serde_json::Value::Null);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Rows {
     name: &'static str,
     /// All of a row before its first dimension.
     head: Vec<u8>,
+    /// True among the steps of a match.
+    in_steps: bool,
     /// The first error; rows after it go nowhere.
     error: Option<io::Error>,
     written: u64,
@@ -29,7 +31,8 @@ impl Rows {
     /// Where the file cannot be made.
     pub fn create(path: &Path, name: &'static str) -> io::Result<Self> {
         let file = File::create(path)?;
-        Ok(Self { file, buffer: Vec::with_capacity(FULL + 4096), name, head: Vec::new(), error: None, written: 0 })
+        let buffer = Vec::with_capacity(FULL + 4096);
+        Ok(Self { file, buffer, name, head: Vec::new(), in_steps: false, error: None, written: 0 })
     }
 
     /// Says the window of the rows that follow.
@@ -59,6 +62,11 @@ impl Rows {
     /// A text.
     pub fn text(&mut self, name: &str, text: &[u8]) -> &mut Self {
         self.key(name);
+        self.quoted(text);
+        self
+    }
+
+    fn quoted(&mut self, text: &[u8]) {
         self.buffer.push(b'"');
         for &byte in text {
             match byte {
@@ -68,6 +76,41 @@ impl Rows {
             }
         }
         self.buffer.push(b'"');
+    }
+
+    /// Begins the row of a match, from its first event to its last.
+    pub fn matched(&mut self, name: &str, key: &[u8], start: i64, end: i64) -> &mut Self {
+        self.buffer.extend_from_slice(b"{\"name\":\"");
+        self.buffer.extend_from_slice(name.as_bytes());
+        self.buffer.extend_from_slice(b"\",\"key\":");
+        self.quoted(key);
+        self.buffer.extend_from_slice(b",\"match_start\":\"");
+        write_rfc3339(EventTime(start), &mut self.buffer);
+        self.buffer.extend_from_slice(b"\",\"match_end\":\"");
+        write_rfc3339(EventTime(end), &mut self.buffer);
+        self.buffer.push(b'"');
+        self
+    }
+
+    /// The names of a match's events of one step; steps follow all other values.
+    pub fn step<'a>(&mut self, step: &str, ids: impl IntoIterator<Item = &'a [u8]>) -> &mut Self {
+        if self.in_steps {
+            self.buffer.push(b',');
+        } else {
+            self.key("events");
+            self.buffer.push(b'{');
+            self.in_steps = true;
+        }
+        self.buffer.push(b'"');
+        self.buffer.extend_from_slice(step.as_bytes());
+        self.buffer.extend_from_slice(b"\":");
+        let mut before = b'[';
+        for id in ids {
+            self.buffer.push(before);
+            self.quoted(id);
+            before = b',';
+        }
+        self.buffer.push(b']');
         self
     }
 
@@ -101,6 +144,10 @@ impl Rows {
 
     /// Ends the row.
     pub fn end(&mut self) {
+        if self.in_steps {
+            self.buffer.push(b'}');
+            self.in_steps = false;
+        }
         self.buffer.extend_from_slice(b",\"revision\":0,\"op\":\"+\"}\n");
         self.written += 1;
         if self.buffer.len() >= FULL {

@@ -8,12 +8,12 @@
 //! must write the same bytes.
 
 use super::compare::{Agreement, RowSet, compare};
-use super::jobs::{Input, Job};
+use super::inputs::{Input, Maker};
+use super::jobs::Job;
 use super::measure::{Usage, half_of_memory, load, measure};
 use super::report::{JobReport, Report, SubjectReport};
 use super::table::hash;
 use crate::error::{Error, Kind, Problems};
-use crate::generate::Generator;
 use crate::plan::{Plan, compile};
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -88,11 +88,24 @@ fn subjects(job: Job, settings: &Settings) -> Vec<Subject> {
 pub fn run(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<Report, Error> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let mut report = Report { cpus, load: load(), jobs: Vec::new() };
-    for &job in &settings.jobs {
+    for job in with_partners(&settings.jobs) {
         let input = input(job.input(), settings.events, &settings.folder, tell)?;
         report.jobs.push(measure_job(job, &input, settings, tell)?);
     }
     Ok(report)
+}
+
+/// The jobs, each after the one that it is held against.
+fn with_partners(jobs: &[Job]) -> Vec<Job> {
+    let mut list = Vec::new();
+    for &job in jobs {
+        for job in job.against().into_iter().chain([job]) {
+            if !list.contains(&job) {
+                list.push(job);
+            }
+        }
+    }
+    list
 }
 
 fn measure_job(job: Job, input: &Path, settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<JobReport, Error> {
@@ -112,6 +125,9 @@ fn measure_job(job: Job, input: &Path, settings: &Settings, tell: &mut dyn FnMut
                 _ => file("again"),
             };
             runs.push(measure(commands(job, subject, input, &output, settings)?, half_of_memory())?);
+            if subject.way != Way::Loop {
+                gather(job, &output)?;
+            }
             let name = format!("{}, {}", job.name(), subject.name);
             if is_first {
                 agreement = Some(agree(&exact, &output, &name)?);
@@ -133,6 +149,21 @@ fn measure_job(job: Job, input: &Path, settings: &Settings, tell: &mut dyn FnMut
         agreement: agreement.unwrap_or_default(),
         subjects: subjects.into_iter().zip(runs).map(of).collect(),
     })
+}
+
+/// Puts the files of a job's parts into one.
+fn gather(job: Job, output: &Path) -> Result<(), Error> {
+    let parts = job.parts();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let mut all = File::create(output).map_err(|e| unwritable(output, &e))?;
+    for name in parts {
+        let part = PathBuf::from(format!("{}.{name}", output.display()));
+        File::open(&part).and_then(|mut part| std::io::copy(&mut part, &mut all)).map_err(|e| unreadable(&part, &e))?;
+        std::fs::remove_file(&part).map_err(|e| unwritable(&part, &e))?;
+    }
+    Ok(())
 }
 
 fn commands(
@@ -222,12 +253,12 @@ fn fill(from: &mut impl Read, piece: &mut [u8]) -> std::io::Result<usize> {
 /// # Errors
 /// Where it cannot be written.
 pub fn input(input: Input, events: u64, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
-    let generator = Generator::new(input.settings(events), 0);
+    let maker = input.maker(events);
     let mut block = Vec::new();
-    generator.block(0, &mut block);
+    maker.block(0, &mut block);
     let path = folder.join(format!("{}-{events}-{:08x}.ndjson", input.name(), hash(&block) as u32));
     if !path.exists() {
-        generate(&generator, &path, tell)?;
+        generate(&maker, &path, tell)?;
     }
     form(input, path, tell)
 }
@@ -248,16 +279,16 @@ fn form(input: Input, plain: PathBuf, tell: &mut dyn FnMut(&str)) -> Result<Path
     }
 }
 
-fn generate(generator: &Generator, path: &Path, tell: &mut dyn FnMut(&str)) -> Result<(), Error> {
+fn generate(maker: &Maker, path: &Path, tell: &mut dyn FnMut(&str)) -> Result<(), Error> {
     let mut block = Vec::new();
     tell(&format!("generating {}", path.display()));
     // Under another name first: a file that was cut short is never taken for the input.
     let part = path.with_extension("part");
     let mut write = || -> std::io::Result<()> {
         let mut file = File::create(&part)?;
-        for k in 0..generator.blocks().unwrap_or(0) {
+        for k in 0..maker.blocks() {
             block.clear();
-            generator.block(k, &mut block);
+            maker.block(k, &mut block);
             file.write_all(&block)?;
         }
         std::fs::rename(&part, path)
@@ -320,6 +351,8 @@ fn unreadable(path: &Path, e: &std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::ticks::{Ticks, Waiting};
+    use crate::generate::Generator;
 
     fn settings(folder: &Path) -> Settings {
         Settings {
@@ -346,6 +379,11 @@ mod tests {
     }
 
     #[test]
+    fn jobs_when_held_against_another_then_come_after_it() {
+        assert_eq!(with_partners(&[Job::Pd, Job::J1, Job::Pd1, Job::J1]), [Job::Pd1, Job::Pd, Job::J1]);
+    }
+
+    #[test]
     fn inputs_when_there_then_are_used_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut told = Vec::new();
@@ -361,21 +399,33 @@ mod tests {
         assert_eq!(same(&path, &other, "x").unwrap_err().kind, Kind::Difference);
     }
 
+    /// 9,000 events, slow enough for some windows and matches.
+    fn small(input: Input) -> Maker {
+        let events = 9_000;
+        match input {
+            Input::Ticks => Maker::Ticks(Ticks { events, symbols: 20 }),
+            Input::Waiting => Maker::Waiting(Waiting { events, rate: 300 }),
+            _ => {
+                let rate = if input == Input::Days { input.settings(events).rate } else { 300.0 };
+                let settings = crate::generate::Settings { rate, pages: 40, users: 900, ..input.settings(events) };
+                Maker::Shop(Generator::new(settings, 0))
+            }
+        }
+    }
+
     #[test]
     fn jobs_when_run_by_loop_and_engine_then_give_the_same_rows() {
         let folder = tempfile::tempdir().unwrap();
         for job in Job::ALL {
-            // Slow enough for some windows.
-            let rate = if job == Job::Jc { job.input().settings(9_000).rate } else { 300.0 };
-            let settings = crate::generate::Settings { rate, pages: 40, users: 900, ..job.input().settings(9_000) };
             let plain = folder.path().join(format!("{}.ndjson", job.name()));
-            generate(&Generator::new(settings, 0), &plain, &mut |_| {}).unwrap();
+            generate(&small(job.input()), &plain, &mut |_| {}).unwrap();
             let input = form(job.input(), plain, &mut |_| {}).unwrap();
             let [by_hand, rows] = ["loop", "engine"].map(|name| folder.path().join(name));
             let outcome = job.baseline(&input, &by_hand).unwrap();
             assert_eq!((outcome.events, outcome.bad, outcome.late), (9_000, 0, 0), "{job:?}");
             let plan = plan(job, &input, &rows).unwrap();
             crate::engine::run(plan, crate::engine::Options::local(2)).unwrap();
+            gather(job, &rows).unwrap();
             let agreement = agree(&by_hand, &rows, job.name()).unwrap();
             assert!(agreement.rows as u64 == outcome.rows && (agreement.rows > 2 || job == Job::J0), "{job:?}");
         }

@@ -85,6 +85,24 @@ impl<S: Reset> Table<S> {
         found.map(|i| &self.groups[*i as usize].state)
     }
 
+    /// The state of the group with this key, to be changed, where there is one.
+    #[inline]
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut S> {
+        let found = self.index.find(hash, |i| self.groups[*i as usize].is(hash, key, &self.keys));
+        found.map(|i| &mut self.groups[*i as usize].state)
+    }
+
+    /// Forgets the groups for whose states `keep` says no, and gives their memory back.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut S) -> bool) {
+        let old = std::mem::take(self);
+        for mut group in old.groups.into_iter().take(old.used) {
+            if keep(&mut group.state) {
+                let key = &old.keys[group.start as usize..group.end as usize];
+                *self.state(group.hash, key) = group.state;
+            }
+        }
+    }
+
     /// All groups: hash, key, state.
     pub fn groups(&self) -> impl Iterator<Item = (u64, &[u8], &S)> {
         self.groups[..self.used].iter().map(|g| (g.hash, &self.keys[g.start as usize..g.end as usize], &g.state))
@@ -93,6 +111,12 @@ impl<S: Reset> Table<S> {
     /// The states of all groups.
     pub fn states(&mut self) -> impl Iterator<Item = &mut S> {
         self.groups[..self.used].iter_mut().map(|g| &mut g.state)
+    }
+
+    /// All groups, to be changed: key, state.
+    pub(super) fn groups_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut S)> {
+        let keys = &self.keys;
+        self.groups[..self.used].iter_mut().map(|g| (&keys[g.start as usize..g.end as usize], &mut g.state))
     }
 
     /// Forgets all groups.
