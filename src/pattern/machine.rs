@@ -95,11 +95,22 @@ impl Hasher for FirstHalf {
 /// What a key has open.
 #[derive(Debug)]
 struct Key {
+    hash: KeyHash,
     /// Its first run.
     runs: u32,
+    /// How often the place was used: a timer of a key that is gone is told by it.
+    turn: u32,
     /// The earliest time at which it is to be looked at.
     timer: i64,
     more: Option<Box<More>>,
+}
+
+/// A key that an event is of, or a timer.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    key: KeyHash,
+    /// Its place, where it has something open.
+    at: Option<u32>,
 }
 
 /// What few keys have.
@@ -141,11 +152,13 @@ pub struct Machine<J> {
     tick: i64,
     /// As it was seen last.
     frontier: i64,
-    keys: HashMap<KeyHash, Key, BuildHasherDefault<FirstHalf>>,
+    places: HashMap<KeyHash, u32, BuildHasherDefault<FirstHalf>>,
+    keys: Vec<Key>,
+    free_keys: Vec<u32>,
     runs: Vec<(Run, u32)>,
     free: u32,
     runs_live: usize,
-    timers: BTreeMap<i64, Vec<KeyHash>>,
+    timers: BTreeMap<i64, Vec<(u32, u32)>>,
     /// Keys to which late events have come, and from which nothing is derived yet.
     dirty: Vec<KeyHash>,
     /// Limits of time are said something at.
@@ -171,7 +184,9 @@ impl<J: Judge> Machine<J> {
             lateness,
             tick: tick.max(1),
             frontier: i64::MIN,
-            keys: HashMap::default(),
+            places: HashMap::default(),
+            keys: Vec::new(),
+            free_keys: Vec::new(),
             runs: Vec::new(),
             free: NONE,
             runs_live: 0,
@@ -211,12 +226,12 @@ impl<J: Judge> Machine<J> {
 
     /// Keys and partial matches that are open.
     pub fn open(&self) -> (usize, usize) {
-        (self.keys.len(), self.runs_live)
+        (self.places.len(), self.runs_live)
     }
 
     /// Memory of what is open, bytes: the buffer's, and all.
     pub fn bytes(&self) -> (usize, usize) {
-        let keys = self.keys.len() * (size_of::<(KeyHash, Key)>() + 1);
+        let keys = self.places.len() * (size_of::<(KeyHash, u32)>() + 1 + size_of::<Key>());
         let buffer = self.matcher.store.size();
         (buffer, buffer + keys + self.runs_live * size_of::<(Run, u32)>() + self.past_bytes)
     }
@@ -235,13 +250,13 @@ impl<J: Judge> Machine<J> {
         if e.mask == 0 && !self.sees_all {
             return;
         }
-        let open = self.keys.contains_key(&e.key);
+        let place = self.place(e.key);
         // Within the lateness an earlier one may come that it follows.
-        if !open && !self.matcher.begins(e.mask) && self.lateness == 0 {
+        if place.at.is_none() && !self.matcher.begins(e.mask) && self.lateness == 0 {
             return;
         }
         self.turn(e.key);
-        let (mut live, mut more) = self.load(e.key);
+        let (mut live, mut more) = self.load(place);
         let moment = e.origin.time.max(e.tick);
         if more.past.as_ref().and_then(|past| past.dirty).is_some_and(|dirty| !late || dirty != moment) {
             self.derive_again(&mut live, &mut more, out);
@@ -281,30 +296,36 @@ impl<J: Judge> Machine<J> {
             }
         }
         self.matcher.store.drop_event(event);
-        self.put(e.key, live, more);
+        self.put(place, live, more);
+    }
+
+    fn place(&self, key: KeyHash) -> Place {
+        Place { key, at: self.places.get(&key).copied() }
     }
 
     /// Lets time go on to the frontier (`None`: to its end).
     pub fn advance(&mut self, frontier: Option<i64>, out: &mut dyn FnMut(&Store, Statement)) {
         for key in std::mem::take(&mut self.dirty) {
             self.turn(key);
-            let (mut live, mut more) = self.load(key);
+            let place = self.place(key);
+            let (mut live, mut more) = self.load(place);
             self.derive_again(&mut live, &mut more, out);
-            self.put(key, live, more);
+            self.put(place, live, more);
         }
         let Some(frontier) = frontier else {
-            let mut keys: Vec<KeyHash> = self.keys.keys().copied().collect();
+            let mut keys: Vec<KeyHash> = self.places.keys().copied().collect();
             keys.sort_unstable();
             for key in keys {
                 self.turn(key);
-                let (mut live, mut more) = self.load(key);
+                let place = self.place(key);
+                let (mut live, mut more) = self.load(place);
                 let mut said = std::mem::take(&mut self.said);
                 self.matcher.end(&mut live, i64::MAX, &mut said);
                 more.past.take().into_iter().for_each(|past| self.forget(past));
                 self.state(&mut said, &mut more, out);
                 self.said = said;
                 self.matcher.drop(std::mem::take(&mut live));
-                self.put(key, live, more);
+                self.put(place, live, more);
             }
             self.timers.clear();
             return;
@@ -312,17 +333,19 @@ impl<J: Judge> Machine<J> {
         self.frontier = frontier;
         while let Some(entry) = self.timers.first_entry().filter(|e| *e.key() <= frontier) {
             let (time, keys) = entry.remove_entry();
-            for key in keys {
-                match self.keys.get_mut(&key) {
-                    Some(of) if of.timer == time => of.timer = i64::MAX,
-                    // It has been looked at before, or is gone.
-                    _ => continue,
+            for (at, turn) in keys {
+                let of = &mut self.keys[at as usize];
+                // It has been looked at before, or is gone.
+                if of.turn != turn || of.timer != time {
+                    continue;
                 }
-                self.turn(key);
-                let (mut live, mut more) = self.load(key);
+                of.timer = i64::MAX;
+                let place = Place { key: of.hash, at: Some(at) };
+                self.turn(place.key);
+                let (mut live, mut more) = self.load(place);
                 self.pass(&mut live, &mut more, frontier, out);
                 self.settle(&mut more, frontier);
-                self.put(key, live, more);
+                self.put(place, live, more);
             }
         }
     }
@@ -503,9 +526,10 @@ impl<J: Judge> Machine<J> {
     }
 
     /// Takes what a key has open out of its place.
-    fn load(&mut self, key: KeyHash) -> (Live, More) {
+    fn load(&mut self, place: Place) -> (Live, More) {
         let mut live = std::mem::take(&mut self.live);
-        let Some(of) = self.keys.get_mut(&key) else { return (live, More::default()) };
+        let Some(at) = place.at else { return (live, More::default()) };
+        let of = &mut self.keys[at as usize];
         let mut at = std::mem::replace(&mut of.runs, NONE);
         while at != NONE {
             let (run, next) = self.runs[at as usize];
@@ -522,9 +546,14 @@ impl<J: Judge> Machine<J> {
     }
 
     /// Puts it back, and sets the key's timer.
-    fn put(&mut self, key: KeyHash, mut live: Live, mut more: More) {
+    fn put(&mut self, place: Place, mut live: Live, mut more: More) {
         if live.runs.is_empty() && live.finished.is_empty() && more.past.is_none() {
-            self.keys.remove(&key);
+            if let Some(at) = place.at {
+                self.places.remove(&place.key);
+                let of = &mut self.keys[at as usize];
+                (of.turn, of.timer) = (of.turn.wrapping_add(1), i64::MAX);
+                self.free_keys.push(at);
+            }
             self.live = live;
             return;
         }
@@ -547,7 +576,21 @@ impl<J: Judge> Machine<J> {
         }
         more.finished.append(&mut live.finished);
         self.live = live;
-        let of = self.keys.entry(key).or_insert(Key { runs: NONE, timer: i64::MAX, more: None });
+        let at = place.at.unwrap_or_else(|| {
+            let at = match self.free_keys.pop() {
+                Some(at) => {
+                    self.keys[at as usize].hash = place.key;
+                    at
+                }
+                None => {
+                    self.keys.push(Key { hash: place.key, runs: NONE, turn: 0, timer: i64::MAX, more: None });
+                    self.keys.len() as u32 - 1
+                }
+            };
+            self.places.insert(place.key, at);
+            at
+        });
+        let of = &mut self.keys[at as usize];
         of.runs = first;
         if !more.finished.is_empty() || more.past.is_some() {
             self.past_bytes += bytes(&more);
@@ -555,7 +598,7 @@ impl<J: Judge> Machine<J> {
         }
         if let Some(time) = wanted.filter(|time| *time < of.timer) {
             of.timer = time;
-            self.timers.entry(time).or_default().push(key);
+            self.timers.entry(time).or_default().push((at, of.turn));
         }
     }
 

@@ -134,6 +134,9 @@ pub struct Now {
 
 /// Decides conditions that look at the match so far.
 pub trait Judge {
+    /// Another event is looked at.
+    fn turn(&mut self) {}
+
     /// True where the condition of `step` is met by the event behind this chain.
     fn met(&mut self, store: &Store, step: StepId, before: u32, event: u32) -> bool;
 }
@@ -145,6 +148,15 @@ pub struct Tallies {
     pub overflowed: u64,
     /// Runs that were dropped by the skip strategy, or as another was preferred in all that can come.
     pub pruned: u64,
+}
+
+/// What is known of the conditions that look back from a chain.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    link: u32,
+    /// Bit s: the condition of step s was asked, and was met.
+    asked: u64,
+    met: u64,
 }
 
 /// The matcher, with its room to work in.
@@ -159,6 +171,7 @@ pub struct Matcher {
     pub teller: Option<Box<Teller>>,
     prunes: bool,
     gaps: bool,
+    known: Known,
     /// Steps that a match begins with.
     first: u64,
     spawned: Vec<Run>,
@@ -182,6 +195,7 @@ impl Matcher {
         Self {
             prunes: rules.prunes(),
             gaps: rules.has_gaps(),
+            known: Known::default(),
             first,
             rules,
             store: Store::default(),
@@ -284,6 +298,8 @@ impl Matcher {
     /// Shows an event; time has been passed up to it. `at`: when what it decides is said.
     pub fn feed(&mut self, live: &mut Live, now: Now, judge: &mut dyn Judge, said: &mut Vec<Said>) {
         let finished = live.finished.len();
+        self.known = Known { link: NONE, ..Known::default() };
+        judge.turn();
         if self.rules.preferred {
             self.feed_preferred(live, now, judge);
         } else {
@@ -408,9 +424,20 @@ impl Matcher {
         finished: &mut Vec<Finished>,
         from: usize,
     ) -> Option<Run> {
-        let Self { rules, store, .. } = self;
+        let Self { rules, store, known, .. } = self;
+        if known.link != run.link {
+            *known = Known { link: run.link, ..Known::default() };
+        }
         let mut met = |step: StepId| {
-            now.mask & (1 << step) != 0 && (!rules.looks_back[step] || judge.met(store, step, run.link, now.event))
+            let bit = 1 << step;
+            if now.mask & bit == 0 || !rules.looks_back[step] {
+                return now.mask & bit != 0;
+            }
+            if known.asked & bit == 0 {
+                known.asked |= bit;
+                known.met |= if judge.met(store, step, run.link, now.event) { bit } else { 0 };
+            }
+            known.met & bit != 0
         };
         match run.edge {
             PENDING => {

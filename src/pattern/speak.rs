@@ -90,6 +90,7 @@ impl Show {
         }
         head.key_len = rows.bytes.len() as u32 - head.start;
         let view = View { link: of.link, event: last.event, with: None };
+        self.evaluator.turn();
         for of in &self.shown.select {
             let cell = self.evaluator.value(store, of, view);
             key::encode_value(cell, self.evaluator.arena(), &mut rows.bytes);

@@ -66,6 +66,9 @@ pub struct Evaluator {
     scratch: Scratch,
     out: Column,
     events: Vec<u32>,
+    /// The event whose columns are in place, and how much of the arena is theirs.
+    loaded: Option<u32>,
+    own: usize,
 }
 
 /// What of a match an expression sees.
@@ -90,21 +93,31 @@ impl Evaluator {
         self.scratch.failures()
     }
 
+    /// Another event may be in the place of the last one.
+    pub fn turn(&mut self) {
+        self.loaded = None;
+    }
+
     /// The value; its text is in [`Evaluator::arena`] until the next one.
     pub fn value(&mut self, store: &Store, of: &Expression, view: View) -> Cell {
-        self.arena.clear();
         self.columns.resize_with((self.width + of.calls.len()).max(self.columns.len()), Column::new);
-        let mut bytes = store.bytes(view.event);
-        for column in 0..self.width {
-            let cell = match key::decode_cell(bytes, &mut self.arena) {
-                Some((cell, rest)) => {
-                    bytes = rest;
-                    cell
-                }
-                None => Cell::NULL,
-            };
-            self.columns[column].clear();
-            self.columns[column].push(cell);
+        if self.loaded == Some(view.event) {
+            self.arena.truncate(self.own);
+        } else {
+            self.arena.clear();
+            let mut bytes = store.bytes(view.event);
+            for column in 0..self.width {
+                let cell = match key::decode_cell(bytes, &mut self.arena) {
+                    Some((cell, rest)) => {
+                        bytes = rest;
+                        cell
+                    }
+                    None => Cell::NULL,
+                };
+                self.columns[column].clear();
+                self.columns[column].push(cell);
+            }
+            (self.loaded, self.own) = (Some(view.event), self.arena.len());
         }
         for (i, call) in of.calls.iter().enumerate() {
             let cell = self.call(store, *call, view);
@@ -271,6 +284,10 @@ impl Conditions {
 }
 
 impl Judge for Conditions {
+    fn turn(&mut self) {
+        self.evaluator.turn();
+    }
+
     fn met(&mut self, store: &Store, step: StepId, before: u32, event: u32) -> bool {
         let Some(of) = &self.list[step] else { return true };
         let view = View { link: before, event, with: self.with.then_some(step) };
