@@ -118,6 +118,8 @@ impl Lint<'_> {
             }
         }
         if let Gaps::Before(steps) = &facts.gaps {
+            // A negation at the end has a time, too: that behind the last event.
+            takes.extend(self.pending());
             for step in steps {
                 if let Some((message, help)) = self.unknown(step, &takes) {
                     let about = (About::WithinStep((*step).to_owned()), "pattern.within_step", None);
@@ -165,10 +167,24 @@ impl Lint<'_> {
         }
     }
 
+    /// The steps that must not come before time is up.
+    fn pending(&self) -> &[StepId] {
+        match self.tree.root.last() {
+            Some(Item { follows, term: Term::Not(steps), .. }) if *follows != Contiguity::Strict => steps,
+            _ => &[],
+        }
+    }
+
     /// A negation at the end.
     fn end(&mut self) {
-        let Some(Item { follows, term: Term::Not(steps), place }) = self.tree.root.last() else { return };
-        if *follows == Contiguity::Strict || self.facts.within || self.facts.gaps == Gaps::Every {
+        let Some(Item { term: Term::Not(steps), place, .. }) = self.tree.root.last() else { return };
+        let pending = self.pending();
+        let limited = match &self.facts.gaps {
+            Gaps::None => false,
+            Gaps::Every => true,
+            Gaps::Before(limited) => pending.iter().any(|s| limited.contains(&self.name(*s))),
+        };
+        if pending.is_empty() || self.facts.within || limited {
             return;
         }
         let name = self.name(steps[0]).to_owned();

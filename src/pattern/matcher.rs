@@ -328,12 +328,16 @@ impl Matcher {
         let mut at = None;
         let mut kept = 0;
         let mut from = live.finished.len();
+        // Where those begin that have come of one link.
+        let mut group = 0;
         for i in 0..live.runs.len() {
             let run = live.runs[i];
             if at != Some(run.link) {
                 at = Some(run.link);
                 self.taken.clear();
                 from = live.finished.len();
+                self.together(&mut spawned[group..]);
+                group = spawned.len();
             }
             match self.look(run, now, judge, &mut spawned, &mut live.finished, from) {
                 Some(run) => {
@@ -344,16 +348,25 @@ impl Matcher {
             }
         }
         live.runs.truncate(kept);
+        self.together(&mut spawned[group..]);
         if self.begins(now.mask) {
             self.taken.clear();
-            from = live.finished.len();
+            (from, group) = (live.finished.len(), spawned.len());
             for i in 0..self.rules.automaton.start.len() {
                 let run = self.new_run(self.rules.automaton.start[i], now);
                 self.look(run, now, judge, &mut spawned, &mut live.finished, from);
             }
+            self.together(&mut spawned[group..]);
         }
         live.runs.append(&mut spawned);
         self.spawned = spawned;
+    }
+
+    /// Puts runs with one link together, of those that have come of one link and one event: their links differ by step.
+    fn together(&self, spawned: &mut [Run]) {
+        if spawned.len() > 2 {
+            spawned.sort_by_key(|run| self.store.of(run.link).step);
+        }
     }
 
     fn new_run(&self, edge: EdgeId, now: Now) -> Run {

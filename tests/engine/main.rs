@@ -12,6 +12,7 @@
 //! - `library`: pipelines of a program on several processes.
 //! - `live`: sources that fall silent while they are open: the time of the clock, and what waits for whom; by a clock that
 //!   the test sets.
+//! - `patterns`: patterns from the test suites of other engines, and random ones, against a brute-force reference.
 //! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
 //! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
 //!   that the oracle states wrongly, nor what only large inputs do.
@@ -27,6 +28,7 @@ mod library;
 mod live;
 mod oracle;
 mod oracle_random;
+mod patterns;
 mod random;
 mod sources;
 mod streams;
