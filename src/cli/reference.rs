@@ -7,7 +7,7 @@ use crate::config;
 use crate::error::codes;
 use crate::expr::{functions, operators, step_functions};
 use crate::observe::list;
-use crate::pattern::forms;
+use crate::pattern::{EXAMPLES, forms};
 use crate::story::KEYS;
 use std::fmt::Write;
 
@@ -180,6 +180,19 @@ fn patterns(out: &mut String) {
     head(out, &["written", "meaning"]);
     for form in forms() {
         row(out, &[&code(form.written), form.means]);
+    }
+    out.push_str(
+        "\n### Examples of patterns\n\nEach runs as a test. Step `a` is met by the events `a`, `a1`, `a2` and so on, `any` by \
+         every event; events are a second apart.\n\n",
+    );
+    head(out, &["shows", "pattern", "options", "events", "matches"]);
+    for example in EXAMPLES {
+        let mut options = vec![format!("skip = \"{}\"", example.skip)];
+        options.extend(example.within.map(|s| format!("within = \"{s}s\"")));
+        options.extend(example.row.then(|| "mode = \"row\"".to_owned()));
+        let matches = if example.matches.is_empty() { "none".to_owned() } else { code(example.matches) };
+        let cells = [code(example.pattern), code(&options.join(", ")), code(example.events), matches];
+        row(out, &[example.shows, &cells[0], &cells[1], &cells[2], &cells[3]]);
     }
     out.push_str(
         "\n### Expressions of a pattern\n\nConditions are expressions over the fields of the event under test and over \

@@ -481,6 +481,7 @@ impl Matcher {
         let node = &rules.automaton.nodes[edge.to as usize];
         let first = !run.seen;
         let guards = &edge.guards;
+        let edge_looks_first = !guards.not_first.is_empty() || guards.greedy.iter().any(|(_, until)| until.is_some());
         if first {
             for (i, (_, until)) in guards.greedy.iter().enumerate().take(8) {
                 if until.is_some_and(&mut met) {
@@ -522,7 +523,8 @@ impl Matcher {
         if takes {
             self.take(run, now, !never, spawned, finished, from);
         }
-        run.seen = true;
+        // Where nothing is asked of the first event alone, runs that differ in it alone are the same.
+        run.seen = edge_looks_first;
         stays.then_some(run)
     }
 
