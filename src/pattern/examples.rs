@@ -163,4 +163,13 @@ mod tests {
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
+
+    #[test]
+    fn a_step_in_several_places_when_another_is_between_them_then_is_said_once() {
+        let example = all("", "a | any | a{1,2}?[->>] ->> b", "a1 b1", "a1 b1; a1 b1");
+        // As `a`, and as `any`.
+        assert_eq!(matches(&example), ["a1 b1", "a1 b1"]);
+        let pending = Example { within: Some(4), ..all("", "a? ->> a{2,3}[->>] -> !b", "a1 a2 a3", "") };
+        assert_eq!(matches(&pending), ["a1 a2", "a1 a2 a3", "a1 a3", "a2 a3"]);
+    }
 }

@@ -321,9 +321,9 @@ impl<J: Judge> Machine<J> {
                 let (mut live, mut more) = self.load(place);
                 let mut said = std::mem::take(&mut self.said);
                 self.matcher.end(&mut live, i64::MAX, &mut said);
-                more.past.take().into_iter().for_each(|past| self.forget(past));
                 self.state(&mut said, &mut more, out);
                 self.said = said;
+                more.past.take().into_iter().for_each(|past| self.forget(past));
                 self.matcher.drop(std::mem::take(&mut live));
                 self.put(place, live, more);
             }
@@ -331,7 +331,9 @@ impl<J: Judge> Machine<J> {
             return;
         };
         self.frontier = frontier;
-        while let Some(entry) = self.timers.first_entry().filter(|e| *e.key() <= frontier) {
+        // A late event may still come at the frontier itself: what is said there is derived with it.
+        let passed = if self.lateness > 0 { frontier.saturating_sub(1) } else { frontier };
+        while let Some(entry) = self.timers.first_entry().filter(|e| *e.key() <= passed) {
             let (time, keys) = entry.remove_entry();
             for (at, turn) in keys {
                 let of = &mut self.keys[at as usize];
@@ -343,7 +345,7 @@ impl<J: Judge> Machine<J> {
                 let place = Place { key: of.hash, at: Some(at) };
                 self.turn(place.key);
                 let (mut live, mut more) = self.load(place);
-                self.pass(&mut live, &mut more, frontier, out);
+                self.pass(&mut live, &mut more, passed, out);
                 self.settle(&mut more, frontier);
                 self.put(place, live, more);
             }
@@ -382,13 +384,28 @@ impl<J: Judge> Machine<J> {
         more.past.get_or_insert_with(|| Past { before: self.matcher.copy(live), changed: i64::MIN, ..Past::default() })
     }
 
-    /// States what was said, for the first time.
+    /// States what was said: for the first time, or again where a late event had put it off.
     fn state(&mut self, said: &mut Vec<Said>, more: &mut More, out: &mut dyn FnMut(&Store, Statement)) {
         for of in said.drain(..) {
-            self.speak(of, Op::Assert, 0, of.time, out);
-            match &mut more.past {
-                Some(past) => past.said.push(Told { said: of, holds: true, revision: 0 }),
-                None => self.matcher.store.drop_link(of.link),
+            let known = more.past.as_ref().and_then(|past| {
+                past.said.iter().position(|told| !told.holds && self.form(told.said) == self.form(of))
+            });
+            let revision = match (&more.past, known) {
+                (Some(past), Some(i)) => past.said[i].revision + 1,
+                _ => 0,
+            };
+            self.speak(of, Op::Assert, revision, of.time, out);
+            let told = Told { said: of, holds: true, revision };
+            let done = match (&mut more.past, known) {
+                (Some(past), Some(i)) => Some(std::mem::replace(&mut past.said[i], told).said),
+                (Some(past), None) => {
+                    past.said.push(told);
+                    None
+                }
+                (None, _) => Some(of),
+            };
+            if let Some(done) = done {
+                self.matcher.store.drop_link(done.link);
             }
         }
     }

@@ -252,11 +252,15 @@ impl Matcher {
     pub fn pass(&mut self, live: &mut Live, now: i64, said: &mut Vec<Said>) {
         while let Some(limit) = self.next_limit(live).filter(|limit| *limit <= now) {
             let finished = live.finished.len();
-            let mut expired: Vec<u32> = Vec::new();
+            let (mut expired, mut same): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
             live.runs.retain(|run| {
                 let over = self.limit(run).is_some_and(|l| l <= limit);
                 if over {
                     match run.edge {
+                        // It has come to its end in two ways.
+                        PENDING if live.finished[finished..].last().is_some_and(|f| f.link == run.link) => {
+                            same.push(run.link);
+                        }
                         PENDING => live.finished.push(Finished { link: run.link, start: run.start }),
                         _ => expired.push(run.link),
                     }
@@ -277,7 +281,7 @@ impl Matcher {
             if self.is_told() && !expired.is_empty() {
                 self.tell_time(limit, &expired);
             }
-            for link in expired {
+            for link in expired.into_iter().chain(same) {
                 self.store.drop_link(link);
             }
             self.say(live, finished, limit, said);

@@ -97,6 +97,9 @@ fn a_negation_at_the_end_needs_a_limit() {
     let told = "!6 pattern.negation that no b comes can be said when time is up, and there is no limit";
     assert_eq!(odd("a -> !b", &[], without), [told]);
     assert_eq!(odd("a -> !b", &[], |f| (f.within, f.gaps) = (false, Gaps::Every)), [""; 0]);
+    assert_eq!(odd("a -> !(x | b)", &[], |f| (f.within, f.gaps) = (false, Gaps::Before(vec!["b"]))), [""; 0]);
+    assert_eq!(odd("a -> !b", &[], |f| (f.within, f.gaps) = (false, Gaps::Before(vec!["a"]))).len(), 1);
+    assert_eq!(odd("a, !b", &[], |f| f.gaps = Gaps::Before(vec!["b"])).len(), 1);
     assert_eq!(odd("a, !b", &[], without), [""; 0]);
 }
 

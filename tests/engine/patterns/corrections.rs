@@ -15,7 +15,7 @@ use super::unroll::Rules;
 use std::collections::BTreeMap;
 
 /// Seeds that have failed once, of sequences and of row patterns.
-const FAILED: [&[u64]; 2] = [&[], &[]];
+const FAILED: [&[u64]; 2] = [&[328, 535], &[106]];
 
 /// The events of a file, each as much later as it pleases. Those of one time count in the order of their arrival.
 fn delayed(file: &[Entry], r: &mut Random) -> Vec<Entry> {
