@@ -40,7 +40,7 @@
 //! `cli` touch files or sockets. All else is pure: no clock, no thread, no I/O.
 //!
 //! # From a program
-//! A [`Pipeline`] is built of a [`Source`], [`Stream`]s, [`Window`]s and [`Sink`]s, with closures where SQL does not
+//! A [`Pipeline`] is built of a [`Source`], [`Stream`]s, [`Window`]s, [`Pattern`]s and [`Sink`]s, with closures where SQL does not
 //! reach, and run in the program; an [`Aggregate`] is one of the program's own. In a timely dataflow of one's own
 //! windows are an operator: [`dataflow::WindowAggregate`].
 //!
@@ -72,7 +72,7 @@ pub mod watermark;
 pub mod window;
 
 pub use aggregate::Aggregate;
-pub use builder::{Closed, Pipeline, PipelineError, Sender, Sink, Source, Stream, Window};
+pub use builder::{Closed, Pattern, Pipeline, PipelineError, Sender, Sink, Source, Stream, Window};
 pub use event::{OwnedValue, Value};
 pub use sink::Row;
 

@@ -1,6 +1,6 @@
 //! A program's calls, turned into the settings of a pipeline, checked and run like those of a file.
 //!
-//! A part ([`Source`], [`Stream`], [`Window`], [`Sink`]) gathers what is said of it, each with the line of the program; a
+//! A part ([`Source`], [`Stream`], [`Window`], [`Pattern`], [`Sink`]) gathers what is said of it, each with the line of the program; a
 //! [`Pipeline`] makes settings of them that go through the reader of files ([`crate::config::assemble`]): the same
 //! reference, bounds, defaults and messages. Nothing is checked twice or here.
 //!
@@ -11,6 +11,7 @@
 mod channel;
 mod items;
 mod part;
+mod pattern;
 mod pipeline;
 mod sink;
 mod source;
@@ -21,6 +22,7 @@ mod window;
 
 pub use channel::{Closed, Sender};
 pub use part::{IntoNames, IntoSpan};
+pub use pattern::Pattern;
 pub use pipeline::Pipeline;
 pub use sink::Sink;
 pub use source::Source;

@@ -118,10 +118,15 @@ impl Part {
         });
     }
 
+    /// Gives a name of a table an expression.
+    #[track_caller]
+    pub(super) fn say_in(&mut self, table: &str, method: &str, name: &str, sql: &str) {
+        self.say_value_in(table, method, name, sql.into());
+    }
+
     /// Gives a name of a table a value.
     #[track_caller]
-    pub(super) fn say_in(&mut self, table: &str, method: &str, name: &str, value: &str) {
-        let value = Given::from(value);
+    pub(super) fn say_value_in(&mut self, table: &str, method: &str, name: &str, value: Given) {
         self.say(table, method, &[&name.into(), &value], value.clone());
         // The name is one key as it is, dots and all.
         self.said.last_mut().expect("it was just said").path = vec![table.to_owned(), name.to_owned()];

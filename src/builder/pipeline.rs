@@ -2,7 +2,7 @@
 
 use super::PipelineError;
 use super::part::{At, IntoSpan, Part};
-use super::{Sink, Source, Stream, Window};
+use super::{Pattern, Sink, Source, Stream, Window};
 use crate::aggregate::{Aggregate, UserAggregate, is_aggregate};
 use crate::config::{self, Config, Given, Setting, SinkKind, SinkMode, SourceKind};
 use crate::engine::{self, Brought, Options, Outcome};
@@ -52,6 +52,7 @@ pub struct Pipeline {
     sources: Vec<(String, Source, At)>,
     streams: Vec<(String, Stream, At)>,
     windows: Vec<(String, Window, At)>,
+    patterns: Vec<(String, Pattern, At)>,
     sinks: Vec<(String, Sink, At)>,
     extensions: Extensions,
     /// What the program has named, to be held against all other names.
@@ -69,6 +70,7 @@ impl Pipeline {
             sources: Vec::new(),
             streams: Vec::new(),
             windows: Vec::new(),
+            patterns: Vec::new(),
             sinks: Vec::new(),
             extensions: Extensions { version: 1, ..Extensions::default() },
             named: Vec::new(),
@@ -124,22 +126,30 @@ impl Pipeline {
         self
     }
 
-    /// Adds a sink. A pipeline without one prints a table of every window to standard output.
+    /// Adds a pattern.
+    #[track_caller]
+    pub fn pattern(mut self, name: &str, mut pattern: Pattern) -> Self {
+        pattern.part.name_closures(name).into_iter().for_each(|f| self.extensions.functions.add(f));
+        self.patterns.push((name.to_owned(), pattern, At::here()));
+        self
+    }
+
+    /// Adds a sink. A pipeline without one prints a table of every window and pattern to standard output.
     #[track_caller]
     pub fn sink(mut self, name: &str, sink: Sink) -> Self {
         self.sinks.push((name.to_owned(), sink, At::here()));
         self
     }
 
-    /// Calls a function with each row of a window: every change, with retractions; see [`Sink::call`], which this is
-    /// short for. An error that the function returns ends the run, and so does a panic.
+    /// Calls a function with each row of a window or pattern: every change, with retractions; see [`Sink::call`], which
+    /// this is short for. An error that the function returns ends the run, and so does a panic.
     #[track_caller]
-    pub fn on_rows<R: RowResult>(mut self, window: &str, on_row: impl FnMut(&Row<'_>) -> R + Send + 'static) -> Self {
-        let mut name = format!("on-{window}");
+    pub fn on_rows<R: RowResult>(mut self, part: &str, on_row: impl FnMut(&Row<'_>) -> R + Send + 'static) -> Self {
+        let mut name = format!("on-{part}");
         while self.sinks.iter().any(|(one, ..)| *one == name) {
             name.push('_');
         }
-        self.sinks.push((name, Sink::call(on_row).from(window), At::here()));
+        self.sinks.push((name, Sink::call(on_row).from(part), At::here()));
         self
     }
 
@@ -270,6 +280,7 @@ impl Pipeline {
         section("sources", self.sources.iter().map(|(name, source, at)| (name, &source.part, *at)).collect());
         section("streams", self.streams.iter().map(|(name, stream, at)| (name, &stream.part, *at)).collect());
         section("windows", self.windows.iter().map(|(name, window, at)| (name, &window.part, *at)).collect());
+        section("patterns", self.patterns.iter().map(|(name, pattern, at)| (name, &pattern.part, *at)).collect());
         section("sinks", self.sinks.iter().map(|(name, sink, at)| (name, &sink.part, *at)).collect());
         all
     }

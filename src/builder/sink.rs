@@ -25,7 +25,7 @@ impl Sink {
         Self::of("stdout".into(), None)
     }
 
-    /// Files; `{name}` in the path stands for the window's name.
+    /// Files; `{name}` in the path stands for the name of the window or pattern.
     #[track_caller]
     pub fn file(path: &str) -> Self {
         let mut sink = Self::of("file".into(), None);
@@ -46,7 +46,7 @@ impl Sink {
         Self::of(Given::Program, Some(Box::new(move |row| on_row(row).into_result())))
     }
 
-    /// The windows whose rows it takes: one name or several.
+    /// The windows and patterns whose rows it takes: one name or several.
     #[track_caller]
     pub fn from(mut self, names: impl IntoNames) -> Self {
         let names = names.into_names();

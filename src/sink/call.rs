@@ -34,7 +34,7 @@ impl<E: fmt::Display> RowResult for Result<(), E> {
     }
 }
 
-/// One row: a window's values for a group, stated, corrected or taken back. Shown (`{}`) as the line of JSON that a sink
+/// One row: a window's values for a group, or a match of a pattern, stated, corrected or taken back. Shown (`{}`) as the line of JSON that a sink
 /// would write.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
@@ -58,7 +58,17 @@ impl<'a> Row<'a> {
         EventTime(self.row.head.window_end)
     }
 
-    /// The event time at which the row is said: the window's end, or later for a correction.
+    /// The time of a match's first event, or the first moment of the window.
+    pub fn match_start(&self) -> EventTime {
+        self.window_start()
+    }
+
+    /// The time of a match's last event, or the first moment after the window.
+    pub fn match_end(&self) -> EventTime {
+        self.window_end()
+    }
+
+    /// The event time at which the row is said: the window's end, the end of a match, or later for a correction.
     pub fn stated_at(&self) -> EventTime {
         EventTime(self.row.head.time)
     }
@@ -73,12 +83,12 @@ impl<'a> Row<'a> {
         self.row.head.op
     }
 
-    /// The dimensions of the group, by name.
+    /// The dimensions of the group, by name; of a match its `key`.
     pub fn dimensions(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         self.schema.dimensions.iter().map(String::as_str).zip(self.row.dimensions())
     }
 
-    /// The selected values, by name.
+    /// The selected values, by name; of a match also `timed_out` and `events`, where it has these columns.
     pub fn values(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         self.schema.values.iter().map(String::as_str).zip(self.row.values())
     }

@@ -50,7 +50,7 @@ pub struct Input {
 /// Rows that are expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expect {
-    /// The window they are of; `None`: they name theirs, and are all there are.
+    /// The window or pattern they are of; `None`: they name theirs, and are all there are.
     pub part: Option<String>,
     /// Where that name stands.
     pub line: usize,

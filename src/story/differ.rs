@@ -1,8 +1,9 @@
 //! What a case expects and what its runs told, turned into what differs.
 //!
-//! Rows that are told apart by the same things are paired: first those whose values are equal, then the rest in the
-//! order they stand. What is left over is missing or unexpected. Differences come in the order of the windows they are
-//! about, whatever kind they are, so that what belongs together stands together.
+//! Rows that are told apart by the same things are paired: first as many as can be whose values are equal, as a row that
+//! names few values may equal several, then the rest in the order they stand. What is left over is missing or
+//! unexpected. Differences come in the order of the windows they are about, whatever kind they are, so that what belongs
+//! together stands together.
 
 use super::Verdict;
 use super::case::{Case, Count, Expect};
@@ -11,7 +12,7 @@ use super::run::{Told, counted};
 use crate::error::Problem;
 use crate::result::RowSchema;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// All that is not as expected.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,6 +63,8 @@ pub struct RowDifference {
     pub kind: RowKind,
     /// Its part.
     pub part: String,
+    /// The names of its two times.
+    pub times: [&'static str; 2],
     /// The row; where it differs the one that was expected.
     pub row: Row,
     /// Its dimensions by name.
@@ -122,7 +125,7 @@ pub(super) fn rows_of(case: &Case, expect: &Expect, schemas: &[RowSchema]) -> (V
             Some(part) => Some(part),
             None => {
                 let help = like(name, schemas.iter().map(|s| s.name.as_str()));
-                let message = format!("there is no window '{name}'");
+                let message = format!("there is no window or pattern '{name}'");
                 return (Vec::new(), vec![case.problem("case.row", expect.line, message, Some(help))]);
             }
         },
@@ -171,12 +174,9 @@ fn rows(case: &Case, told: &Told, expected: Vec<Row>, out: &mut Differences) {
     for row in told.rows.iter().map(|(_, row)| row).filter(in_scope) {
         groups.entry(&row.identity).or_default().1.push(row);
     }
-    for (mut wanted, mut got) in groups.into_values() {
-        wanted.retain(|row| {
-            let schema = &told.schemas[row.part];
-            let equal = got.iter().position(|other| values(case, schema, row, other).is_empty());
-            equal.map(|at| got.remove(at)).is_none()
-        });
+    for (wanted, got) in groups.into_values() {
+        let (mut wanted, mut got) =
+            unpaired(wanted, got, &|row, other| values(case, &told.schemas[row.part], row, other).is_empty());
         let paired = wanted.len().min(got.len());
         for (row, other) in wanted.drain(..paired).zip(got.drain(..paired)) {
             let schema = &told.schemas[row.part];
@@ -205,6 +205,52 @@ fn rows(case: &Case, told: &Told, expected: Vec<Row>, out: &mut Differences) {
     });
 }
 
+/// What is left over when as many rows as can be have an equal one: of those that were expected, and of those that came.
+fn unpaired<'r>(
+    wanted: Vec<&'r Row>,
+    got: Vec<&'r Row>,
+    equal: &dyn Fn(&Row, &Row) -> bool,
+) -> (Vec<&'r Row>, Vec<&'r Row>) {
+    // For each row that came the expected one that has it.
+    let mut taken: Vec<Option<usize>> = vec![None; got.len()];
+    let without: Vec<bool> = (0..wanted.len()).map(|row| !pair(row, &wanted, &got, equal, &mut taken)).collect();
+    let left = wanted.into_iter().zip(without).filter_map(|(row, without)| without.then_some(row)).collect();
+    (left, got.into_iter().zip(taken).filter_map(|(row, by)| by.is_none().then_some(row)).collect())
+}
+
+/// Finds an equal row for an expected one; others that have theirs may take another for it.
+fn pair(
+    row: usize,
+    wanted: &[&Row],
+    got: &[&Row],
+    equal: &dyn Fn(&Row, &Row) -> bool,
+    taken: &mut [Option<usize>],
+) -> bool {
+    // For each row that came and was asked for: the place whose expected row would move to it, none for the new one.
+    let mut asked: Vec<Option<Option<usize>>> = vec![None; got.len()];
+    let mut queue = VecDeque::from([(row, None)]);
+    while let Some((asks, from)) = queue.pop_front() {
+        for at in 0..got.len() {
+            if asked[at].is_some() || !equal(wanted[asks], got[at]) {
+                continue;
+            }
+            asked[at] = Some(from);
+            if let Some(other) = taken[at] {
+                queue.push_back((other, Some(at)));
+                continue;
+            }
+            let mut to = at;
+            while let Some(Some(from)) = asked[to] {
+                taken[to] = taken[from];
+                to = from;
+            }
+            taken[to] = Some(row);
+            return true;
+        }
+    }
+    false
+}
+
 fn difference(
     kind: RowKind,
     row: &Row,
@@ -212,7 +258,8 @@ fn difference(
     values: Vec<(String, Option<Value>, Option<Value>)>,
 ) -> RowDifference {
     let group = schema.dimensions.iter().cloned().zip(row.group.iter().cloned()).collect();
-    RowDifference { kind, part: schema.name.clone(), row: row.clone(), group, values }
+    let (part, times) = (schema.name.clone(), schema.times());
+    RowDifference { kind, part, times, row: row.clone(), group, values }
 }
 
 /// The values of two rows that differ: name, expected, got.

@@ -22,7 +22,7 @@ pub const KEYS: &[Key] = &[
         takes: "a path, or a pipeline as text of several lines",
         default: "required",
         doc: "The pipeline: the path of its file, relative to the case, or its text. Its sinks are replaced by one \
-              that takes every row of every window, and it keeps no dead letters: nothing is written.",
+              that takes every row of every window and pattern, and it keeps no dead letters: nothing is written.",
         example: "\"shop.toml\"",
     },
     Key {
@@ -38,14 +38,15 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "expect",
-        takes: "rows as text, or a table of windows, each with its rows as text",
+        takes: "rows as text, or a table of windows and patterns, each with its rows as text",
         default: "",
         doc: "The rows, one JSON object a line, as a sink with `format = \"json\"` and `mode = \"changes\"` writes \
-              them. As one text: every row of every window. As a table: those of the windows it names, the others may \
-              give any. Rows are told apart by `name` (not needed in a table), `window_start`, `window_end`, the \
+              them. As one text: every row there is. As a table: those of the windows and patterns it names, the \
+              others may give any. Rows are told apart by `name` (not needed in a table), `window_start`, `window_end`, the \
               group (of the row of all groups beyond `max_groups` by `\"overflow\":true`), `revision` (0 where it is left \
-              out), `op` (`+`) and, where it is provisional, `early`; their order does not matter. Of the values only \
-              those a row names are compared. Numbers are compared by value (5 is 5.0), times as moments.",
+              out), `op` (`+`) and, where it is provisional, `early`; their order does not matter. A row of a pattern has `match_start`, `match_end` and `key` in \
+              place of window and group; what several have in common, their values and `events` tell apart. Of the \
+              values only those a row names are compared. Numbers are compared by value (5 is 5.0), times as moments.",
         example: "{ w = '{\"window_start\":\"2026-01-05T12:00:00Z\",\"window_end\":\"2026-01-05T12:00:10Z\",\"n\":1}' }",
     },
     Key {

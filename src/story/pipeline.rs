@@ -19,7 +19,7 @@ const LARGEST: u64 = 8 << 20;
 pub(super) struct Prepared {
     /// The settings, with input and output replaced.
     pub(super) config: Config,
-    /// What the rows of each window look like.
+    /// What the rows of each part look like.
     pub(super) schemas: Vec<RowSchema>,
     /// Bytes of the largest text that a source reads.
     pub(super) longest: u64,

@@ -1,13 +1,15 @@
 //! Lines of JSON, turned into rows that can be told apart and compared.
 //!
 //! A row is told apart by its part, window, group, revision, op and, where it is provisional, `early`; the overflow group
-//! by that it is. What is equal has one canonical text: numbers by
-//! value (5 is 5.0), objects by their sorted names.
+//! by that it is. A match has its times in place of the window and its key in place of the group; of those that have all
+//! of this in common, which there may be many, the values tell. What is equal has one canonical text: numbers by value (5
+//! is 5.0), objects by their sorted names.
 
 use crate::error::nearest;
 use crate::result::RowSchema;
 use crate::time::{EventTime, format_rfc3339, parse_rfc3339};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
@@ -18,11 +20,11 @@ pub struct Row {
     pub line: usize,
     /// The index of its part.
     pub part: usize,
-    /// First moment of the window.
+    /// First moment of the window; of a match the time of its first event.
     pub start: EventTime,
-    /// First moment after it.
+    /// First moment after it; of a match the time of its last event.
     pub end: EventTime,
-    /// The dimensions.
+    /// The dimensions; of a match its key.
     pub group: Vec<Value>,
     /// It is of all groups beyond a cap.
     pub overflow: bool,
@@ -36,15 +38,15 @@ pub struct Row {
     pub values: Vec<(usize, Value)>,
     /// What it is told apart by, as text.
     pub identity: String,
-    /// All of it, in the order it is written.
-    pub written: Vec<(String, Value)>,
+    /// All of it as text, in the order it is written.
+    pub written: Vec<(String, String)>,
 }
 
 /// What is wrong with a line, and what to do.
 pub(super) type Wrong = (String, Option<String>);
 
 /// A JSON object in the order it is written.
-struct Fields(Vec<(String, Value)>);
+struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -68,13 +70,18 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Reads one row. `part`: the window it is of, where it need not say so.
+/// Reads one row. `part`: the window or pattern it is of, where it need not say so.
 pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<usize>) -> Result<Row, Wrong> {
-    let Fields(written) = serde_json::from_str(text).map_err(|e| {
+    let wrong = |e: serde_json::Error| -> Wrong {
         let why = e.to_string();
         let why = why.split(" at line ").next().unwrap_or_default();
         (format!("the row is not a JSON object: {why} (column {})", e.column()), None)
-    })?;
+    };
+    let Fields(raw) = serde_json::from_str(text).map_err(wrong)?;
+    let mut written: Vec<(String, Value)> = Vec::new();
+    for (name, value) in &raw {
+        written.push((name.clone(), serde_json::from_str(value.get()).map_err(wrong)?));
+    }
     if let Some((name, _)) = written.iter().enumerate().find_map(|(i, one)| {
         let before = &written[..i];
         before.iter().any(|(name, _)| *name == one.0).then_some(one)
@@ -101,7 +108,9 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     }
     let missing = |name: &str| {
         let group: String = schema.dimensions.iter().map(|d| format!("{d}, ")).collect();
-        let help = format!("a row of {} is told by {}, {group}revision and op", schema.name, schema.times().join(", "));
+        let more = if schema.matches { ", and then by its values" } else { "" };
+        let times = schema.times().join(", ");
+        let help = format!("a row of {} is told by {times}, {group}revision and op{more}", schema.name);
         (format!("the row has no {name}"), Some(help))
     };
     let moment = |name: &str| {
@@ -155,6 +164,7 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     let groups: Vec<Value> = group.iter().map(canonical).collect();
     let of = if overflow { "overflow".to_owned() } else { Value::Array(groups).to_string() };
     let identity = format!("{part} {} {} {of} {revision} {early} {op}", start.0, end.0);
+    let written = raw.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect();
     Ok(Row { line, part, start, end, group, overflow, revision, early, op, values, identity, written })
 }
 
@@ -162,11 +172,13 @@ fn part_of(name: Option<&Value>, schemas: &[RowSchema], given: Option<usize>) ->
     let names = || schemas.iter().map(|schema| schema.name.as_str());
     match (name, given) {
         (None, Some(part)) => Ok(part),
-        (None, None) => Err(("the row has no name".into(), Some("name is the window that the row is of".into()))),
+        (None, None) => {
+            Err(("the row has no name".into(), Some("name is the window or pattern that the row is of".into())))
+        }
         (Some(value), given) => {
             let text = value.as_str().unwrap_or_default();
             let Some(part) = names().position(|one| one == text) else {
-                return Err((format!("there is no window {value}"), Some(like(text, names()))));
+                return Err((format!("there is no window or pattern {value}"), Some(like(text, names()))));
             };
             match given {
                 Some(other) if other != part => {
@@ -193,7 +205,7 @@ impl Row {
         value.or_else(|| (place == schema.values.len()).then(|| Value::Array(Vec::new())))
     }
 
-    /// The window as text.
+    /// The window, or the times of a match, as text.
     pub(super) fn window(&self) -> String {
         format!("{} .. {}", format_rfc3339(self.start), format_rfc3339(self.end))
     }
@@ -288,8 +300,8 @@ mod tests {
         for (text, message, help) in [
             ("[1]".to_owned(), "the row is not a JSON object", ""),
             ("{\"name\":\"w\"".to_owned(), "not a JSON object: EOF", ""),
-            ("{}".to_owned(), "the row has no name", "is the window"),
-            ("{\"name\":\"zebra\"}".to_owned(), "there is no window \"zebra\"", "there are w"),
+            ("{}".to_owned(), "the row has no name", "is the window or pattern"),
+            ("{\"name\":\"zebra\"}".to_owned(), "there is no window or pattern \"zebra\"", "there are w"),
             ("{\"name\":\"w\"}".to_owned(), "no window_start", "window_start, window_end, page, revision and op"),
             ("{\"name\":\"w\",\"window_start\":5}".to_owned(), "window_start must be a time", "for example"),
             (full("\"n\":5"), "the row has no page", "told by"),

@@ -167,7 +167,8 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// The counts that a case can speak of: those that do not depend on the moment or the width.
 pub(super) fn counted(counts: &Snapshot) -> Vec<(String, &'static str, Option<String>, u64)> {
-    const OF_THE_MOMENT: [&str; 4] = ["groups", "state_bytes", "open_slices", "bytes"];
+    const OF_THE_MOMENT: [&str; 6] =
+        ["groups", "state_bytes", "open_slices", "bytes", "partial_matches", "buffer_bytes"];
     let mut list = Vec::new();
     counts.each(&mut |sample| {
         let metric = sample.metric;

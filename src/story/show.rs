@@ -168,7 +168,7 @@ pub fn json(file: &str, story: &str, verdict: &Verdict) -> Value {
 }
 
 fn row(difference: &RowDifference) -> Value {
-    let RowDifference { kind, part, row, group, values } = difference;
+    let RowDifference { kind, part, times: [start, end], row, group, values } = difference;
     let list: Vec<Value> = (values.iter())
         .map(|(name, expected, got)| {
             let mut value = object!({ "name": name });
@@ -180,8 +180,8 @@ fn row(difference: &RowDifference) -> Value {
     object!({
         "kind": kind.word(),
         "name": part,
-        "window_start": format_rfc3339(row.start),
-        "window_end": format_rfc3339(row.end),
+        *start: format_rfc3339(row.start),
+        *end: format_rfc3339(row.end),
         "group": group.iter().cloned().collect::<serde_json::Map<_, _>>(),
         "overflow": row.overflow,
         "revision": row.revision,

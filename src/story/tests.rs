@@ -168,7 +168,7 @@ fn what_is_wrong_with_a_case_is_said_with_its_line_and_what_to_do() {
         (change("[expect]", "expect_counts.late = -1\n[expect]"), "case.value", 25, "-1 is not a count"),
         (change("[expect]", "expect_counts = 5\n[expect]"), "case.type", 25, "a table of counters"),
         (change("[expect]", "[expect"), "case.syntax", 25, "not TOML"),
-        (change("w = '''\n", "v = '''\n"), "case.row", 26, "there is no window 'v'"),
+        (change("w = '''\n", "v = '''\n"), "case.row", 26, "there is no window or pattern 'v'"),
         (change("\"page\":\"b\"", "\"pag\":\"b\""), "case.row", 28, "did you mean page?"),
         (change("\"mean\":1}", "\"mean\":}"), "case.row", 27, "not a JSON object"),
         (change(PIPELINE, ""), "case.required", 0, "relative to the case"),
@@ -320,6 +320,65 @@ fn nothing_is_left_of_a_run() {
     assert_eq!(scratch.hide(error).place.as_deref(), Some("input.events at byte 5"));
     drop(scratch);
     assert!(!path.exists() && !path.parent().is_some_and(Path::exists));
+}
+
+/// A pattern with two matches of the same times and key, with `rows` as what is expected.
+fn routes(rows: &str) -> String {
+    format!(
+        "# A story.\npipeline = '''\n[sources.events]\ntype = \"stdin\"\n[patterns.m]\nfrom = \"events\"\nkey = \"k\"\n\
+         match = \"b ->> a -> z\"\nwithin = \"1m\"\nskip = \"no_skip\"\n\
+         define = {{ b = \"s = 'b'\", a = \"s = 'a'\", z = \"s = 'z'\" }}\nselect = {{ x = \"a.x\", y = \"z.x\" }}\n'''\n\
+         input.events = '''\n\
+         {{\"timestamp\": 1, \"id\": 1, \"k\": \"u\", \"s\": \"b\"}}\n{{\"timestamp\": 2, \"id\": 2, \"k\": \"u\", \"s\": \"a\", \"x\": 5}}\n\
+         {{\"timestamp\": 3, \"id\": 3, \"k\": \"u\", \"s\": \"a\", \"x\": 6}}\n{{\"timestamp\": 4, \"id\": 4, \"k\": \"u\", \"s\": \"z\", \"x\": 7}}\n\
+         '''\n\n[expect]\nm = '''\n{rows}'''\n"
+    )
+}
+
+const MATCH: &str = r#"{"match_start":"1970-01-01T00:00:01Z","match_end":"1970-01-01T00:00:04Z","key":"u""#;
+
+#[test]
+fn matches_are_told_apart_by_key_times_and_then_by_values_and_events() {
+    let rows = |list: &[&str]| list.iter().map(|rest| format!("{MATCH}{rest}}}\n")).collect::<String>();
+    let (second, third) = (r#","events":{"a":[2],"b":[1],"z":[4]}"#, r#","events":{"b":[1],"a":[3],"z":[4]}"#);
+    // However little a row names, it takes none that another one needs.
+    for list in [
+        [second, third],
+        [third, second],
+        ["", second],
+        ["", third],
+        [second, ""],
+        [r#","y":7"#, r#","x":5"#],
+        [r#","x":6"#, r#","y":7.0"#],
+        ["", ""],
+    ] {
+        assert_eq!(verdict(&routes(&rows(&list))), Verdict::Passed, "{list:?}: {}", said(&routes(&rows(&list))));
+    }
+    let shown = said(&routes(&rows(&[second, second])));
+    let expected = "  1 row as expected, 1 differs\n  \
+        differs     m  1970-01-01T00:00:01Z .. 1970-01-01T00:00:04Z  key=\"u\"  revision 0 +  line 24\n              \
+        events  expected {\"a\":[2],\"b\":[1],\"z\":[4]}  got {\"a\":[3],\"b\":[1],\"z\":[4]}\n";
+    assert!(shown.ends_with(expected), "{shown}");
+    let told = json("x.case.toml", "", &verdict(&routes(&rows(&[second, second]))));
+    assert_eq!(told["rows"][0]["match_end"], "1970-01-01T00:00:04Z");
+    assert!(told["rows"][0].get("window_end").is_none(), "{told}");
+    let shown = said(&routes(&rows(&[second, third, r#","x":5"#])));
+    assert!(shown.contains("2 rows as expected, 1 missing") && shown.contains(" x=5\n"), "{shown}");
+    let shown = said(&routes(&rows(&[r#","x":6"#])));
+    assert!(shown.contains("unexpected  m ") && shown.contains(" x=5 y=7 events={\"a\":[2]"), "{shown}");
+    let shown =
+        said(&routes("{\"window_start\":\"1970-01-01T00:00:01Z\"}\n{\"match_start\":\"1970-01-01T00:00:01Z\"}\n"));
+    assert!(shown.contains("rows of m have no window_start"), "{shown}");
+    let help = "a row of m is told by match_start, match_end, key, revision and op, and then by its values";
+    assert!(shown.contains("the row has no match_end") && shown.contains(help), "{shown}");
+}
+
+#[test]
+fn rewritten_matches_have_their_steps_in_order() {
+    let case = parse("x.case.toml", &routes(&format!("{MATCH},\"events\":{{}}}}\n"))).unwrap();
+    let new = rewrite(&case, &tell(&case, None).unwrap()).unwrap();
+    let row = |a: u32| format!("{MATCH},\"events\":{{\"b\":[1],\"a\":[{a}],\"z\":[4]}}}}\n");
+    assert_eq!(new, routes(&format!("{}{}", row(2), row(3))));
 }
 
 proptest! {

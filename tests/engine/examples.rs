@@ -2,6 +2,8 @@
 
 #[path = "../../examples/closures.rs"]
 mod closures;
+#[path = "../../examples/patterns.rs"]
+mod patterns;
 #[path = "../../examples/quickstart.rs"]
 mod quickstart;
 #[path = "../../examples/user_aggregate.rs"]
@@ -12,4 +14,5 @@ fn every_example_runs() {
     quickstart::main().unwrap();
     closures::main().unwrap();
     user_aggregate::main().unwrap();
+    patterns::main().unwrap();
 }

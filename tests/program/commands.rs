@@ -52,6 +52,16 @@ fn the_example_prints_its_tables_and_a_summary_and_no_live_line_when_piped() {
 }
 
 #[test]
+fn the_example_of_patterns_prints_a_table_of_each() {
+    let funnel = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/funnel.toml").display().to_string();
+    let ended = Scratch::new().run(["run", &funnel, "-w", "2"]);
+    ended.expect(0, &["50,000 events in ", "46, 2 corrections"]);
+    for text in ["purchases: 30 rows", "abandoned: 15 rows", "│ match_start ", "┆ session_", "{\"view\":[\"evt_"] {
+        assert!(ended.out.contains(text), "no {text:?} in {}", ended.out);
+    }
+}
+
+#[test]
 fn the_summary_says_what_was_written_when_a_run_is_done() {
     let scratch = with_events(&["-e", "3000"]);
     let ended = scratch.run(["run", "p.toml"]);

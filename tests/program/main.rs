@@ -5,6 +5,7 @@
 //! - `cases`: what `highwater test` says of case files, and writes into them.
 //! - `signals`: a drain and a stop by signals.
 //! - `cluster`: several processes on this machine: the same answer, and how they end when one of them fails.
+//! - `patterns`: patterns of a file, at several widths.
 //! - `pressure`: memory and input while the reader of the output, or one partition, stands still.
 //! - `early`: rows so far by the clock of the machine.
 //! - `idle`: partitions that fall silent.
@@ -29,6 +30,8 @@ mod harness;
 mod idle;
 #[cfg(unix)]
 mod letters;
+#[cfg(unix)]
+mod patterns;
 #[cfg(target_os = "linux")]
 mod pressure;
 #[cfg(unix)]

@@ -2,29 +2,34 @@
 
 use super::*;
 use crate::config::{Given, KeyKind, Setting};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-/// A value of TOML as a program says it.
-fn given(value: &toml::Value) -> Given {
+/// A value of TOML as a program says it; tables in the order they are written in.
+fn given(value: &DeValue<'_>) -> Given {
     match value {
-        toml::Value::String(text) => text.as_str().into(),
-        toml::Value::Integer(n) => (*n).into(),
-        toml::Value::Float(n) => (*n).into(),
-        toml::Value::Boolean(flag) => (*flag).into(),
-        toml::Value::Datetime(time) => time.to_string().into(),
-        toml::Value::Array(items) => Given::List(items.iter().map(given).collect()),
-        toml::Value::Table(table) => {
-            let entry = |(key, value)| {
-                let (key, value): (&String, &toml::Value) = (key, value);
-                Setting { key: key.clone(), value: given(value), place: String::new() }
+        DeValue::String(text) => (&**text).into(),
+        DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).unwrap().into(),
+        DeValue::Float(n) => n.as_str().parse::<f64>().unwrap().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Datetime(time) => time.to_string().into(),
+        DeValue::Array(items) => Given::List(items.iter().map(|item| given(item.get_ref())).collect()),
+        DeValue::Table(table) => {
+            let mut entries: Vec<_> = table.iter().collect();
+            entries.sort_by_key(|(key, _)| key.span().start);
+            let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+                let key: &std::borrow::Cow<'_, str> = key.get_ref();
+                Setting { key: key.to_string(), value: given(value.get_ref()), place: String::new() }
             };
-            Given::Table(table.iter().map(entry).collect())
+            Given::Table(entries.into_iter().map(entry).collect())
         }
     }
 }
 
-fn value(text: &str) -> toml::Value {
-    let table: toml::Table = toml::from_str(&format!("v = {text}")).unwrap();
-    table["v"].clone()
+fn value(text: &str) -> Given {
+    let text = format!("v = {text}");
+    let table = DeTable::parse(&text).unwrap().into_inner();
+    given(table.values().next().unwrap().get_ref())
 }
 
 /// The keys that a part needs beside the one that is looked at.
@@ -39,6 +44,9 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
         ("windows.<name>", _) => {
             vec![("from", "\"events\""), ("size", "\"10s\""), ("select", "{ n = \"count(*)\" }")]
         }
+        ("patterns.<name>", _) => {
+            vec![("from", "\"events\""), ("match", "\"view -> cart -> buy\""), ("within", "\"1h\"")]
+        }
         ("sinks.<name>", Some("file")) => vec![("type", "\"file\""), ("path", "\"x.csv\""), ("from", "\"first\"")],
         ("sinks.<name>", _) => vec![("type", "\"stdout\""), ("from", "\"first\"")],
         _ => Vec::new(),
@@ -52,6 +60,9 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
         _ if csv => list.extend([("format", "\"csv\""), ("columns", "[\"timestamp\"]")]),
         "pattern" => list.push(("format", "\"lines\"")),
         "gap" | "global" => list.retain(|(key, _)| *key != "size"),
+        "type_field" => {
+            list.iter_mut().filter(|(key, _)| *key == "match").for_each(|(_, value)| *value = "[\"a\", \"b\"]")
+        }
         "max_groups" => list.push(("group_by", "{ k = \"k\" }")),
         "early_clock" => list.push(("early", "\"2s\"")),
         "time_zone" => list.iter_mut().filter(|(key, _)| *key == "size").for_each(|(_, value)| *value = "\"1d\""),
@@ -89,7 +100,7 @@ fn every_key_of_the_reference_can_be_said_and_means_what_it_means_in_a_file() {
             };
             let (file, problems) = config::parse("p.toml", &text, &[], &|_| None);
             assert!(!problems.has_errors(), "{problems}\n{text}");
-            let pairs = pairs.iter().filter(|(key, _)| *key != "type").map(|(key, text)| (*key, given(&value(text))));
+            let pairs = pairs.iter().filter(|(key, _)| *key != "type").map(|(key, text)| (*key, value(text)));
             let around = Pipeline::from_toml("p.toml", AROUND);
             let built = match kind {
                 "" => pairs.fold(around, |p, (key, value)| p.with(key, value)),
@@ -105,6 +116,10 @@ fn every_key_of_the_reference_can_be_said_and_means_what_it_means_in_a_file() {
                 "windows" => {
                     let part = Window { part: Default::default() };
                     around.window("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
+                }
+                "patterns" => {
+                    let part = Pattern { part: Default::default() };
+                    around.pattern("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
                 }
                 "sinks" => {
                     let part = Sink::of_type(constructed.unwrap().trim_matches('"'));

@@ -2,6 +2,7 @@
 
 mod closures;
 mod keys;
+mod patterns;
 mod problems;
 mod runs;
 
@@ -103,11 +104,35 @@ fn a_file_and_a_builder_that_say_the_same_make_one_plan() {
         max_groups = 100
         group_by = { user = "user_id" }
         select = { n = "count(*)" }
+        [patterns.funnel]
+        from = ["events", "made"]
+        key = "coalesce(session_id, user_id)"
+        match = "view -> cart+ -> buy"
+        within = "5m"
+        within_step = "1m"
+        skip = "to_first(cart)"
+        timed_out = true
+        allowed_lateness = "30s"
+        max_partial_matches = 500
+        event_id = "event_id"
+        events = "full"
+        define = { view = "data.action = 'view_product'", cart = "data.price > avg(view.data.price)", "buy" = "data.type = 'purchase'" }
+        select = { user = "first(view.user_id)", carts = "count(cart)" }
+        [patterns.types]
+        from = "made"
+        match = ["user_action", "transaction"]
+        type_field = "data.kind"
+        within_step = { transaction = "10s" }
+        events = "none"
+        [patterns.preferred]
+        from = "made"
+        match = "a, b"
+        mode = "row"
         [sinks.out]
         type = "file"
         path = "out/{name}.rows"
         format = "csv"
-        from = ["pages", "days"]
+        from = ["pages", "days", "funnel"]
         times = "unix_ms"
         mode = "first"
         [sinks.screen]
@@ -188,7 +213,42 @@ fn a_file_and_a_builder_that_say_the_same_make_one_plan() {
             "users",
             Window::global("10s").from("made").max_groups(100).group_by("user", "user_id").select("n", "count(*)"),
         )
-        .sink("out", Sink::file("out/{name}.rows").format("csv").from(["pages", "days"]).times("unix_ms").mode("first"))
+        .pattern(
+            "funnel",
+            Pattern::from(["events", "made"])
+                .key("coalesce(session_id, user_id)")
+                .matching("view -> cart+ -> buy")
+                .within("5m")
+                .within_step("1m")
+                .skip("to_first(cart)")
+                .timed_out(true)
+                .allowed_lateness("30s")
+                .max_partial_matches(500)
+                .event_id("event_id")
+                .events("full")
+                .step("view", "data.action = 'view_product'")
+                .step("cart", "data.price > avg(view.data.price)")
+                .step("buy", "data.type = 'purchase'")
+                .select("user", "first(view.user_id)")
+                .select("carts", "count(cart)"),
+        )
+        .pattern(
+            "types",
+            Pattern::from("made")
+                .types(["user_action", "transaction"])
+                .type_field("data.kind")
+                .within_step_of("transaction", "10s")
+                .events("none"),
+        )
+        .pattern("preferred", Pattern::from("made").matching("a, b").mode_row())
+        .sink(
+            "out",
+            Sink::file("out/{name}.rows")
+                .format("csv")
+                .from(["pages", "days", "funnel"])
+                .times("unix_ms")
+                .mode("first"),
+        )
         .sink("screen", Sink::stdout().from("visits").format("json"));
     let (file, config) = (of_file(text), built.config().unwrap());
     assert_eq!(bare(&file), bare(&config));

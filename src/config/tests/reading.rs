@@ -69,6 +69,8 @@ fn a_generator_without_settings_has_the_documented_ones() {
 fn the_example_and_the_files_of_the_design_load() {
     let example = settings(include_str!("../../../examples/shop.toml"), &[]);
     assert_eq!((example.windows.len(), example.sinks[0].from.len()), (2, 2));
+    let funnel = settings(include_str!("../../../examples/funnel.toml"), &[]);
+    assert_eq!((funnel.patterns.len(), funnel.sinks[0].from.len()), (2, 2));
     let design = r#"
 name = "shop"
 
@@ -181,7 +183,7 @@ fn variables_are_filled_in_and_never_printed() {
     assert_eq!((generate.events, generate.users), (7, 8));
     assert_eq!(source.dead_letters.as_deref(), Some("hunter2"));
     // Wherever the variable stands in a file that is wrong or right, no problem shows its value.
-    for base in [GOOD, include_str!("../../../examples/shop.toml")] {
+    for base in [GOOD, include_str!("../../../examples/shop.toml"), include_str!("../../../examples/funnel.toml")] {
         for (i, line) in base.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.contains('#')) else { continue };
             for value in
