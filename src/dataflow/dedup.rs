@@ -149,7 +149,7 @@ impl Machine {
     /// Looks at all events that the frontier has passed.
     fn advance(&mut self, frontier: Option<i64>) -> Result<(), Damaged> {
         let Self { ordered, dedup, columns, on_time, late, stages, duplicates } = self;
-        ordered.release(frontier, &mut |event: Event<'_>| {
+        ordered.release(frontier, &mut |_| {}, &mut |event: Event<'_>| {
             let time = event.origin.time;
             if !dedup.keeps(event.key, time, event.tick) {
                 *duplicates += 1;

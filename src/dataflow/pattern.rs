@@ -257,7 +257,17 @@ impl Group {
     fn advance(&mut self, frontier: Option<i64>) -> Result<(), Damaged> {
         let Self { ordered, patterns, all, by_mark, words, tick, rows, chosen } = self;
         let mut marks = vec![0u64; *words];
-        ordered.release(frontier, &mut |event: Event<'_>| {
+        // With more patterns each event costs more than its memory.
+        let mut ahead = 0u32;
+        let warms = patterns.len() == 1;
+        let patterns = std::cell::RefCell::new(patterns);
+        let mut see = |event: Event<'_>| {
+            if let Some(key) = event.key.filter(|_| warms) {
+                ahead = ahead.wrapping_add(patterns.borrow()[0].machine.warm(key));
+            }
+        };
+        ordered.release(frontier, &mut see, &mut |event: Event<'_>| {
+            let mut patterns = patterns.borrow_mut();
             let Some(key) = event.key else { return Err(Damaged) };
             let (found, cells) = event.marked(*words);
             marks.fill(0);
@@ -285,7 +295,8 @@ impl Group {
             }
             Ok(())
         })?;
-        for One { machine, show, .. } in patterns {
+        std::hint::black_box(ahead);
+        for One { machine, show, .. } in patterns.into_inner() {
             machine.advance(frontier, &mut |store, said| keep(rows, *tick, show, store, said));
         }
         Ok(())

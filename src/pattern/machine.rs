@@ -92,17 +92,20 @@ impl Hasher for FirstHalf {
     }
 }
 
-/// What a key has open.
+/// What a key has open: a line of the cache.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Key {
     hash: KeyHash,
-    /// Its first run.
-    runs: u32,
-    /// How often the place was used: a timer of a key that is gone is told by it.
-    turn: u32,
     /// The earliest time at which it is to be looked at.
     timer: i64,
     more: Option<Box<More>>,
+    /// How often the place was used: a timer of a key that is gone is told by it.
+    turn: u32,
+    /// Its second run, and so on.
+    rest: u32,
+    /// Its first run.
+    first: Run,
 }
 
 /// A key that an event is of, or a timer.
@@ -297,6 +300,15 @@ impl<J: Judge> Machine<J> {
         }
         self.matcher.store.drop_event(event);
         self.put(place, live, more);
+    }
+
+    /// Looks for what an event of the key will need, so that it is in the cache then: called for several events, one
+    /// waits for the memory of all at once. Gives a number that depends on it.
+    pub fn warm(&self, key: KeyHash) -> u32 {
+        match self.places.get(&key) {
+            Some(at) => self.keys[*at as usize].rest.wrapping_add(self.keys[*at as usize].first.link),
+            None => 0,
+        }
     }
 
     fn place(&self, key: KeyHash) -> Place {
@@ -547,7 +559,12 @@ impl<J: Judge> Machine<J> {
         let mut live = std::mem::take(&mut self.live);
         let Some(at) = place.at else { return (live, More::default()) };
         let of = &mut self.keys[at as usize];
-        let mut at = std::mem::replace(&mut of.runs, NONE);
+        let first = std::mem::replace(&mut of.first, Run::NONE);
+        if first != Run::NONE {
+            live.runs.push(first);
+            self.runs_live -= 1;
+        }
+        let mut at = std::mem::replace(&mut of.rest, NONE);
         while at != NONE {
             let (run, next) = self.runs[at as usize];
             live.runs.push(run);
@@ -575,21 +592,25 @@ impl<J: Judge> Machine<J> {
             return;
         }
         let wanted = self.wanted(&live, &more);
-        let mut first = NONE;
-        for run in live.runs.drain(..).rev() {
+        let (mut rest, mut first) = (NONE, Run::NONE);
+        self.runs_live += live.runs.len();
+        for (i, run) in live.runs.drain(..).enumerate().rev() {
+            if i == 0 {
+                first = run;
+                break;
+            }
             let place = match self.free {
                 NONE => {
-                    self.runs.push((run, first));
+                    self.runs.push((run, rest));
                     self.runs.len() as u32 - 1
                 }
                 place => {
                     self.free = self.runs[place as usize].1;
-                    self.runs[place as usize] = (run, first);
+                    self.runs[place as usize] = (run, rest);
                     place
                 }
             };
-            self.runs_live += 1;
-            first = place;
+            rest = place;
         }
         more.finished.append(&mut live.finished);
         self.live = live;
@@ -600,7 +621,14 @@ impl<J: Judge> Machine<J> {
                     at
                 }
                 None => {
-                    self.keys.push(Key { hash: place.key, runs: NONE, turn: 0, timer: i64::MAX, more: None });
+                    self.keys.push(Key {
+                        hash: place.key,
+                        timer: i64::MAX,
+                        more: None,
+                        turn: 0,
+                        rest: NONE,
+                        first: Run::NONE,
+                    });
                     self.keys.len() as u32 - 1
                 }
             };
@@ -608,7 +636,7 @@ impl<J: Judge> Machine<J> {
             at
         });
         let of = &mut self.keys[at as usize];
-        of.runs = first;
+        (of.first, of.rest) = (first, rest);
         if !more.finished.is_empty() || more.past.is_some() {
             self.past_bytes += bytes(&more);
             of.more = Some(Box::new(more));
@@ -624,7 +652,7 @@ impl<J: Judge> Machine<J> {
         let limit = self.matcher.next_limit(live).map(|limit| {
             // Where nothing is said then, it is enough to look now and then.
             let within = self.matcher.rules().within.unwrap_or(0);
-            let grid = if self.urgent || !live.finished.is_empty() { self.tick } else { self.tick.max(within / 4) };
+            let grid = if self.urgent || !live.finished.is_empty() { self.tick } else { self.tick.max(within / 2) };
             up(limit, grid)
         });
         let past = more.past.as_ref().map(|past| {

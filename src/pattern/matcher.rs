@@ -93,6 +93,11 @@ pub struct Run {
     lifted: u8,
 }
 
+impl Run {
+    /// No run.
+    pub const NONE: Run = Run { link: NONE, start: NONE, start_time: 0, edge: 0, seen: false, lifted: 0 };
+}
+
 /// A match that is not said yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finished {

@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 
 /// Says that an event has no key.
 const NO_KEY: u32 = 1 << 31;
+/// Events that are seen ahead.
+const AHEAD: usize = 32;
 /// Bytes of an event before its cells.
 const HEAD: usize = 24 + Origin::BYTES;
 
@@ -202,22 +204,31 @@ impl Ordered {
         Ok(())
     }
 
-    /// Gives out, in order, the events whose moments are below the frontier (`None`: all).
+    /// Gives out, in order, the events whose moments are below the frontier (`None`: all); `ahead` sees some before they
+    /// are given out.
     ///
     /// # Errors
     /// The first one of `give`.
     pub fn release<E>(
         &mut self,
         frontier: Option<i64>,
+        ahead: &mut dyn FnMut(Event<'_>),
         give: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let passed = |bucket: i64| frontier.is_none_or(|f| (bucket + 1) * self.tick <= f);
         while let Some(entry) = self.buckets.first_entry().filter(|entry| passed(*entry.key())) {
             let mut bucket = entry.remove();
             bucket.events.sort_unstable();
-            for (_, start) in &bucket.events {
-                if let Some((event, _, _)) = read(&bucket.bytes[*start..]) {
-                    give(event)?;
+            for some in bucket.events.chunks(AHEAD) {
+                for (_, start) in some {
+                    if let Some((event, _, _)) = read(&bucket.bytes[*start..]) {
+                        ahead(event);
+                    }
+                }
+                for (_, start) in some {
+                    if let Some((event, _, _)) = read(&bucket.bytes[*start..]) {
+                        give(event)?;
+                    }
                 }
             }
             self.bytes -= bucket.bytes.len() + bucket.events.len() * size_of::<(Order, usize)>();
@@ -282,7 +293,7 @@ mod tests {
     fn given(ordered: &mut Ordered, frontier: Option<i64>) -> Vec<(i64, i64, u32)> {
         let mut list = Vec::new();
         ordered
-            .release(frontier, &mut |e| {
+            .release(frontier, &mut |_| {}, &mut |e| {
                 list.push((e.origin.time.max(e.tick), e.origin.time, e.origin.partition));
                 Ok::<(), Damaged>(())
             })
@@ -314,7 +325,7 @@ mod tests {
         let mut batch = EventBatch::new(2);
         let mut keys = Vec::new();
         ordered
-            .release(None, &mut |e| {
+            .release(None, &mut |_| {}, &mut |e| {
                 keys.push(e.key);
                 e.push(2, &mut batch)
             })
@@ -335,7 +346,7 @@ mod tests {
             broken[cut] ^= 0x80;
             let mut batch = EventBatch::new(2);
             if ordered.take(&broken).is_ok() {
-                let _ = ordered.release(None, &mut |e| e.push(2, &mut batch));
+                let _ = ordered.release(None, &mut |_| {}, &mut |e| e.push(2, &mut batch));
             }
         }
     }
