@@ -282,10 +282,10 @@ impl<'a> Matcher<'a> {
         for moment in moments {
             waiting.extend(by_moment.get(&moment).into_iter().flatten());
             while let Some(next) = self.next(&mut waiting, from) {
-                let earlier = self.partial.iter().any(|(taken, death)| {
+                let earlier = |(taken, death): (&Assignment, &Death)| {
                     taken[0].1 >= from && taken[0].1 < next[0].1 && self.is_alive(taken, *death, moment)
-                });
-                if skips && earlier {
+                };
+                if skips && self.partial.iter().any(earlier) {
                     waiting.push(next);
                     break;
                 }

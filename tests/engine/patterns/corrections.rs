@@ -7,9 +7,9 @@
 use super::super::harness::{Width, in_time};
 use super::super::random::Random;
 use super::ask::{Change, Question, Said, ask};
-use super::draw::in_order;
+use super::draw::{Drawn, in_order};
 use super::form::{Entry, Event};
-use super::random::{drawn, expected, listed, seeds, widths};
+use super::random::{Same, drawn, expected, listed, seeds, widths};
 use super::translate::Manner;
 use super::unroll::Rules;
 use std::collections::BTreeMap;
@@ -61,10 +61,26 @@ struct Late {
     too_late: Vec<Event>,
 }
 
-fn late(seed: u64, row: bool) -> Late {
-    let mut drawn = drawn(seed, row);
+/// The kinds of patterns and streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A few events.
+    Few { row: bool },
+    /// So many that a key forgets what is settled while it goes on.
+    Many { row: bool },
+}
+
+fn late(seed: u64, kind: Kind) -> Late {
+    let mut drawn = match kind {
+        Kind::Few { row } => drawn(seed, row),
+        Kind::Many { row } => Drawn::long(seed, row),
+    };
+    let row = drawn.row;
     let mut r = Random::new(seed ^ 0x1a7e);
-    let (out_of_orderness, lateness) = (r.pick(&[0, 0, 0, 1]), r.pick(&[1, 3, 5, 100, 100]));
+    let (out_of_orderness, lateness) = (
+        r.pick(&[0, 0, 0, 1]),
+        r.pick(if matches!(kind, Kind::Few { .. }) { &[1, 3, 5, 100, 100] } else { &[1, 3, 5, 10, 20] }),
+    );
     let files: Vec<Vec<Entry>> = drawn.files.iter().map(|f| delayed(f, &mut r)).collect();
     let kept: Vec<Vec<Entry>> = files.iter().map(|f| kept(f, out_of_orderness, lateness)).collect();
     let dropped = |e: &&Entry| !kept.iter().flatten().any(|k| k == *e);
@@ -79,12 +95,14 @@ fn late(seed: u64, row: bool) -> Late {
 }
 
 /// What is wrong with what is said of thirty seeds, at most, and how many rows are taken back.
-fn thirty(seeds: &[u64], row: bool, widths: Vec<Width>) -> (Vec<String>, usize) {
+fn thirty(seeds: &[u64], kind: Kind, widths: Vec<Width>) -> (Vec<String>, usize) {
     let (mut wrong, mut corrected) = (Vec::new(), 0);
-    let asked: Vec<Late> = seeds.iter().map(|seed| late(*seed, row)).collect();
+    let asked: Vec<Late> = seeds.iter().map(|seed| late(*seed, kind)).collect();
     let questions: Vec<Question> = asked.iter().map(|a| a.question.clone()).collect();
+    let mut same = Same::default();
     for width in widths {
         let answers = ask(&questions, width);
+        wrong.extend(same.compare(width, &answers));
         for (i, Late { question, expected, too_late }) in asked.iter().enumerate() {
             corrected += answers.changes[i].iter().filter(|c| c.takes_back).count();
             let found = consolidated(&answers.changes[i]);
@@ -104,12 +122,20 @@ fn thirty(seeds: &[u64], row: bool, widths: Vec<Width>) -> (Vec<String>, usize) 
     (wrong, corrected)
 }
 
-fn check(row: bool) {
-    let seeds = seeds(FAILED[usize::from(row)], 300);
+fn check(kind: Kind) {
+    let seeds = match kind {
+        Kind::Few { row } => seeds(FAILED[usize::from(row)], 300),
+        Kind::Many { .. } => seeds(&[], 30),
+    };
     let (mut wrong, mut corrected) = (Vec::new(), 0);
     for (n, chunk) in seeds.chunks(30).enumerate() {
         let seeds = chunk.to_vec();
-        let (new, more) = in_time(&format!("seeds {chunk:?}"), move || thirty(&seeds, row, widths(n)));
+        let widths = match kind {
+            Kind::Few { .. } => widths(n),
+            // A block for each event takes too long.
+            Kind::Many { .. } => vec![Width::new(1, None), Width::new(2, Some(1_000)), Width::new(3, Some(300))],
+        };
+        let (new, more) = in_time(&format!("seeds {chunk:?}"), move || thirty(&seeds, kind, widths));
         wrong.extend(new);
         corrected += more;
     }
@@ -120,10 +146,16 @@ fn check(row: bool) {
 
 #[test]
 fn late_events_when_in_time_then_lead_to_the_matches_of_all_events_in_order() {
-    check(false);
+    check(Kind::Few { row: false });
 }
 
 #[test]
 fn late_events_of_row_patterns_when_in_time_then_lead_to_the_matches_of_all_events_in_order() {
-    check(true);
+    check(Kind::Few { row: true });
+}
+
+#[test]
+fn late_events_of_long_streams_when_in_time_then_lead_to_the_matches_of_all_events_in_order() {
+    check(Kind::Many { row: false });
+    check(Kind::Many { row: true });
 }

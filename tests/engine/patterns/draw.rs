@@ -374,19 +374,35 @@ pub fn in_order(files: &[Vec<Entry>]) -> Vec<Entry> {
 }
 
 impl Drawn {
-    /// The pattern and the events of a seed. `row`: a row pattern.
+    /// The pattern and a few events of a seed. `row`: a row pattern.
     pub fn new(seed: u64, row: bool) -> Self {
+        Self::of(seed, row, false)
+    }
+
+    /// A pattern of a short time and many events.
+    pub fn long(seed: u64, row: bool) -> Self {
+        Self::of(seed, row, true)
+    }
+
+    fn of(seed: u64, row: bool, long: bool) -> Self {
         let mut r = Random::new(seed.wrapping_mul(2).wrapping_add(u64::from(row)));
         let (pattern, measures) = loop {
-            let mut draw = Draw { r: &mut r, row, steps: Vec::new(), names: 0, loops: 2 };
-            let pattern = draw.pattern();
+            let mut draw = Draw { r: &mut r, row, steps: Vec::new(), names: 0, loops: if long { 0 } else { 2 } };
+            let mut pattern = draw.pattern();
+            if long {
+                // Without a limit the reference would try too much.
+                pattern.within_ms = Some(2 + draw.r.below(4) as i64);
+            }
             if ways(&pattern.steps, 16).iter().sum::<f64>() <= MOST_WAYS {
                 let measures = draw.measures();
                 break (pattern, measures);
             }
         };
         let keys = r.one_in(3);
-        let count = 4 + r.below(6) + if keys { 3 } else { 0 } + if row { 5 } else { 0 };
+        let count = match long {
+            true => 150 + r.below(150),
+            false => 4 + r.below(6) + if keys { 3 } else { 0 } + if row { 5 } else { 0 },
+        };
         let events = events(&mut r, count, keys);
         let mut files = vec![Vec::new(); if r.one_in(3) { 2 } else { 1 }];
         for event in events {

@@ -1,11 +1,12 @@
-//! Random patterns over random short streams: every row that is said, against the reference.
+//! Random patterns over random short streams: every row that is said, against the reference, and the bytes that are
+//! written at several widths, against each other.
 //!
 //! `HIGHWATER_CASES` says how many patterns of each mode, `HIGHWATER_SEED` runs one. A pattern that fails names its seed.
 //! What the reference states wrongly, or what needs many events, it cannot catch.
 
 use super::super::harness::{Width, in_time};
 use super::super::random::Random;
-use super::ask::{Question, Said, ask, compare, shuffled};
+use super::ask::{Answers, Question, Said, ask, compare, shuffled};
 use super::draw::Drawn;
 use super::form::Entry;
 use super::reference;
@@ -76,14 +77,35 @@ pub fn seeds(failed: &[u64], many: u64) -> Vec<u64> {
     }
 }
 
+/// Holds every width to the bytes of the first one.
+#[derive(Default)]
+pub struct Same(Option<(Width, Vec<u8>)>);
+
+impl Same {
+    /// The first line in which a run differs from the first one.
+    pub fn compare(&mut self, width: Width, answers: &Answers) -> Option<String> {
+        let (first, output) = self.0.get_or_insert_with(|| (width, answers.ran.output.clone()));
+        let (a, b) = (String::from_utf8_lossy(output), String::from_utf8_lossy(&answers.ran.output));
+        let (mut a, mut b) = (a.lines(), b.lines());
+        loop {
+            match (a.next(), b.next()) {
+                (None, None) => return None,
+                (a, b) if a != b => return Some(format!("{first:?} says\n  {a:?}, and {width:?}\n  {b:?}")),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// What is said of thirty seeds, at most: what is wrong with it, and how many have something to be said of them.
 fn thirty(seeds: &[u64], row: bool, widths: Vec<Width>) -> (Vec<String>, usize) {
     let drawn: Vec<Drawn> = seeds.iter().map(|seed| drawn(*seed, row)).collect();
     let expected: Vec<Vec<Said>> = drawn.iter().map(expected).collect();
     let questions: Vec<Question> = drawn.iter().zip(seeds).map(|(d, seed)| question(d, *seed)).collect();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut same) = (Vec::new(), Same::default());
     for width in widths {
         let answers = ask(&questions, width);
+        wrong.extend(same.compare(width, &answers));
         for (i, drawn) in drawn.iter().enumerate() {
             if let Err(what) =
                 compare(&format!("seed {}: {}", seeds[i], drawn.case.id), &answers.changes[i], &expected[i])
