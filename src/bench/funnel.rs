@@ -50,6 +50,10 @@ impl Funnel {
 
     fn view(&mut self, event: &Event<'_>) {
         self.expire(event.time);
+        // Most have one or two.
+        if self.views.capacity() < 2 {
+            self.views.reserve_exact(1);
+        }
         self.views.push(View {
             time: event.time,
             id: Short::new(event.id),
