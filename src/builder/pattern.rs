@@ -149,7 +149,7 @@ impl Pattern {
         allowed_lateness(span: impl IntoSpan) says "allowed_lateness";
         /// The most partial matches of one key.
         max_partial_matches(most: i64) says "max_partial_matches";
-        /// What names an event in the column `events`, an SQL expression; the field `id` if unsaid.
+        /// What names an event in the column `events`, an SQL expression; the field `event_id` or `id` if unsaid.
         event_id(sql: &str) says "event_id";
         /// What the column `events` has: `ids` (if unsaid), `full`, or `none` for no such column.
         events(events: &str) says "events";

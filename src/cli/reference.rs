@@ -237,9 +237,16 @@ fn commands(out: &mut String) {
     out.push_str("\n## Commands\n");
     let mut command = command();
     command.build();
-    for sub in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
+    let mut all: Vec<(String, &clap::Command)> = vec![(String::from("highwater"), &command)];
+    // A command with commands of its own is shown by these.
+    while let Some(at) = all.iter().position(|(_, c)| c.has_subcommands()) {
+        let (name, parent) = all.remove(at);
+        let subs = parent.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set());
+        all.splice(at..at, subs.map(|sub| (format!("{name} {}", sub.get_name()), sub)));
+    }
+    for (name, sub) in all {
         let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(out, "\n### `highwater {}`\n\n{about}\n", sub.get_name());
+        let _ = writeln!(out, "\n### `{name}`\n\n{about}\n");
         head(out, &["argument", "meaning", "default"]);
         for arg in
             sub.get_arguments().filter(|a| !a.is_hide_set() && !["help", "version"].contains(&a.get_id().as_str()))

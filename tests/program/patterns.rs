@@ -94,6 +94,24 @@ fn matches_and_their_corrections_are_the_same_bytes_at_any_number_of_workers_and
 }
 
 #[test]
+fn the_pipeline_of_the_front_page_says_what_stands_below_it() {
+    let readme = include_str!("../../README.md").split("\n## Patterns\n").nth(1).unwrap();
+    let blocks = |kind: &str| -> Vec<String> {
+        let head = format!("```{kind}\n");
+        readme.split(&*head).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    };
+    let scratch = Scratch::new();
+    scratch.write("funnel.toml", &blocks("toml")[0]);
+    let (visits, rows) = (&blocks("json")[0], &blocks("json")[1]);
+    scratch.write("visits.ndjson", visits);
+    assert_eq!(scratch.run(["run", "funnel.toml"]).expect(0, &["2 corrections"]).out, *rows);
+    scratch.run(["explain", "funnel.toml"]).expect(0, &[]);
+    let command = blocks("sh")[0].trim().strip_prefix("highwater ").unwrap().to_owned();
+    let traced = scratch.run(command.split(' '));
+    assert!(traced.expect(0, &[]).out.contains("(late)"), "{}", traced.out);
+}
+
+#[test]
 fn the_case_of_patterns_holds_and_a_wrong_event_in_it_is_shown() {
     let scratch = Scratch::new();
     let case = include_str!("../cases/patterns.case.toml");
