@@ -34,6 +34,7 @@ const ROAD: &[(&str, &[&str])] = &[
             "config",
             "error",
             "event",
+            "expr",
             "observe",
             "pattern",
             "plan",

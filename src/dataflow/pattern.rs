@@ -12,10 +12,11 @@ use super::container::{PacketBox, RowBox, to_target};
 use super::shared::Shared;
 use super::window::damaged;
 use crate::config::SourceFormat;
-use crate::event::{Cell, EventBatch};
+use crate::event::{Cell, EventBatch, Tag, key};
+use crate::expr::{Rows, Scratch};
 use crate::observe::{Metrics, PartId, Share};
 use crate::pattern::{Conditions, Counts, Machine, Matcher, Show, Statement, Store, Taken, Teller};
-use crate::plan::{PatternGroup, Plan};
+use crate::plan::{Marks, PatternGroup, Plan};
 use crate::result::RowBatch;
 use crate::stream::{Damaged, Event, Ordered, Writer};
 use crate::watermark::tick_at;
@@ -35,9 +36,8 @@ pub(super) struct MarkSender {
     tick: i64,
     /// The column of the key.
     key: Option<usize>,
-    /// The columns of the marks.
-    marks: Vec<usize>,
-    words: Vec<u64>,
+    marks: Marker,
+    words: usize,
     /// Events without a mark are sent as well.
     all: bool,
     /// They may be taken by a step, and not only stand in the way.
@@ -50,6 +50,7 @@ pub(super) struct MarkSender {
     looks: Vec<(u32, Vec<u64>)>,
     /// For each, events that it would have looked at, but that have no key.
     no_key: Vec<u64>,
+    failures: u64,
 }
 
 impl MarkSender {
@@ -62,14 +63,15 @@ impl MarkSender {
             road: (input as u32, g.inputs.len() as u32),
             tick: plan.tick,
             key: of.key,
-            marks: of.marks.clone(),
-            words: vec![0; g.words()],
+            marks: Marker::new(&of.marks),
+            words: g.words(),
             all: g.patterns.iter().any(|p| p.sees_all()),
             taken: g.patterns.iter().any(|p| p.marks.iter().any(Option::is_none)),
             full: of.full.map(|column| (column, plan.sources[of.source].config.format == SourceFormat::Json)),
             writer: Writer::new(of.key, of.columns.clone()),
             packets: vec![Vec::new(); peers],
             no_key: vec![0; looks.len()],
+            failures: 0,
             looks,
         }
     }
@@ -86,22 +88,16 @@ impl MarkSender {
     ) {
         batch.partition = partition * self.road.1 + self.road.0;
         let peers = self.packets.len();
-        for row in &selections[self.selection] {
+        let rows = &selections[self.selection];
+        self.marks.mark(batch, rows, self.words);
+        for (row, words) in rows.iter().zip(self.marks.bits.chunks_exact(self.words)) {
             let i = *row as usize;
-            self.words.fill(0);
-            let mut any = self.all;
-            for (mark, column) in self.marks.iter().enumerate() {
-                if batch.columns[*column][i].is_true() {
-                    self.words[mark / 64] |= 1 << (mark % 64);
-                    any = true;
-                }
-            }
-            if !any {
+            if !self.all && words.iter().all(|word| *word == 0) {
                 continue;
             }
             if self.key.is_some_and(|key| batch.columns[key][i].is_null()) {
                 for ((_, looks), no_key) in self.looks.iter().zip(&mut self.no_key) {
-                    *no_key += u64::from(looks.iter().zip(&self.words).any(|(a, b)| a & b != 0));
+                    *no_key += u64::from(looks.iter().zip(words).any(|(a, b)| a & b != 0));
                 }
                 continue;
             }
@@ -113,8 +109,8 @@ impl MarkSender {
             }
             let tick = tick_at(base.max(batch.clock[i]), out_of_orderness, self.tick);
             let owner = |hash| PreAggregate::owner(hash, peers);
-            let bare = !self.taken && self.words.iter().all(|word| *word == 0);
-            self.writer.write(batch, *row, (tick, &self.words, bare), owner, &mut self.packets);
+            let bare = !self.taken && words.iter().all(|word| *word == 0);
+            self.writer.write(batch, *row, (tick, words, bare), owner, &mut self.packets);
         }
     }
 
@@ -127,8 +123,80 @@ impl MarkSender {
 
     /// Hands what was counted to the metrics.
     pub(super) fn count(&mut self, metrics: &Metrics) {
+        if let Some((part, _)) = self.looks.first() {
+            let failures = self.marks.scratch.failures();
+            metrics
+                .part(PartId(*part))
+                .expression_failures
+                .add(failures - std::mem::replace(&mut self.failures, failures));
+        }
         for ((part, _), no_key) in self.looks.iter().zip(&mut self.no_key) {
             metrics.part(PartId(*part)).no_key.add(std::mem::take(no_key));
+        }
+    }
+}
+
+/// Works out which conditions events meet by themselves.
+struct Marker {
+    marks: Marks,
+    /// For each column that is looked at once for all: hashes of texts, ascending, and what marks they may have.
+    by_text: Vec<(usize, Vec<(u64, Vec<u32>)>)>,
+    /// For each row of the last batch its marks.
+    bits: Vec<u64>,
+    /// For each mark the rows that may have it.
+    rows: Vec<Vec<u32>>,
+    scratch: Scratch,
+}
+
+impl Marker {
+    fn new(marks: &Marks) -> Self {
+        let by_text = marks.by_text.iter().map(|(column, texts)| {
+            let mut by_hash: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+            for (text, mark) in texts {
+                by_hash.entry(key::hash(text.as_bytes())).or_default().push(*mark as u32);
+            }
+            (*column, by_hash.into_iter().collect())
+        });
+        Self {
+            by_text: by_text.collect(),
+            bits: Vec::new(),
+            rows: vec![Vec::new(); marks.conditions.len()],
+            scratch: Scratch::default(),
+            marks: marks.clone(),
+        }
+    }
+
+    /// Fills `bits`: `words` for each of these rows, which ascend.
+    fn mark(&mut self, batch: &mut EventBatch, selection: &[u32], words: usize) {
+        let Self { marks, by_text, bits, rows, scratch } = self;
+        bits.clear();
+        bits.resize(selection.len() * words, 0);
+        for mark in &marks.free {
+            rows[*mark].extend_from_slice(selection);
+        }
+        for (column, texts) in by_text {
+            let cells = &batch.columns[*column];
+            for row in selection {
+                let cell = cells[*row as usize];
+                if cell.tag() != Tag::Str {
+                    continue;
+                }
+                // Texts with one hash are told apart by the conditions.
+                let hash = key::hash(cell.text(&batch.bytes));
+                if let Ok(at) = texts.binary_search_by_key(&hash, |(hash, _)| *hash) {
+                    texts[at].1.iter().for_each(|mark| rows[*mark as usize].push(*row));
+                }
+            }
+        }
+        for (mark, rows) in rows.iter_mut().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+            let view = Rows { columns: &batch.columns, time: &batch.time };
+            marks.conditions[mark].filter(&view, &mut batch.bytes, rows, scratch);
+            let mut at = 0;
+            for row in rows.drain(..) {
+                // Both ascend.
+                at += selection[at..].partition_point(|r| *r < row);
+                bits[at * words + mark / 64] |= 1 << (mark % 64);
+            }
         }
     }
 }

@@ -267,7 +267,7 @@ fn pattern() -> impl Strategy<Value = String> {
             },
         )
     };
-    name.prop_recursive(4, 40, 5, move |inner| {
+    name.prop_recursive(3, 30, 4, move |inner| {
         let unit = || (inner.clone(), prop::option::of(quantifier()));
         let unit = move || {
             unit().prop_map(|(of, times)| match times {

@@ -406,7 +406,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn compile(&mut self, names: &Names, tree: &Tree) -> Program {
+    pub(super) fn compile(&mut self, names: &Names, tree: &Tree) -> Program {
         expr::compile(tree, &mut |path| self.slot(names, path))
     }
 

@@ -23,7 +23,7 @@ mod select;
 pub use compile::{compile, compile_with};
 pub use explain::{explain_dot, explain_json, explain_text};
 pub use extensions::Extensions;
-pub use pattern::{PatternGroup, PatternInput, PatternPlan};
+pub use pattern::{Marks, PatternGroup, PatternInput, PatternPlan};
 pub use pattern_check::{PatternParts, problems as pattern_problems, read as read_pattern};
 
 use crate::aggregate::Layout;

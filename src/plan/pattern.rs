@@ -9,11 +9,15 @@ use super::compile::{Building, Built, Local, Names};
 use super::{Extensions, Head, PatternParts, pattern_check};
 use crate::config::{self, Config, Located, MatchMode, Matching, PatternConfig, WithinStep};
 use crate::error::{Problem, Severity};
-use crate::expr::{self, MatchExpr, StepCall, StepFunction, Tree};
+use crate::event::FieldPath;
+use crate::expr::{self, MatchExpr, Program, StepCall, StepFunction, Tree};
 use crate::pattern::{self, Automaton, Call, Events, Expression, Function, Rules, Shown, Skip, StepGaps};
 use crate::result::RowSchema;
 use crate::stream::Step;
+use std::collections::{BTreeMap, BTreeSet};
 
+/// Of how many texts a field is asked for, at least, where it is looked at once for all conditions.
+const FEW_TEXTS: usize = 8;
 /// The most steps of a pattern.
 const MOST_STEPS: usize = 64;
 
@@ -41,6 +45,17 @@ impl PatternGroup {
     }
 }
 
+/// The conditions that are worked out where events come in.
+#[derive(Debug, Clone)]
+pub struct Marks {
+    /// One for each mark.
+    pub conditions: Vec<Program>,
+    /// Marks whose conditions are looked at for every event.
+    pub free: Vec<usize>,
+    /// Columns, and texts with the marks that only events with that text in the column can have.
+    pub by_text: Vec<(usize, Vec<(String, usize)>)>,
+}
+
 /// A road on which events reach a group of patterns.
 #[derive(Debug)]
 pub struct PatternInput {
@@ -50,8 +65,8 @@ pub struct PatternInput {
     pub selection: usize,
     /// The column of the key.
     pub key: Option<usize>,
-    /// The columns of the marks.
-    pub marks: Vec<usize>,
+    /// The conditions of the marks.
+    pub marks: Marks,
     /// The columns that come with an event.
     pub columns: Vec<usize>,
     /// The one of these that is the whole event.
@@ -121,8 +136,8 @@ pub(super) fn schema(pattern: &PatternConfig) -> RowSchema {
 pub(super) struct Draft<'a> {
     from: &'a [Located<String>],
     key: Option<Tree>,
-    marks: Vec<Tree>,
-    columns: Vec<Tree>,
+    marks: Distinct,
+    columns: Distinct,
     /// Whole events come as well, as the last column.
     full: bool,
     pub(super) group: PatternGroup,
@@ -168,8 +183,11 @@ pub(super) fn groups<'a>(
                     inputs: Vec::new(),
                     patterns: Vec::new(),
                 };
-                let columns = key.iter().cloned().collect();
-                let draft = Draft { from: &pattern.from, key, marks: Vec::new(), columns, full: false, group };
+                let mut columns = Distinct::default();
+                key.iter().for_each(|key| {
+                    columns.place(key.clone());
+                });
+                let draft = Draft { from: &pattern.from, key, marks: Distinct::default(), columns, full: false, group };
                 drafts.push((draft, Vec::new()));
                 drafts.len() - 1
             }
@@ -186,8 +204,7 @@ pub(super) fn groups<'a>(
                 let plan = draft.close(part, pattern);
                 draft.group.patterns.push(plan);
             }
-            let text = |list: &[Tree]| list.iter().map(ToString::to_string).collect();
-            (draft.group.marks, draft.group.columns) = (text(&draft.marks), text(&draft.columns));
+            (draft.group.marks, draft.group.columns) = (draft.marks.texts(), draft.columns.texts());
             draft.group.columns.extend(draft.full.then(|| "the whole event".to_owned()));
             draft
         })
@@ -198,12 +215,12 @@ pub(super) fn groups<'a>(
 impl Draft<'_> {
     /// Columns of an event, once they are all known.
     fn width(&self) -> usize {
-        self.columns.len() + usize::from(self.full)
+        self.columns.trees.len() + usize::from(self.full)
     }
 
     /// The number of a column, which is new where there is none like it.
     fn column(&mut self, tree: Tree) -> usize {
-        place(&mut self.columns, tree)
+        self.columns.place(tree)
     }
 
     fn open<'a>(
@@ -245,7 +262,7 @@ impl Draft<'_> {
                 condition.as_ref().map_or_else(|| "any event".to_owned(), |c| shown(&c.tree, &c.calls, &tree.steps));
             define.push((name.clone(), text));
             let (plain, looks) = condition.map_or((None, None), MatchExpr::split);
-            marks.push(plain.map(|plain| place(&mut self.marks, plain)));
+            marks.push(plain.map(|plain| self.marks.place(plain)));
             if let Some(of) = &looks {
                 self.columns_of(of);
             }
@@ -320,7 +337,7 @@ impl Draft<'_> {
         let shown_select = select.iter().map(|of| self.expression(of)).collect();
         let event = match config.events {
             config::Events::Ids => Some(self.column(event_id)),
-            config::Events::Full => Some(self.columns.len()),
+            config::Events::Full => Some(self.columns.trees.len()),
             config::Events::None => None,
         };
         PatternPlan {
@@ -361,16 +378,60 @@ impl Draft<'_> {
     }
 }
 
-/// The place of a tree in a list, at the end of which it is put where it is new.
-fn place(list: &mut Vec<Tree>, tree: Tree) -> usize {
-    let normal = tree.to_string();
-    list.iter().position(|t| t.to_string() == normal).unwrap_or_else(|| {
-        list.push(tree);
-        list.len() - 1
-    })
+/// Trees, each once, with their places by text.
+#[derive(Debug, Default)]
+struct Distinct {
+    trees: Vec<Tree>,
+    places: BTreeMap<String, usize>,
+}
+
+impl Distinct {
+    /// The place of a tree: behind all others where it is new.
+    fn place(&mut self, tree: Tree) -> usize {
+        let next = self.trees.len();
+        let at = *self.places.entry(tree.to_string()).or_insert(next);
+        if at == next {
+            self.trees.push(tree);
+        }
+        at
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.trees.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl<'a> Building<'a> {
+    /// The conditions of marks, over the columns of a road. Where many ask whether a field is one of some texts, the
+    /// field is looked at once for all.
+    fn marks(&mut self, names: &Names, trees: &[Tree]) -> Marks {
+        let asked: Vec<Vec<(FieldPath, Vec<String>)>> = trees.iter().map(Tree::string_conjuncts).collect();
+        // How many texts a field is asked for, in all.
+        let mut texts: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for (path, of) in asked.iter().flatten() {
+            texts.entry(path.to_string()).or_default().extend(of.iter().map(String::as_str));
+        }
+        let count = |path: &FieldPath| texts.get(&path.to_string()).map_or(0, BTreeSet::len);
+        let mut by_text: Vec<(usize, Vec<(String, usize)>)> = Vec::new();
+        let mut free = Vec::new();
+        for (mark, asked) in asked.iter().enumerate() {
+            // The one of most texts leaves fewest events.
+            let best =
+                asked.iter().rev().max_by_key(|(path, _)| count(path)).filter(|(path, _)| count(path) >= FEW_TEXTS);
+            let Some((path, texts)) = best else {
+                free.push(mark);
+                continue;
+            };
+            let column = self.slot(names, path);
+            let at = by_text.iter().position(|(c, _)| *c == column).unwrap_or_else(|| {
+                by_text.push((column, Vec::new()));
+                by_text.len() - 1
+            });
+            by_text[at].1.extend(texts.iter().map(|text| (text.clone(), mark)));
+        }
+        Marks { conditions: trees.iter().map(|tree| self.compile(names, tree)).collect(), free, by_text }
+    }
+
     /// Plans a road to each group that reads `from`.
     pub(super) fn pattern_roads(&mut self, from: &str, selection: usize, names: &Names, drafts: &[Draft<'a>]) {
         for (g, draft) in drafts.iter().enumerate() {
@@ -392,8 +453,8 @@ impl<'a> Building<'a> {
                 building.column(tree, names, what, tree.to_string(), &mut local)
             };
             let key = draft.key.as_ref().map(|tree| column(self, tree, "key"));
-            let marks: Vec<usize> = draft.marks.iter().map(|tree| column(self, tree, "condition")).collect();
-            let mut columns: Vec<usize> = draft.columns.iter().map(|tree| column(self, tree, "value")).collect();
+            let marks = self.marks(names, &draft.marks.trees);
+            let mut columns: Vec<usize> = draft.columns.trees.iter().map(|tree| column(self, tree, "value")).collect();
             let full = draft.full.then(|| {
                 // It is filled in where the events are sent.
                 local.shown.push(("event".to_owned(), "the whole event".to_owned()));
@@ -401,7 +462,7 @@ impl<'a> Building<'a> {
             });
             columns.extend(full);
             let all = draft.group.patterns.iter().any(PatternPlan::sees_all);
-            let any = expr::any_of(&draft.marks);
+            let any = expr::any_of(&draft.marks.trees);
             let text = any.to_string();
             self.steps.push(Built {
                 step: Step {
