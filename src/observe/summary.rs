@@ -100,6 +100,19 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
         line("overflow", format!("{}{by}", counted(overflowed, "window")));
     }
 
+    let by_part = |count: &dyn Fn(&super::PartCounts) -> u64| {
+        let list: Vec<(String, u64)> = snapshot.parts.iter().map(|p| (p.name.clone(), count(p))).collect();
+        (list.iter().map(|(_, n)| n).sum::<u64>(), by(list))
+    };
+    let patterns: [(&str, &dyn Fn(&super::PartCounts) -> u64); 3] =
+        [("timed out", &|p| p.timed_out), ("no key", &|p| p.no_key), ("given up", &|p| p.partial_overflow)];
+    for (word, count) in patterns {
+        let (total, by) = by_part(count);
+        if total > 0 {
+            line(word, format!("{}{by}", grouped(total)));
+        }
+    }
+
     let idles = snapshot.partitions.iter().map(|p| (p.name.clone(), u64::try_from(p.idles).unwrap_or_default()));
     let total: u64 = idles.clone().map(|(_, n)| n).sum();
     if total > 0 {
@@ -183,6 +196,21 @@ mod tests {
         };
         let part = |name: &str| PartShape { name: name.into(), values: vec!["n".into(), "avg".into()] };
         Metrics::new(&[source("events")], &[part("pages"), part("health")], &["activity".into()])
+    }
+
+    #[test]
+    fn what_patterns_leave_out_is_told_by_pattern() {
+        let part = |name: &str, timed_out, no_key, partial_overflow| super::super::PartCounts {
+            name: name.into(),
+            timed_out,
+            no_key,
+            partial_overflow,
+            ..Default::default()
+        };
+        let snapshot = Snapshot { parts: vec![part("p", 3, 0, 1), part("q", 2, 0, 0)], ..Default::default() };
+        let text = summary(&snapshot, &Ending::default());
+        assert!(text.contains("  timed out    5 (p: 3, q: 2)\n  given up     1 (p: 1)\n"), "{text}");
+        assert!(!text.contains("no key"), "{text}");
     }
 
     #[test]

@@ -23,6 +23,8 @@ use crate::stream::KeyHash;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
+/// Runs of a key that are kept in the list of all; more have one of their own.
+const FEW: usize = 4;
 /// No place in the list of runs.
 const NONE: u32 = u32::MAX;
 /// Events of a key that are settled, at least, before they are folded into what it has open.
@@ -119,6 +121,8 @@ struct Place {
 /// What few keys have.
 #[derive(Debug, Default)]
 struct More {
+    /// All its runs, where they are many.
+    runs: Vec<Run>,
     finished: Vec<Finished>,
     past: Option<Past>,
 }
@@ -575,6 +579,11 @@ impl<J: Judge> Machine<J> {
         }
         let mut more = of.more.take().map(|more| *more).unwrap_or_default();
         self.past_bytes -= bytes(&more);
+        if !more.runs.is_empty() {
+            // The list that was in use goes to the key, for the time being.
+            std::mem::swap(&mut live.runs, &mut more.runs);
+            self.runs_live -= live.runs.len();
+        }
         live.finished.append(&mut more.finished);
         (live, more)
     }
@@ -594,6 +603,9 @@ impl<J: Judge> Machine<J> {
         let wanted = self.wanted(&live, &more);
         let (mut rest, mut first) = (NONE, Run::NONE);
         self.runs_live += live.runs.len();
+        if live.runs.len() > FEW {
+            std::mem::swap(&mut live.runs, &mut more.runs);
+        }
         for (i, run) in live.runs.drain(..).enumerate().rev() {
             if i == 0 {
                 first = run;
@@ -637,7 +649,7 @@ impl<J: Judge> Machine<J> {
         });
         let of = &mut self.keys[at as usize];
         (of.first, of.rest) = (first, rest);
-        if !more.finished.is_empty() || more.past.is_some() {
+        if !more.finished.is_empty() || more.past.is_some() || !more.runs.is_empty() {
             self.past_bytes += bytes(&more);
             of.more = Some(Box::new(more));
         }
@@ -667,8 +679,9 @@ impl<J: Judge> Machine<J> {
 fn bytes(more: &More) -> usize {
     let live = |live: &Live| size_of::<Run>() * live.runs.len() + size_of::<Finished>() * live.finished.len();
     let past = |past: &Past| live(&past.before) + 16 * past.log.len() + size_of::<Told>() * past.said.len();
-    let all = more.past.as_ref().map_or(0, past) + size_of::<Finished>() * more.finished.len();
-    if more.past.is_none() && more.finished.is_empty() { 0 } else { all + size_of::<More>() }
+    let lists = size_of::<Finished>() * more.finished.len() + size_of::<Run>() * more.runs.len();
+    let all = more.past.as_ref().map_or(0, past) + lists;
+    if more.past.is_none() && lists == 0 { 0 } else { all + size_of::<More>() }
 }
 
 /// The least multiple of `grid` that is not before `time`.

@@ -14,7 +14,7 @@
 //! 3. In `mode = "row"` runs are in the order of their starts, then of preference.
 //! 4. Under a skip strategy no match is said while a run with an earlier start lives.
 
-use super::automaton::{Automaton, EdgeId, End, Way};
+use super::automaton::{Automaton, Edge, EdgeId, End, Guards, Way};
 use super::store::{NONE, Store};
 use super::trace::Teller;
 use super::tree::{Contiguity, StepId};
@@ -155,6 +155,22 @@ pub struct Tallies {
     pub pruned: u64,
 }
 
+/// The steps that a run on this edge asks of; all where any event matters to it.
+fn asks(automaton: &Automaton, edge: &Edge) -> u64 {
+    if edge.follows == Contiguity::Strict || looks_first(&edge.guards) {
+        return u64::MAX;
+    }
+    let node = &automaton.nodes[edge.to as usize];
+    let steps = [node.step].into_iter().chain(edge.until.iter().chain(&node.until).copied());
+    let steps = steps.chain(edge.rivals.iter().chain(&edge.guards.never).copied());
+    steps.chain(edge.guards.greedy.iter().map(|(s, _)| *s)).fold(0, |mask, s| mask | 1 << s)
+}
+
+/// True where something is asked of the first event behind the last one taken.
+fn looks_first(guards: &Guards) -> bool {
+    !guards.not_first.is_empty() || guards.greedy.iter().any(|(_, until)| until.is_some())
+}
+
 /// What is known of the conditions that look back from a chain.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
@@ -179,6 +195,8 @@ pub struct Matcher {
     known: Known,
     /// Steps that a match begins with.
     first: u64,
+    /// For each edge the steps that a run which waits there asks of: an event that meets none leaves it as it is.
+    asks: Vec<u64>,
     spawned: Vec<Run>,
     /// Nodes that have taken the event behind the chain that is looked at: node, link, whether with what may follow.
     taken: Vec<(u32, u32, bool)>,
@@ -202,6 +220,7 @@ impl Matcher {
             gaps: rules.has_gaps(),
             known: Known::default(),
             first,
+            asks: rules.automaton.edges.iter().map(|e| asks(&rules.automaton, e)).collect(),
             rules,
             store: Store::default(),
             tallies: Tallies::default(),
@@ -341,6 +360,11 @@ impl Matcher {
         let mut group = 0;
         for i in 0..live.runs.len() {
             let run = live.runs[i];
+            if self.asks.get(run.edge as usize).is_some_and(|asks| *asks != u64::MAX && asks & now.mask == 0) {
+                live.runs[kept] = run;
+                kept += 1;
+                continue;
+            }
             if at != Some(run.link) {
                 at = Some(run.link);
                 self.taken.clear();
@@ -490,7 +514,6 @@ impl Matcher {
         let node = &rules.automaton.nodes[edge.to as usize];
         let first = !run.seen;
         let guards = &edge.guards;
-        let edge_looks_first = !guards.not_first.is_empty() || guards.greedy.iter().any(|(_, until)| until.is_some());
         if first {
             for (i, (_, until)) in guards.greedy.iter().enumerate().take(8) {
                 if until.is_some_and(&mut met) {
@@ -533,7 +556,7 @@ impl Matcher {
             self.take(run, now, !never, spawned, finished, from);
         }
         // Where nothing is asked of the first event alone, runs that differ in it alone are the same.
-        run.seen = edge_looks_first;
+        run.seen = looks_first(&self.rules.automaton.edges[run.edge as usize].guards);
         stays.then_some(run)
     }
 
