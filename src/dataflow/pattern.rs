@@ -136,11 +136,14 @@ impl MarkSender {
     }
 }
 
+/// Hashes of texts, ascending, each with the marks that an event with the text may have.
+type ByHash = Vec<(u64, Vec<u32>)>;
+
 /// Works out which conditions events meet by themselves.
 struct Marker {
     marks: Marks,
-    /// For each column that is looked at once for all: hashes of texts, ascending, and what marks they may have.
-    by_text: Vec<(usize, Vec<(u64, Vec<u32>)>)>,
+    /// Columns that are looked at once for all.
+    by_text: Vec<(usize, ByHash)>,
     /// For each row of the last batch its marks.
     bits: Vec<u64>,
     /// For each mark the rows that may have it.

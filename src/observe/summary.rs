@@ -100,15 +100,11 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
         line("overflow", format!("{}{by}", counted(overflowed, "window")));
     }
 
-    let by_part = |count: &dyn Fn(&super::PartCounts) -> u64| {
-        let list: Vec<(String, u64)> = snapshot.parts.iter().map(|p| (p.name.clone(), count(p))).collect();
-        (list.iter().map(|(_, n)| n).sum::<u64>(), by(list))
-    };
-    let patterns: [(&str, &dyn Fn(&super::PartCounts) -> u64); 3] =
-        [("timed out", &|p| p.timed_out), ("no key", &|p| p.no_key), ("given up", &|p| p.partial_overflow)];
-    for (word, count) in patterns {
-        let (total, by) = by_part(count);
+    for (i, word) in ["timed out", "no key", "given up"].into_iter().enumerate() {
+        let count = |p: &super::PartCounts| [p.timed_out, p.no_key, p.partial_overflow][i];
+        let total = snapshot.over_parts(count);
         if total > 0 {
+            let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), count(p))));
             line(word, format!("{}{by}", grouped(total)));
         }
     }

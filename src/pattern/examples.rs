@@ -124,9 +124,10 @@ mod tests {
         }
     }
 
-    fn matches(example: &Example) -> Vec<String> {
+    /// The matches, and how many partial ones were given up where a key may have `most`.
+    fn matches(example: &Example, most: usize) -> (Vec<String>, u64) {
         let tree = parse(example.pattern, mode(example)).unwrap_or_else(|e| panic!("{}: {e:?}", example.pattern));
-        let mut machine = Machine::new(Matcher::new(rules(example, &tree)), Plain, 0, 1_000_000);
+        let mut machine = Machine::new(Matcher::new(Rules { most, ..rules(example, &tree) }), Plain, 0, 1_000_000);
         let mut found = Vec::new();
         let mut hear = |store: &Store, said: crate::pattern::Statement| {
             assert_eq!(said.op, Op::Assert);
@@ -147,7 +148,7 @@ mod tests {
         machine.advance(None, &mut hear);
         assert_eq!((machine.open(), machine.bytes()), ((0, 0), (0, 0)), "{example:?}");
         found.sort();
-        found
+        (found, machine.tallies().overflowed)
     }
 
     #[test]
@@ -156,7 +157,7 @@ mod tests {
         for example in EXAMPLES {
             let mut expected: Vec<&str> = example.matches.split("; ").filter(|m| !m.is_empty()).collect();
             expected.sort_unstable();
-            let found = matches(example);
+            let (found, _) = matches(example, 1_000);
             if found != expected {
                 wrong.push(format!("{} over {}: {found:?}, not {expected:?}", example.pattern, example.events));
             }
@@ -168,8 +169,18 @@ mod tests {
     fn a_step_in_several_places_when_another_is_between_them_then_is_said_once() {
         let example = all("", "a | any | a{1,2}?[->>] ->> b", "a1 b1", "a1 b1; a1 b1");
         // As `a`, and as `any`.
-        assert_eq!(matches(&example), ["a1 b1", "a1 b1"]);
+        assert_eq!(matches(&example, 1_000).0, ["a1 b1", "a1 b1"]);
         let pending = Example { within: Some(4), ..all("", "a? ->> a{2,3}[->>] -> !b", "a1 a2 a3", "") };
-        assert_eq!(matches(&pending), ["a1 a2", "a1 a2 a3", "a1 a3", "a2 a3"]);
+        assert_eq!(matches(&pending, 1_000).0, ["a1 a2", "a1 a2 a3", "a1 a3", "a2 a3"]);
+    }
+
+    #[test]
+    fn where_a_key_has_too_many_partial_matches_those_that_began_first_are_given_up() {
+        let example = all("", "a -> b+ -> c", "a1 a2 b1 a3 c1", "");
+        let three = ["a1 b1 c1", "a2 b1 c1"].map(str::to_owned).to_vec();
+        assert_eq!(matches(&example, 3), (three, 0));
+        // A partial match in a loop waits at two places, and is one.
+        assert_eq!(matches(&example, 2), (vec!["a2 b1 c1".to_owned()], 1));
+        assert_eq!(matches(&example, 1), (vec![], 2));
     }
 }

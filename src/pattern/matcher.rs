@@ -668,27 +668,36 @@ impl Matcher {
         });
     }
 
-    /// Gives up the runs of the earliest starts, or where there is one start the least preferred ones.
+    /// Gives up the partial matches of the earliest starts, or where there is one start the least preferred ones.
     fn cap(&mut self, live: &mut Live) {
-        while live.runs.len() > self.rules.most {
-            let before = live.runs.len();
+        // Runs of one chain, which stand together, are one partial match at several places.
+        let chains = |runs: &[Run]| {
+            runs.iter().zip(1..).filter(|(r, next)| runs.get(*next).is_none_or(|n| n.link != r.link)).count()
+        };
+        loop {
+            let before = chains(&live.runs);
+            if before <= self.rules.most {
+                return;
+            }
             let Some(first) = live.runs.iter().map(|r| self.store.origin(r.start)).min() else { return };
             let alone = live.runs.iter().all(|r| self.store.origin(r.start) == first);
             if self.is_told() {
                 self.say_line("    dropped   the partial matches that began first: the key has too many");
             }
-            let mut i = 0;
+            let (mut seen, mut last) = (0, None);
             let most = self.rules.most;
             let store = &mut self.store;
             live.runs.retain(|run| {
-                i += 1;
-                let gone = if alone { i > most } else { store.origin(run.start) == first };
+                if last != Some(run.link) {
+                    (seen, last) = (seen + 1, Some(run.link));
+                }
+                let gone = if alone { seen > most } else { store.origin(run.start) == first };
                 if gone {
                     store.drop_link(run.link);
                 }
                 !gone
             });
-            self.tallies.overflowed += (before - live.runs.len()) as u64;
+            self.tallies.overflowed += (before - chains(&live.runs)) as u64;
         }
     }
 

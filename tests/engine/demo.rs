@@ -123,3 +123,48 @@ fn demo_when_run_at_any_width_then_tells_the_story_that_the_oracle_tells() {
         }
     });
 }
+
+#[test]
+fn demo_when_asked_for_the_funnel_in_either_form_then_has_one_purchase() {
+    let events = std::fs::read(file("demo.ndjson")).expect("the story is there");
+    let pipeline = format!(
+        r#"[sources.events]
+type = "file"
+path = "{{0}}"
+time = {{ field = "timestamp", unit = "s" }}
+out_of_orderness = "2s"
+[patterns.purchase_funnel]
+from = "events"
+key = "coalesce(session_id, user_id, 'global')"
+match = "view -> cart -> buy"
+within = "5m"
+define.view = "event_type = 'user_action' AND data.action = 'view_product'"
+define.cart = "event_type = 'user_action' AND data.action = 'add_to_cart'"
+define.buy = "event_type = 'transaction' AND data.type = 'purchase'"
+select = {{ user = "first(view.user_id)", amount = "last(buy.data.amount)" }}
+[patterns.simple]
+from = "events"
+key = "coalesce(session_id, user_id, 'global')"
+match = ["user_action", "user_action", "transaction"]
+within = "5m"
+define.user_action = "data.action IN ('view_product', 'add_to_cart')"
+define.transaction = "data.type = 'purchase'"
+{}"#,
+        SINK.replace(r#""user_activity", "service_health""#, r#""purchase_funnel", "simple""#)
+    );
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let text = write_case(folder.path(), &pipeline, &[events]);
+    let rest = r#""match_start":"2026-01-05T12:00:00Z","match_end":"2026-01-05T12:00:02Z","key":"session_1""#;
+    let told = format!(
+        "{{\"name\":\"purchase_funnel\",{rest},\"user\":\"user_1\",\"amount\":99.99,\"events\":{{\"view\":[\"evt_1\"],\
+         \"cart\":[\"evt_2\"],\"buy\":[\"evt_3\"]}},\"revision\":0,\"op\":\"+\"}}\n{{\"name\":\"simple\",{rest},\
+         \"events\":{{\"user_action\":[\"evt_1\"],\"user_action_2\":[\"evt_2\"],\"transaction\":[\"evt_3\"]}},\
+         \"revision\":0,\"op\":\"+\"}}\n"
+    );
+    in_time("demo", move || {
+        for width in [Width::new(1, None), Width::new(3, Some(300)), Width::two_processes(2, Some(300))] {
+            let ran = run(&text, width).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(String::from_utf8(ran.output).expect("text"), told, "{width:?}");
+        }
+    });
+}
