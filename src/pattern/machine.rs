@@ -270,6 +270,7 @@ impl<J: Judge> Machine<J> {
         }
         // What happens at this very time is derived with the event.
         self.pass(&mut live, &mut more, if late { moment - 1 } else { moment }, out);
+        self.lapse(&mut more, moment);
         let event = self.matcher.store.keep(e.origin, e.cells);
         if let Some(teller) = self.matcher.teller.as_ref().filter(|t| t.is_on()) {
             teller.event(&self.matcher.store, event, e.mask, late);
@@ -335,6 +336,7 @@ impl<J: Judge> Machine<J> {
                 self.turn(key);
                 let place = self.place(key);
                 let (mut live, mut more) = self.load(place);
+                self.pass(&mut live, &mut more, i64::MAX, out);
                 let mut said = std::mem::take(&mut self.said);
                 self.matcher.end(&mut live, i64::MAX, &mut said);
                 self.state(&mut said, &mut more, out);
@@ -349,7 +351,7 @@ impl<J: Judge> Machine<J> {
         self.frontier = frontier;
         // A late event may still come at the frontier itself: what is said there is derived with it.
         let passed = if self.lateness > 0 { frontier.saturating_sub(1) } else { frontier };
-        while let Some(entry) = self.timers.first_entry().filter(|e| *e.key() <= passed) {
+        while let Some(entry) = self.timers.first_entry().filter(|e| *e.key() <= frontier) {
             let (time, keys) = entry.remove_entry();
             for (at, turn) in keys {
                 let of = &mut self.keys[at as usize];
@@ -385,14 +387,31 @@ impl<J: Judge> Machine<J> {
         if self.matcher.next_limit(live).is_none_or(|limit| limit > now) {
             return;
         }
-        if self.lateness > 0 {
-            let past = self.past(live, more);
-            past.changed = past.changed.max(now);
-        }
         let mut said = std::mem::take(&mut self.said);
-        self.matcher.pass(live, now, &mut said);
-        self.state(&mut said, more, out);
+        if self.lateness == 0 {
+            self.matcher.pass(live, now, &mut said);
+            self.state(&mut said, more, out);
+        }
+        // One after the other: what is forgotten between them depends on them alone.
+        while self.lateness > 0
+            && let Some(limit) = self.matcher.next_limit(live).filter(|limit| *limit <= now)
+        {
+            self.lapse(more, limit);
+            let past = self.past(live, more);
+            past.changed = past.changed.max(limit);
+            self.matcher.pass(live, limit, &mut said);
+            self.state(&mut said, more, out);
+        }
         self.said = said;
+    }
+
+    /// Forgets the past of a key where it is settled at the tick before `time`, at which something happens: so that the
+    /// revision of what is said then does not depend on when the key was looked at.
+    fn lapse(&mut self, more: &mut More, time: i64) {
+        let settled = time.div_euclid(self.tick).saturating_mul(self.tick).saturating_sub(self.lateness);
+        if let Some(past) = more.past.take_if(|past| past.dirty.is_none() && past.changed < settled) {
+            self.forget(past);
+        }
     }
 
     /// The past of a key; where there is none yet, it begins with what is open now.
@@ -665,7 +684,8 @@ impl<J: Judge> Machine<J> {
             // Where nothing is said then, it is enough to look now and then.
             let within = self.matcher.rules().within.unwrap_or(0);
             let grid = if self.urgent || !live.finished.is_empty() { self.tick } else { self.tick.max(within / 2) };
-            up(limit, grid)
+            // Where late events may come it is passed when the frontier is behind it, and not at it.
+            up(limit.saturating_add(i64::from(self.lateness > 0)), grid)
         });
         let past = more.past.as_ref().map(|past| {
             let settled = past.changed.saturating_add(self.lateness).saturating_add(1);
