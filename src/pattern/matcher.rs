@@ -323,7 +323,7 @@ impl Matcher {
         self.say(live, finished, time, said);
     }
 
-    /// Shows an event; time has been passed up to it. `at`: when what it decides is said.
+    /// Shows an event; time has been passed up to it.
     pub fn feed(&mut self, live: &mut Live, now: Now, judge: &mut dyn Judge, said: &mut Vec<Said>) {
         let finished = live.finished.len();
         self.known = Known { link: NONE, ..Known::default() };
