@@ -30,7 +30,7 @@ struct Kept {
 /// An event taken by a step, behind others.
 #[derive(Debug, Clone, Copy)]
 pub struct Link {
-    /// The link before it, or [`NONE`].
+    /// The link before it; the greatest number there is before the first.
     pub before: u32,
     /// The event.
     pub event: u32,
