@@ -183,4 +183,23 @@ mod tests {
         assert_eq!(matches(&example, 2), (vec!["a2 b1 c1".to_owned()], 1));
         assert_eq!(matches(&example, 1), (vec![], 2));
     }
+
+    #[test]
+    fn where_late_events_may_come_a_limit_is_passed_at_the_first_tick_behind_it() {
+        let example = Example { within: Some(3), ..all("", "a -> !b", "", "") };
+        let tree = parse(example.pattern, mode(&example)).unwrap();
+        for (lateness, at, said_by) in [(0, 300_000, 4), (5_000_000, 300_000, 4), (0, 0, 3), (5_000_000, 0, 4)] {
+            let mut machine = Machine::new(Matcher::new(rules(&example, &tree)), Plain, lateness, 1_000_000);
+            let origin = Origin { time: at, partition: 0, position: 0 };
+            let taken = Taken { key: (0, 0), origin, tick: i64::MIN, mask: 1, cells: b"a1" };
+            let mut said = Vec::new();
+            machine.event(taken, &mut |_, of| said.push(of.time));
+            for second in 1..said_by {
+                machine.advance(Some(second * 1_000_000), &mut |_, of| said.push(of.time));
+                assert!(said.is_empty(), "{lateness} {at}: {said:?} at {second} s");
+            }
+            machine.advance(Some(said_by * 1_000_000), &mut |_, of| said.push(of.time));
+            assert_eq!(said, [at + 3_000_000], "{lateness} {at}");
+        }
+    }
 }
