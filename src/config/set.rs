@@ -1,14 +1,15 @@
 //! `--set a.b.c=value` into the tree, before anything is read from it.
 //!
 //! The value is TOML where it reads as a TOML value, else text. A part (`sources.events`) must be in the file; keys of
-//! it, and `[run]`, need not be. What is set has line 0 and is shown as the flag.
+//! it, and `[run]`, need not be. A part set to a table is that table, and nothing of the file's. What is set has line 0
+//! and is shown as the flag.
 
 use super::tree::{DEEPEST, Data, Node, Place, join, one_line, read_set};
 use crate::error::{Problem, nearest};
 use toml::de::{DeTable, DeValue};
 
 /// Sections whose tables are parts with names of the user.
-const PARTS: [&str; 4] = ["sources", "streams", "windows", "sinks"];
+const PARTS: [&str; 8] = ["sources", "tables", "streams", "windows", "patterns", "views", "alerts", "sinks"];
 
 /// Applies one flag to the entries at the top of the file.
 pub(super) fn apply(
@@ -42,7 +43,17 @@ pub(super) fn apply(
         Ok((entries, last)) => {
             let mut path = String::new();
             steps.iter().for_each(|step| path = join(&path, step));
-            let node = read_set(value, &Place { path, ..place }, env, problems);
+            let node = read_set(value, &Place { path, ..place.clone() }, env, problems);
+            if steps.len() == 2 && PARTS.contains(&steps[0].as_str()) && !matches!(node.data, Data::Table(_)) {
+                let message = format!("'{}' is a part, and the value is no table", steps.join("."));
+                let help = format!(
+                    "write --set {}.<key>=value, or give all of it: --set '{}={{ key = value }}'",
+                    steps.join("."),
+                    steps.join(".")
+                );
+                problems.push(place.problem("config.set", message, Some(help)));
+                return;
+            }
             match entries.iter_mut().find(|(name, _)| name == last) {
                 Some((_, old)) => *old = node,
                 None => entries.push((last.to_owned(), node)),
@@ -81,7 +92,7 @@ fn hole<'t, 's>(
 ) -> Result<Hole<'t, 's>, (String, Option<String>)> {
     let (last, way) = steps.split_last().expect("a path has at least one step");
     let parts = PARTS.contains(&steps[0].as_str());
-    if parts && steps.len() < 3 {
+    if parts && steps.len() < 2 {
         let message = format!("'{}' is not the path of a key of a part", steps.join("."));
         return Err((message, Some(format!("write --set {}.<name>.<key>=value", steps[0]))));
     }

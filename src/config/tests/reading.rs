@@ -168,6 +168,16 @@ fn flags_change_and_add_keys() {
 }
 
 #[test]
+fn a_part_that_is_set_to_a_table_has_nothing_of_the_file() {
+    let text = "[sources.events]\ntype = \"generate\"\nusers = 5\n[windows.w]\nfrom = \"events\"\nsize = \"1s\"\n\
+                select.n = \"count(*)\"\n";
+    let config = settings(text, &["sources.events={ type = 'file', path = 'a' }"]);
+    assert_eq!(config.sources[0].kind, files(&["a"]));
+    let (_, problems) = parse("shop.toml", text, &["sources.events=5".to_owned()], &no_env);
+    assert_eq!(problems.list[0].message, "'sources.events' is a part, and the value is no table");
+}
+
+#[test]
 fn variables_are_filled_in_and_never_printed() {
     let env = |name: &str| match name {
         "SECRET" => Some("hunter2".to_owned()),
