@@ -1,7 +1,9 @@
 //! Groups of a table, turned into flat bytes for the worker that owns them, and those into groups of another table.
 //!
-//! Form: parts, one after the other. A part is two words, the layout's fingerprint and the bytes of records that
-//! follow, and the records, one a group:
+//! Form: parts, one after the other. A part is three words, the layout's fingerprint, the bytes of records and the bytes
+//! of lists that follow; the records, one a group; and the lists, those of numbers first.
+//!
+//! A record:
 //!
 //! | words | content |
 //! |---|---|
@@ -12,8 +14,11 @@
 //! | 35 each | the wide total of each total that has the flag |
 //! | 68 each | the wide total of each total of squares that has the flag |
 //! | 1 + .. each | length and bytes, padded, of each least or greatest value that is text |
-//! | 1 + .. each | for each list, numbers first: twice the number of words (plus one if a sketch), and those |
 //! | 1 + .. each | for each store of kept states, length and bytes, padded |
+//!
+//! A list: a word each for the number of its values and of its sketches; the values, 12 bytes each, the number of a record
+//! in the part and the value, padded; the sketches, each the number of a record, its words, and those. So values cross as
+//! they came, in no order, and only the owner of the groups puts them in one.
 //!
 //! All words are little-endian. Every length is checked before it is used; damaged bytes give a [`DecodeError`], or
 //! groups that hold the wrong numbers, and never a panic. Keys are checked against their hashes, text to be UTF-8.
@@ -95,42 +100,120 @@ fn put_padded(bytes: &[u8], out: &mut Vec<u8>) {
     out.resize(out.len() + bytes.len().next_multiple_of(8) - bytes.len(), 0);
 }
 
-fn put_list<S: Sketch>(list: &List<S>, group: u32, out: &mut Vec<u8>) {
-    if let Some(sketch) = list.sketch(group) {
-        let start = out.len();
-        put(0, out);
-        sketch.encode(out);
-        let words = (out.len() - start) as u64 / 8 - 1;
-        out[start..start + 8].copy_from_slice(&(words * 2 + 1).to_le_bytes());
-    } else {
-        let values = list.grouped(group);
-        put(values.len() as u64 * 2, out);
-        put_all(values, out);
+/// Bytes of one value of a list.
+const ENTRY: usize = 12;
+/// A list with more values a group than this is put in order before it is sent: sets lose their duplicates, and large
+/// groups become sketches.
+const MANY: usize = 32;
+
+/// Which target has each group, and as which record.
+struct Places {
+    owner: Vec<u32>,
+    record: Vec<u32>,
+}
+
+fn put_list<S: Sketch>(list: &List<S>, groups: usize, places: &Places, out: &mut [Vec<u8>], heads: &[Option<usize>]) {
+    let parts = || heads.iter().enumerate().filter(|(_, head)| head.is_some()).map(|(t, _)| t);
+    let starts: Vec<usize> = out.iter().map(Vec::len).collect();
+    parts().for_each(|t| put_all(&[0, 0], &mut out[t]));
+    list.each(&mut |group, value| {
+        let mut entry = [0; ENTRY];
+        entry[..4].copy_from_slice(&places.record[group as usize].to_le_bytes());
+        entry[4..].copy_from_slice(&value.to_le_bytes());
+        out[places.owner[group as usize] as usize].extend_from_slice(&entry);
+    });
+    for t in parts() {
+        let (to, start) = (&mut out[t], starts[t]);
+        let bytes = to.len() - start - 16;
+        to[start..start + 8].copy_from_slice(&((bytes / ENTRY) as u64).to_le_bytes());
+        to.resize(start + 16 + bytes.next_multiple_of(8), 0);
     }
+    let mut sketches = vec![0u64; out.len()];
+    for group in (0..groups as u32).filter(|_| list.has_sketches()) {
+        let Some(sketch) = list.sketch(group) else { continue };
+        let t = places.owner[group as usize] as usize;
+        let to = &mut out[t];
+        put(u64::from(places.record[group as usize]), to);
+        let at = to.len();
+        put(0, to);
+        sketch.encode(to);
+        let words = (to.len() - at) as u64 / 8 - 1;
+        to[at..at + 8].copy_from_slice(&words.to_le_bytes());
+        sketches[t] += 1;
+    }
+    for t in parts() {
+        out[t][starts[t] + 8..starts[t] + 16].copy_from_slice(&sketches[t].to_le_bytes());
+    }
+}
+
+fn take_list<S: Sketch>(list: &mut List<S>, map: &[u32], words: &mut Words<'_>) -> Option<()> {
+    let (values, sketches) = (usize::try_from(words.next()?).ok()?, words.next()?);
+    let entries = words.take_bytes(values.checked_mul(ENTRY)?)?;
+    let of = |entry: &[u8]| -> (u32, u64) {
+        let (record, value) = entry.split_first_chunk().expect("an entry is 12 bytes");
+        let value = value.first_chunk().expect("an entry is 12 bytes");
+        (u32::from_le_bytes(*record), u64::from_le_bytes(*value))
+    };
+    let known = |(record, value): (u32, u64)| map.get(record as usize).map(|group| (*group, value));
+    if !list.take(values, entries.chunks_exact(ENTRY).map(of).map(known)) {
+        return None;
+    }
+    for _ in 0..sketches {
+        let group = *map.get(usize::try_from(words.next()?).ok()?)?;
+        let n = usize::try_from(words.next()?).ok()?;
+        list.push_sketch(group, &S::decode(words.take_words(n)?)?);
+    }
+    Some(())
 }
 
 impl GroupTable {
     /// Appends each group to `out[target(hash)]`, as whole words of 8 bytes. What is appended can follow other encoded
-    /// groups of the same layout. The table keeps its groups; its lists are put in order first.
+    /// groups of the same layout. The table keeps its groups; lists of many values a group are put in order first.
     pub fn encode(&mut self, target: &dyn Fn(u64) -> usize, out: &mut [Vec<u8>]) {
         let groups = self.len();
-        self.values.iter_mut().for_each(|list| list.compact(groups));
-        self.sets.iter_mut().for_each(|list| list.compact(groups));
-        let heads: Vec<usize> = out.iter().map(Vec::len).collect();
+        self.values.iter_mut().for_each(|list| list.settle_above(MANY * groups, groups));
+        self.sets.iter_mut().for_each(|list| list.settle_above(MANY * groups, groups));
+        let (mut owner, mut record) = std::mem::take(&mut self.picked);
+        owner.clear();
+        record.clear();
+        let mut counts = vec![0u32; out.len()];
         for group in 0..groups as u32 {
-            let hash = self.hash(group);
-            let t = target(hash);
-            let to = &mut out[t];
-            if to.len() == heads[t] {
-                put_all(&[self.layout.fingerprint, 0], to);
-            }
-            self.encode_group(group, hash, to);
+            let t = target(self.hash(group));
+            owner.push(t as u32);
+            record.push(counts[t]);
+            counts[t] += 1;
         }
-        for (to, head) in out.iter_mut().zip(heads) {
-            if to.len() > head {
-                let bytes = (to.len() - head - 16) as u64;
-                to[head + 8..head + 16].copy_from_slice(&bytes.to_le_bytes());
+        let places = Places { owner, record };
+        self.reserve(groups, &counts, out);
+        let heads: Vec<Option<usize>> = out.iter().zip(&counts).map(|(to, n)| (*n > 0).then_some(to.len())).collect();
+        for to in out.iter_mut().zip(&counts).filter(|(_, n)| **n > 0).map(|(to, _)| to) {
+            put_all(&[self.layout.fingerprint, 0, 0], to);
+        }
+        for group in 0..groups as u32 {
+            self.encode_group(group, self.hash(group), &mut out[places.owner[group as usize] as usize]);
+        }
+        let lists: Vec<usize> = out.iter().map(Vec::len).collect();
+        self.values.iter().for_each(|list| put_list(list, groups, &places, out, &heads));
+        self.sets.iter().for_each(|list| put_list(list, groups, &places, out, &heads));
+        for (to, (head, lists)) in out.iter_mut().zip(heads.iter().zip(lists)) {
+            if let Some(head) = *head {
+                let (records, rest) = ((lists - head - 24) as u64, (to.len() - lists) as u64);
+                to[head + 8..head + 16].copy_from_slice(&records.to_le_bytes());
+                to[head + 16..head + 24].copy_from_slice(&rest.to_le_bytes());
             }
+        }
+        self.picked = (places.owner, places.record);
+    }
+
+    /// Makes room for about what these groups need, so that buffers need not grow, which copies them.
+    fn reserve(&self, groups: usize, counts: &[u32], out: &mut [Vec<u8>]) {
+        let values = |n: usize| n * ENTRY + 24;
+        let lists = self.values.iter().map(|list| values(list.len()));
+        let lists: usize = lists.chain(self.sets.iter().map(|list| values(list.len()))).sum();
+        let each = (16 + self.layout.width() * 8) * groups + self.keys.key_bytes() + lists + 8 * groups;
+        for (to, n) in out.iter_mut().zip(counts).filter(|(_, n)| **n > 0) {
+            let share = each as u128 * u128::from(*n) / groups as u128;
+            to.reserve(24 + share as usize + share as usize / 16);
         }
     }
 
@@ -157,12 +240,6 @@ impl GroupTable {
                 _ => {}
             }
         }
-        for list in &self.values {
-            put_list(list, group, out);
-        }
-        for list in &self.sets {
-            put_list(list, group, out);
-        }
         for store in &self.kept {
             let start = out.len();
             put(0, out);
@@ -179,25 +256,43 @@ impl GroupTable {
     pub fn merge_encoded(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
         let layout = Arc::clone(&self.layout);
         let mut record = Record::new(&layout);
+        let mut map = Vec::new();
         let (mut parts, mut merged) = (Words(bytes), 0);
         while !parts.0.is_empty() {
             let fingerprint = parts.next().ok_or(DecodeError::Damaged)?;
             if fingerprint != layout.fingerprint {
                 return Err(DecodeError::Layout);
             }
-            let len = parts.next().filter(|n| n % 8 == 0).ok_or(DecodeError::Damaged)?;
-            let words = usize::try_from(len / 8).map_err(|_| DecodeError::Damaged)?;
-            let mut records = parts.take_words(words).ok_or(DecodeError::Damaged)?;
+            let mut words = || {
+                let len = parts.next().filter(|n| n % 8 == 0).ok_or(DecodeError::Damaged)?;
+                usize::try_from(len / 8).map_err(|_| DecodeError::Damaged)
+            };
+            let (records, lists) = (words()?, words()?);
+            let mut records = parts.take_words(records).ok_or(DecodeError::Damaged)?;
+            let mut lists = parts.take_words(lists).ok_or(DecodeError::Damaged)?;
+            map.clear();
             while !records.0.is_empty() {
-                merged += self.merge_block(&mut records, &mut record).ok_or(DecodeError::Damaged)?;
-                self.settle();
+                self.merge_block(&mut records, &mut record, &mut map).ok_or(DecodeError::Damaged)?;
             }
+            merged += map.len();
+            self.take_lists(&map, &mut lists).ok_or(DecodeError::Damaged)?;
+            self.settle();
         }
         Ok(merged)
     }
 
-    /// Merges the next records, up to a block, so that their groups are looked up together.
-    fn merge_block(&mut self, records: &mut Words<'_>, record: &mut Record) -> Option<usize> {
+    fn take_lists(&mut self, map: &[u32], lists: &mut Words<'_>) -> Option<()> {
+        for list in &mut self.values {
+            take_list(list, map, lists)?;
+        }
+        for list in &mut self.sets {
+            take_list(list, map, lists)?;
+        }
+        lists.0.is_empty().then_some(())
+    }
+
+    /// Merges the next records, up to a block, so that their groups are looked up together; `map` gets these.
+    fn merge_block(&mut self, records: &mut Words<'_>, record: &mut Record, map: &mut Vec<u32>) -> Option<()> {
         let mut hashes = [0u64; BLOCK];
         let mut keys: [&[u8]; BLOCK] = [&[]; BLOCK];
         let mut bodies = [Words(&[]); BLOCK];
@@ -216,35 +311,19 @@ impl GroupTable {
         let mut groups = [0; BLOCK];
         self.groups_apart(&hashes[..n], |i| keys[i], &mut groups);
         for i in 0..n {
-            let mut lists = record.read(bodies[i])?;
+            let mut kept = record.read(bodies[i])?;
             self.merge_row(groups[i], &record.row, record);
-            for list in &mut self.values {
-                take_list(list, groups[i], &mut lists)?;
-            }
-            for list in &mut self.sets {
-                take_list(list, groups[i], &mut lists)?;
-            }
             for store in &mut self.kept {
-                let len = usize::try_from(lists.next()?).ok()?;
-                store.take(groups[i], lists.take_bytes(len)?)?;
+                let len = usize::try_from(kept.next()?).ok()?;
+                store.take(groups[i], kept.take_bytes(len)?)?;
             }
-            if !lists.0.is_empty() {
+            if !kept.0.is_empty() {
                 return None;
             }
         }
-        Some(n)
+        map.extend_from_slice(&groups[..n]);
+        Some(())
     }
-}
-
-fn take_list<S: Sketch>(list: &mut List<S>, group: u32, words: &mut Words<'_>) -> Option<()> {
-    let head = words.next()?;
-    let content = words.take_words(usize::try_from(head / 2).ok()?)?;
-    if head & 1 == 1 {
-        list.push_sketch(group, &S::decode(content)?);
-    } else {
-        list.push(group, content);
-    }
-    Some(())
 }
 
 fn row_key(kernel: &Kernel, row: &[u64]) -> u128 {
@@ -271,7 +350,7 @@ impl Record {
         }
     }
 
-    /// Reads and checks the part before the lists; gives the rest.
+    /// Reads and checks the part before the kept states; gives the rest.
     fn read<'a>(&mut self, mut words: Words<'a>) -> Option<Words<'a>> {
         let row = words.take_words(self.row.len())?;
         for (to, word) in self.row.iter_mut().zip(row) {

@@ -48,6 +48,11 @@ impl Keys {
         self.slots.capacity() * 8 + self.heads.capacity() * size_of::<Head>() + self.bytes.capacity()
     }
 
+    /// Bytes of all keys.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn hash(&self, group: u32) -> u64 {
         self.heads[group as usize].hash
     }

@@ -99,6 +99,23 @@ impl<S: Sketch> List<S> {
         self.log_values.extend(values);
     }
 
+    /// Appends `n` values, each to its group; false where there is none for one, and then nothing is appended.
+    pub(super) fn take(&mut self, n: usize, entries: impl Iterator<Item = Option<(u32, u64)>>) -> bool {
+        let start = self.log_values.len();
+        self.log_values.reserve(n);
+        self.log_groups.reserve(n);
+        for entry in entries {
+            let Some((group, value)) = entry else {
+                self.log_values.truncate(start);
+                self.log_groups.truncate(start);
+                return false;
+            };
+            self.log_groups.push(group);
+            self.log_values.push(value);
+        }
+        true
+    }
+
     /// Adds a sketch to a group.
     pub(super) fn push_sketch(&mut self, group: u32, sketch: &S) {
         // The group's grouped values belong into the sketch too; the next `compact` moves them.
@@ -129,6 +146,31 @@ impl<S: Sketch> List<S> {
         if self.log_values.len() >= LEAST_LOG.max(self.values.len()) {
             self.compact(groups);
         }
+    }
+
+    /// Brings the list to invariant 1 where more than `most` values have been added since.
+    pub(super) fn settle_above(&mut self, most: usize, groups: usize) {
+        if self.log_values.len() > most {
+            self.compact(groups);
+        }
+    }
+
+    /// Values that are in no sketch.
+    pub(super) fn len(&self) -> usize {
+        self.values.len() + self.log_values.len()
+    }
+
+    /// True where some group has a sketch.
+    pub(super) fn has_sketches(&self) -> bool {
+        !self.sketches.is_empty()
+    }
+
+    /// Shows all values that are in no sketch, with their groups.
+    pub(super) fn each(&self, show: &mut impl FnMut(u32, u64)) {
+        for (group, at) in self.starts.windows(2).enumerate() {
+            self.values[at[0]..at[1]].iter().for_each(|value| show(group as u32, *value));
+        }
+        self.log_groups.iter().zip(&self.log_values).for_each(|(group, value)| show(*group, *value));
     }
 
     /// Brings the list to invariant 1.
