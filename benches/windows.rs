@@ -17,6 +17,7 @@ use highwater::codec::json::JsonDecoder;
 use highwater::engine::{Options, run};
 use highwater::event::{EventBatch, RowKeys};
 use highwater::stream::Steps;
+use highwater::table::Tables;
 use highwater::window::{Mode, PreAggregate, RawRows, SegmentKind, Tallies};
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ fn exchange(input: &Path, mode: Mode) {
     let length = batch.bytes.len();
     let mut selections = Vec::new();
     JsonDecoder::new(source.projection.clone()).decode(&mut batch, 0..length, &mut Vec::new());
-    Steps::new(source.stage.steps.clone()).run(&mut batch, &mut selections);
+    Steps::new(source.stage.steps.clone(), &Tables::new(Vec::new())).run(&mut batch, &mut selections);
 
     // Too short for the thread's own clock, which moves in steps of the scheduler: wall time, and the median.
     let (mut encode, mut merge, mut bytes, mut count) = (Vec::new(), Vec::new(), 0, 0);

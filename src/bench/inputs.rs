@@ -12,6 +12,8 @@ pub enum Input {
     Shop,
     /// 100,000 events a second and 1.5 million users, of whom about a million are seen among 5 million events.
     Users,
+    /// `Users`, with a table of a fifth as many users as there are events beside it: see [`super::enrich`].
+    Known,
     /// The events of `Shop` over five days of event time, however many they are.
     Days,
     /// `Shop`, as gzip.
@@ -30,7 +32,7 @@ impl Input {
         let shop = Settings { events, block: 16_384, ..Settings::default() };
         match self {
             Input::Days => Settings { rate: (events as f64 / 432_000.0).max(0.001), ..shop },
-            Input::Users => Settings { users: 1_500_000, rate: 100_000.0, ..shop },
+            Input::Users | Input::Known => Settings { users: 1_500_000, rate: 100_000.0, ..shop },
             _ => shop,
         }
     }
@@ -48,7 +50,7 @@ impl Input {
     pub fn name(self) -> &'static str {
         match self {
             Input::Shop | Input::Gzip | Input::Zstd => "shop",
-            Input::Users => "users",
+            Input::Users | Input::Known => "users",
             Input::Days => "days",
             Input::Ticks => "ticks",
             Input::Waiting => "waiting",

@@ -3,12 +3,13 @@
 //! Axes, in one place: J1 has about 3,000 groups and all aggregates; J2 has five groups and drops four of five
 //! events; J0 drops all (what the filter costs); J0B drops none and groups nothing (what decoding the fields of J1
 //! costs); JX has nearly as many groups as events; JS has sessions of 100,000 users, JC cumulating days, JA 21
-//! aggregates, JF a chain of two hundred functions; JG and JZ are J2 on packed input. All inputs have 10 % of their events out of order by up to 2 s,
+//! aggregates, JF a chain of two hundred functions; JG and JZ are J2 on packed input; EN looks a user of each event up in a table, EN0 does not; VT has views over nearly 100,000 groups a window. All inputs have 10 % of their events out of order by up to 2 s,
 //! and none late.
 
 use super::baseline::{self, Outcome};
 use super::chain::{self, Chain};
 use super::days::Days;
+use super::enrich::{self, Visits};
 use super::funnel::{Funnels, Products};
 use super::inputs::Input;
 use super::loops::{Activity, Decode, Health, Nothing, Users};
@@ -16,6 +17,7 @@ use super::many::Many;
 use super::pattern_loops::{Climbs, Every, Given, Longest, Waits};
 use super::patterns::{self, PRODUCTS};
 use super::ticks::Waiting;
+use super::views::Views;
 use super::{order, pipelines, sessions};
 use std::borrow::Cow;
 use std::io;
@@ -46,6 +48,10 @@ pub enum Job {
     Jg,
     /// J2 on zstd.
     Jz,
+    /// Events with columns of a table of a million users.
+    En,
+    /// The same without a table.
+    En0,
     /// A funnel by session.
     Pa,
     /// A loop with a condition on what it took.
@@ -62,14 +68,17 @@ pub enum Job {
     Pe,
     /// The events of PE without a pattern.
     Pe0,
+    /// Views over 100,000 groups a window.
+    Vt,
 }
 
 impl Job {
     /// All jobs, in the order in which they are shown.
     #[rustfmt::skip]
-    pub const ALL: [Job; 19] = [
+    pub const ALL: [Job; 22] = [
         Job::J1, Job::J2, Job::J0, Job::J0b, Job::Jx, Job::Js, Job::Jc, Job::Ja, Job::Jf, Job::Jg, Job::Jz,
-        Job::Pa, Job::Pb, Job::Pc, Job::Pcn, Job::Pd, Job::Pd1, Job::Pe, Job::Pe0,
+        Job::En, Job::En0,
+        Job::Pa, Job::Pb, Job::Pc, Job::Pcn, Job::Pd, Job::Pd1, Job::Pe, Job::Pe0, Job::Vt,
     ];
 
     /// The job's name.
@@ -86,6 +95,8 @@ impl Job {
             Job::Jf => "jf",
             Job::Jg => "jg",
             Job::Jz => "jz",
+            Job::En => "en",
+            Job::En0 => "en0",
             Job::Pa => "pa",
             Job::Pb => "pb",
             Job::Pc => "pc",
@@ -94,6 +105,7 @@ impl Job {
             Job::Pd1 => "pd1",
             Job::Pe => "pe",
             Job::Pe0 => "pe0",
+            Job::Vt => "vt",
         }
     }
 
@@ -116,6 +128,8 @@ impl Job {
             Job::Jf => "a chain of two hundred functions for each event with a page, summed over 10 s",
             Job::Jg => "J2 on a file packed with gzip",
             Job::Jz => "J2 on a file packed with zstd",
+            Job::En => "users of 5 million events looked up in a table of 1 million, 10 s by type and country",
+            Job::En0 => "the events of EN without a table, 10 s by type",
             Job::Pa => "view -> cart -> buy within 5 minutes by session",
             Job::Pb => {
                 "a, up+[,], down by symbol, of 1,000, each price of the loop above the average of those before it"
@@ -126,13 +140,17 @@ impl Job {
             Job::Pd1 => "one of the patterns of PD",
             Job::Pe => "a -> c by key, a fifth as many keys as events, each with a match that waits",
             Job::Pe0 => "the events of PE counted, no pattern",
+            Job::Vt => {
+                "1 s by user, near 100,000 of them, then three views: where, the top ten of each second, these by 10 s and user"
+            }
         }
     }
 
     /// The file it reads.
     pub fn input(self) -> Input {
         match self {
-            Job::Jx => Input::Users,
+            Job::Jx | Job::Vt => Input::Users,
+            Job::En | Job::En0 => Input::Known,
             Job::Jc => Input::Days,
             Job::Jg => Input::Gzip,
             Job::Jz => Input::Zstd,
@@ -150,6 +168,7 @@ impl Job {
     /// The job that this one is held against, and which is measured before it.
     pub fn against(self) -> Option<Job> {
         match self {
+            Job::En => Some(Job::En0),
             Job::Pd => Some(Job::Pd1),
             Job::Pe => Some(Job::Pe0),
             _ => None,
@@ -192,6 +211,8 @@ impl Job {
                 let text = pipelines::JF.replace("FIELDS", &chain::fields());
                 return Cow::Owned(text.replace("LAST", &chain::last()));
             }
+            Job::En => enrich::EN,
+            Job::En0 => enrich::EN0,
             Job::Pa => patterns::PA,
             Job::Pb => patterns::PB,
             Job::Pc => patterns::PC,
@@ -200,6 +221,7 @@ impl Job {
             Job::Pd1 => return Cow::Owned(patterns::products(1)),
             Job::Pe => patterns::PE,
             Job::Pe0 => patterns::PE0,
+            Job::Vt => pipelines::VT,
         };
         Cow::Borrowed(text)
     }
@@ -219,6 +241,8 @@ impl Job {
             Job::Jc => baseline::run(Days::default(), input, output),
             Job::Ja => baseline::run(Many::default(), input, output),
             Job::Jf => baseline::run(Chain::default(), input, output),
+            Job::En => baseline::run(Visits::<true>::new(input)?, input, output),
+            Job::En0 => baseline::run(Visits::<false>::new(input)?, input, output),
             Job::Pa => order::run(Funnels::default(), input, output),
             Job::Pb => order::run(Climbs::default(), input, output),
             Job::Pc => order::run(Longest::default(), input, output),
@@ -227,6 +251,7 @@ impl Job {
             Job::Pd1 => order::run(Products::new(1), input, output),
             Job::Pe => order::run(Waits::default(), input, output),
             Job::Pe0 => baseline::run(Given, input, output),
+            Job::Vt => baseline::run(Views::default(), input, output),
         }
     }
 }

@@ -12,7 +12,7 @@
 //! | [`jobs`], [`pipelines`], [`patterns`] | a job's name into its input, pipeline file and loop: all axes in one place |
 //! | [`inputs`], [`ticks`] | an input's name into its lines |
 //! | [`scan`], [`table`], [`rows`] | the loops' tools: lines into fields, keys into groups, values into lines |
-//! | [`baseline`], [`loops`], [`sessions`], [`days`], [`many`], [`chain`] | a file into rows, by hand |
+//! | [`baseline`], [`loops`], [`sessions`], [`days`], [`many`], [`chain`], [`enrich`], [`views`] | a file into rows, by hand |
 //! | [`order`], [`funnel`], [`pattern_loops`] | a file into matches of patterns, by hand |
 //! | [`compare`] | two files of rows into a verdict |
 //! | [`measure`] | commands into wall time, CPU seconds and memory |
@@ -26,6 +26,7 @@ pub mod baseline;
 pub mod chain;
 pub mod compare;
 pub mod days;
+pub mod enrich;
 pub mod funnel;
 pub mod inputs;
 pub mod jobs;
@@ -47,3 +48,4 @@ pub mod sessions;
 pub mod statistics;
 pub mod table;
 pub mod ticks;
+pub mod views;

@@ -251,3 +251,42 @@ from = ["jf"]
 path = "${BENCH_OUTPUT}"
 format = "json"
 "#;
+
+pub(super) const VT: &str = r#"name = "vt"
+
+[sources.events]
+type = "file"
+path = "${BENCH_INPUT}"
+time = { field = "timestamp", unit = "s" }
+out_of_orderness = "2s"
+
+[streams.visits]
+from = "events"
+where = "user_id IS NOT NULL"
+
+[windows.users]
+from = "visits"
+size = "1s"
+group_by = ["user_id"]
+select = { events = "count(*)", longest = "max(data.duration)" }
+
+[views.long]
+from = "users"
+where = "longest > 1"
+
+[views.longest]
+from = "long"
+top = { n = 10, by = "longest" }
+
+[views.vt]
+from = "longest"
+size = "10s"
+group_by = ["user_id"]
+select = { seconds = "count(*)", events = "sum(events)", longest = "max(longest)" }
+
+[sinks.rows]
+type = "file"
+from = ["vt"]
+path = "${BENCH_OUTPUT}"
+format = "json"
+"#;

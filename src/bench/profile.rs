@@ -18,6 +18,7 @@ use crate::result::RowBatch;
 use crate::sink::{Format, Mode, Ordered, Sink, SinkKind, SinkSpec};
 use crate::source::{Compression, FilePartition, Lines, Next, Partition, Share};
 use crate::stream::Steps;
+use crate::table::Tables;
 use crate::watermark::tick_at;
 use crate::window::{Answers, PreAggregate, SegmentKind, Slices, Tallies};
 use std::path::Path;
@@ -71,11 +72,14 @@ pub fn profile(plan: &Plan, output: &Path, repeat: usize) -> Result<Vec<Stage>, 
 /// Takes the whole file along the road up to and with stage `last`; gives the events that were decoded.
 fn travel(plan: &Plan, last: usize, output: &Path) -> Result<u64, Error> {
     let unfit = || {
-        Error::user("bench.profile", "a profile needs a pipeline of one plain file and one window that is no session")
+        Error::user(
+            "bench.profile",
+            "a profile needs a pipeline of one plain file, one window that is no session, and no tables",
+        )
     };
     let (source, window) = (plan.sources.first().ok_or_else(unfit)?, plan.windows.first().ok_or_else(unfit)?);
     let [feed] = &window.feeds[..] else { return Err(unfit()) };
-    if window.ends.is_some() {
+    if window.ends.is_some() || !plan.tables.is_empty() {
         return Err(unfit());
     }
     let SourceKind::File(files) = &source.config.kind else { return Err(unfit()) };
@@ -83,7 +87,7 @@ fn travel(plan: &Plan, last: usize, output: &Path) -> Result<u64, Error> {
     let file = FilePartition::one(path, Lines::new(source.config.max_line.0), Share { process: 0, processes: 1 })?;
 
     let mut decoder = JsonDecoder::new(source.projection.clone());
-    let mut steps = Steps::new(source.stage.steps.clone());
+    let mut steps = Steps::new(source.stage.steps.clone(), &Tables::new(Vec::new()));
     let mut pre = PreAggregate::new(window.spec.clone(), Arc::clone(&window.layout), feed.keys.clone(), window.mode, 1);
     let mut tallies = Tallies::new(&window.layout);
     let answers = Answers::new(Arc::clone(&window.layout), window.answers.clone());
@@ -196,7 +200,7 @@ mod tests {
     fn roads_when_travelled_to_the_end_then_write_what_the_loop_writes() {
         let folder = tempfile::tempdir().unwrap();
         let (exact, output) = (folder.path().join("loop.ndjson"), folder.path().join("rows.ndjson"));
-        let is_fit = |job: &Job| !job.is_pattern() && ![Job::Js, Job::Jg, Job::Jz].contains(job);
+        let is_fit = |job: &Job| !job.is_pattern() && ![Job::Js, Job::Jg, Job::Jz, Job::Vt, Job::En].contains(job);
         for job in Job::ALL.into_iter().filter(is_fit) {
             let input = input(job.input(), 30_000, folder.path(), &mut |_| {}).unwrap();
             let plan = plan(job, &input, &output).unwrap();

@@ -7,7 +7,9 @@
 //! The rows of the engine's first run are compared with the loop's, value by value; every other run of the engine
 //! must write the same bytes.
 
+use super::baseline;
 use super::compare::{Agreement, RowSet, compare};
+use super::enrich;
 use super::inputs::{Input, Maker};
 use super::jobs::Job;
 use super::measure::{Usage, half_of_memory, load, measure};
@@ -275,6 +277,16 @@ fn form(input: Input, plain: PathBuf, tell: &mut dyn FnMut(&str)) -> Result<Path
             ruzstd::encoding::compress(from, to, ruzstd::encoding::CompressionLevel::Fastest);
             Ok(())
         }),
+        Input::Known => {
+            if !enrich::path(&plain).exists() {
+                tell(&format!("generating {}", enrich::path(&plain).display()));
+                let mut lines = 0;
+                let counted = baseline::lines(File::open(&plain).map_err(|e| unreadable(&plain, &e))?, |_| lines += 1);
+                counted.map_err(|e| unreadable(&plain, &e))?;
+                enrich::write(&plain, lines / 5).map_err(|e| unwritable(&enrich::path(&plain), &e))?;
+            }
+            Ok(plain)
+        }
         _ => Ok(plain),
     }
 }

@@ -1,6 +1,7 @@
 //! A program's calls, turned into the settings of a pipeline, checked and run like those of a file.
 //!
-//! A part ([`Source`], [`Stream`], [`Window`], [`Pattern`], [`Sink`]) gathers what is said of it, each with the line of the program; a
+//! A part ([`Source`], [`Table`], [`Stream`], [`Join`], [`Window`], [`Pattern`], [`View`], [`Alert`],
+//! [`Sink`]) gathers what is said of it, each with the line of the program; a
 //! [`Pipeline`] makes settings of them that go through the reader of files ([`crate::config::assemble`]): the same
 //! reference, bounds, defaults and messages. Nothing is checked twice or here.
 //!
@@ -8,25 +9,33 @@
 //! (2) every key of [`crate::config::reference()`] can be said, those without a method of their own by `with`; (3) every
 //! problem shows the call that is at fault, with its line.
 
+mod alert;
 mod channel;
 mod items;
+mod join;
 mod part;
 mod pattern;
 mod pipeline;
 mod sink;
 mod source;
 mod stream;
+mod table;
 #[cfg(test)]
 mod tests;
+mod view;
 mod window;
 
+pub use alert::Alert;
 pub use channel::{Closed, Sender};
+pub use join::Join;
 pub use part::{IntoNames, IntoSpan};
 pub use pattern::Pattern;
 pub use pipeline::Pipeline;
 pub use sink::Sink;
 pub use source::Source;
 pub use stream::Stream;
+pub use table::Table;
+pub use view::View;
 pub use window::Window;
 
 use crate::error::{Error, Problems, panic_text};

@@ -1,8 +1,9 @@
 //! Parts, put together to a pipeline that can be checked, explained and run.
 
 use super::PipelineError;
+use super::alert::{ChangeSink, OnChange};
 use super::part::{At, IntoSpan, Part};
-use super::{Pattern, Sink, Source, Stream, Window};
+use super::{Alert, Join, Pattern, Sink, Source, Stream, Table, View, Window};
 use crate::aggregate::{Aggregate, UserAggregate, is_aggregate};
 use crate::config::{self, Config, Given, Setting, SinkKind, SinkMode, SourceKind};
 use crate::engine::{self, Brought, Options, Outcome};
@@ -10,9 +11,11 @@ use crate::error::{Problem, Problems, Severity};
 use crate::event::Value;
 use crate::expr::{Answer, UserFunction, functions};
 use crate::plan::{self, Extensions, Plan, all_problems_with, explain_text};
+use crate::serve;
 use crate::sink::{CallSink, Mode, OnRow, Row, RowResult};
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A pipeline that a program builds: what a pipeline file says, with closures where the program needs them.
 ///
@@ -50,9 +53,15 @@ pub struct Pipeline {
     file: Option<(String, String)>,
     top: Part,
     sources: Vec<(String, Source, At)>,
+    tables: Vec<(String, Table, At)>,
     streams: Vec<(String, Stream, At)>,
+    joins: Vec<(String, Join, At)>,
     windows: Vec<(String, Window, At)>,
     patterns: Vec<(String, Pattern, At)>,
+    views: Vec<(String, View, At)>,
+    alerts: Vec<(String, Alert, At)>,
+    /// Functions that hear of alerts: the name of the sink they are, the alert, the function.
+    heard: Vec<(String, String, OnChange)>,
     sinks: Vec<(String, Sink, At)>,
     extensions: Extensions,
     /// What the program has named, to be held against all other names.
@@ -68,9 +77,14 @@ impl Pipeline {
             file,
             top: Part::default(),
             sources: Vec::new(),
+            tables: Vec::new(),
             streams: Vec::new(),
+            joins: Vec::new(),
             windows: Vec::new(),
             patterns: Vec::new(),
+            views: Vec::new(),
+            alerts: Vec::new(),
+            heard: Vec::new(),
             sinks: Vec::new(),
             extensions: Extensions { version: 1, ..Extensions::default() },
             named: Vec::new(),
@@ -110,11 +124,25 @@ impl Pipeline {
         self
     }
 
+    /// Adds a table.
+    #[track_caller]
+    pub fn table(mut self, name: &str, table: Table) -> Self {
+        self.tables.push((name.to_owned(), table, At::here()));
+        self
+    }
+
     /// Adds a stream.
     #[track_caller]
     pub fn stream(mut self, name: &str, mut stream: Stream) -> Self {
         stream.part.name_closures(name).into_iter().for_each(|f| self.extensions.functions.add(f));
         self.streams.push((name.to_owned(), stream, At::here()));
+        self
+    }
+
+    /// Adds a join.
+    #[track_caller]
+    pub fn join(mut self, name: &str, join: Join) -> Self {
+        self.joins.push((name.to_owned(), join, At::here()));
         self
     }
 
@@ -134,7 +162,31 @@ impl Pipeline {
         self
     }
 
-    /// Adds a sink. A pipeline without one prints a table of every window and pattern to standard output.
+    /// Adds a view.
+    #[track_caller]
+    pub fn view(mut self, name: &str, mut view: View) -> Self {
+        view.part.name_closures(name).into_iter().for_each(|f| self.extensions.functions.add(f));
+        self.views.push((name.to_owned(), view, At::here()));
+        self
+    }
+
+    /// Adds an alert.
+    #[track_caller]
+    pub fn alert(mut self, name: &str, mut alert: Alert) -> Self {
+        alert.part.name_closures(name).into_iter().for_each(|f| self.extensions.functions.add(f));
+        if let Some(on_change) = alert.on_change.take() {
+            let mut sink = format!("on-{name}");
+            while self.sinks.iter().any(|(one, ..)| *one == sink) {
+                sink.push('_');
+            }
+            self.sinks.push((sink.clone(), Sink::program(name), At::here()));
+            self.heard.push((sink, name.to_owned(), on_change));
+        }
+        self.alerts.push((name.to_owned(), alert, At::here()));
+        self
+    }
+
+    /// Adds a sink. A pipeline without one prints a table of every part that makes rows to standard output.
     #[track_caller]
     pub fn sink(mut self, name: &str, sink: Sink) -> Self {
         self.sinks.push((name.to_owned(), sink, At::here()));
@@ -278,9 +330,13 @@ impl Pipeline {
             all.push(Setting { key: key.to_owned(), value, place: self.at.line() });
         };
         section("sources", self.sources.iter().map(|(name, source, at)| (name, &source.part, *at)).collect());
+        section("tables", self.tables.iter().map(|(name, table, at)| (name, &table.part, *at)).collect());
         section("streams", self.streams.iter().map(|(name, stream, at)| (name, &stream.part, *at)).collect());
+        section("joins", self.joins.iter().map(|(name, join, at)| (name, &join.part, *at)).collect());
         section("windows", self.windows.iter().map(|(name, window, at)| (name, &window.part, *at)).collect());
         section("patterns", self.patterns.iter().map(|(name, pattern, at)| (name, &pattern.part, *at)).collect());
+        section("views", self.views.iter().map(|(name, view, at)| (name, &view.part, *at)).collect());
+        section("alerts", self.alerts.iter().map(|(name, alert, at)| (name, &alert.part, *at)).collect());
         section("sinks", self.sinks.iter().map(|(name, sink, at)| (name, &sink.part, *at)).collect());
         all
     }
@@ -348,7 +404,7 @@ impl Pipeline {
     /// [`Pipeline::run`] with options of its own: what standard input and output are, what to do when the run has begun
     /// (such as keeping the handle that can end it), or several processes. Every process must build the same pipeline;
     /// what it brings itself is read, and called, in process 0. What the options bring is kept, and what the pipeline
-    /// brings added.
+    /// brings added. With `[serve]` the run is served until it ends.
     ///
     /// # Errors
     /// As [`Pipeline::run`].
@@ -360,10 +416,16 @@ impl Pipeline {
         }
         let calls: Vec<(String, OnRow)> =
             self.sinks.into_iter().filter_map(|(name, sink, _)| Some((name, sink.on_row?))).collect();
-        let Brought { sources, sinks } = &mut options.given;
+        let Brought { sources, sinks, .. } = &mut options.given;
+        options.notify = true;
         // A key that was said in place of the constructor may have made something else of it.
         let of_program = |name: &str| config.sources.iter().any(|s| s.name == name && s.kind == SourceKind::Program);
         sources.extend(readers.into_iter().filter(|(name, _)| of_program(name)));
+        for (sink, alert, on_change) in self.heard {
+            if let Some(p) = plan.alerts.iter().find(|p| p.shown.rule == alert) {
+                sinks.push((sink, Box::new(ChangeSink { shown: p.shown.clone(), on_change, changes: 0 })));
+            }
+        }
         for (name, on_row) in calls {
             let Some(sink) = config.sinks.iter().find(|s| s.name == name && s.kind == SinkKind::Program) else {
                 continue;
@@ -376,7 +438,23 @@ impl Pipeline {
             let sink = CallSink::new(&name, plan.schemas.clone(), mode, on_row);
             sinks.push((name, Box::new(sink)));
         }
-        Ok(engine::run(plan, options)?)
+        let text = self.file.as_ref().map_or("", |(_, text)| text);
+        let (server, beside) = serve::open(&config, &plan, text, None, options.topology.process)?;
+        options.beside = options.beside.or(beside);
+        let server = server.map(Arc::new);
+        if let Some(server) = server.clone() {
+            tracing::info!("serving on {}", server.url());
+            let own = options.on_ready;
+            options.on_ready = Box::new(move |running| {
+                server.running(Arc::clone(&running.metrics));
+                own(running);
+            });
+        }
+        let result = engine::run(plan, options);
+        if let Some(server) = server.and_then(Arc::into_inner) {
+            server.stop();
+        }
+        Ok(result?)
     }
 }
 

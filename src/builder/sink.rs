@@ -46,7 +46,13 @@ impl Sink {
         Self::of(Given::Program, Some(Box::new(move |row| on_row(row).into_result())))
     }
 
-    /// The windows and patterns whose rows it takes: one name or several.
+    /// What a function of the program hears of an alert.
+    #[track_caller]
+    pub(super) fn program(alert: &str) -> Self {
+        Self::of(Given::Program, None).from(alert)
+    }
+
+    /// The windows, patterns and alerts whose rows it takes: one name or several.
     #[track_caller]
     pub fn from(mut self, names: impl IntoNames) -> Self {
         let names = names.into_names();

@@ -1,7 +1,7 @@
 //! Some events of a source, with fields that are computed, as a program says it.
 
-use super::part::{IntoNames, IntoSpan, Part, offers};
-use crate::config::Given;
+use super::part::{At, IntoNames, IntoSpan, Part, offers};
+use crate::config::{Given, Setting};
 use crate::event::Value;
 use crate::expr::Answer;
 
@@ -48,6 +48,19 @@ impl Stream {
         for (key, value) in ["sample.rate", "sample.by", "sample.seed"].into_iter().zip(said) {
             self.part.say(key, "sample_by", &said, value.clone());
         }
+        self
+    }
+
+    /// Adds columns of a table to the events, before all else: `key` is an SQL expression for each column of the table's
+    /// key, `add` the columns. Of several lookups a later one may use what an earlier one added.
+    #[track_caller]
+    pub fn enrich(mut self, table: &str, key: impl IntoNames, add: impl IntoNames) -> Self {
+        let (table, key, add): (Given, Given, Given) = (table.into(), key.into_names(), add.into_names());
+        let call = format!("enrich({}, {}, {})", table.written(), key.written(), add.written());
+        let place = At::here().place(&call);
+        let entry = |key: &str, value: &Given| Setting { key: key.into(), value: value.clone(), place: place.clone() };
+        let one = Given::Table(vec![entry("table", &table), entry("key", &key), entry("add", &add)]);
+        self.part.say("enrich", "enrich", &[&table, &key, &add], Given::List(vec![one]));
         self
     }
 

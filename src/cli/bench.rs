@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// Which jobs: j1, j2, j0, j0b, jx, js, jc, ja, jf, jg, jz; of patterns pa, pb, pc, pcn, pd, pd1, pe, pe0.
+    /// Which jobs: j1, j2, j0, j0b, jx, js, jc, ja, jf, jg, jz; of patterns pa, pb, pc, pcn, pd, pd1, pe, pe0; of views vt.
     #[arg(long, value_delimiter = ',', default_value = "j1,j2,j0,jx", value_parser = job)]
     jobs: Vec<Job>,
     /// Events of each input.

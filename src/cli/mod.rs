@@ -5,16 +5,19 @@
 
 #![allow(clippy::print_stdout, reason = "this is the program: standard output is where its answers go")]
 
+mod backtest;
 mod bench;
 mod check;
 mod completions;
 mod explain;
 mod generate;
+mod history;
 mod reference;
 mod run;
 mod schema;
 mod test;
 mod trace;
+mod why;
 
 use crate::config::{self, Config};
 use crate::error::{Error, Problems};
@@ -55,6 +58,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Follow the partial matches of a pattern, event by event.
     Trace(trace::TraceArgs),
+    /// Tell the life of an alert, with the rows and the events behind it.
+    Why(why::WhyArgs),
+    /// Run history through the alerts of a pipeline, without telling anybody: when each would have fired.
+    Backtest(backtest::BacktestArgs),
     /// Write a realistic stream of events.
     Generate(generate::GenerateArgs),
     /// Measure the engine against a hand-written loop for the same jobs.
@@ -113,6 +120,8 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::test(args),
         Command::Explain(args) => explain::explain(args),
         Command::Trace(args) => trace::trace(args),
+        Command::Why(args) => why::why(args),
+        Command::Backtest(args) => backtest::backtest(args),
         Command::Generate(args) => generate::generate(args, &console),
         Command::Bench(args) => bench::bench(args, &console),
         Command::Reference => write_out(reference().as_bytes()),

@@ -5,7 +5,7 @@ use crate::aggregate::aggregates;
 use crate::codec::json::RejectReason;
 use crate::config;
 use crate::error::codes;
-use crate::expr::{functions, operators, step_functions};
+use crate::expr::{functions, operators, series_functions, step_functions};
 use crate::observe::list;
 use crate::pattern::{EXAMPLES, forms};
 use crate::story::KEYS;
@@ -168,6 +168,16 @@ fn expressions(out: &mut String) {
             let _ = write!(doc, " Also: {}.", a.aliases.join(", "));
         }
         row(out, &[&code(a.signature), &doc, &code(a.example)]);
+    }
+    out.push_str(
+        "\n### Series functions\n\nIn `set`, `where` and `having` of a view: over the rows of the same group, by window. They need \
+         windows that are equally far apart: those of a size, or of a view with one. A correction of a window corrects the rows \
+         that look back at it. Every number is computed from the values in the order of their windows, so it is the same in \
+         every run.\n\n",
+    );
+    head(out, &["function", "meaning"]);
+    for f in series_functions() {
+        row(out, &[&code(f.written), f.doc]);
     }
 }
 

@@ -2,15 +2,16 @@
 
 use super::{Failure, FileArgs, plan};
 use crate::cluster::{Fate, Topology, hosts};
-use crate::config::{Pace, SourceKind};
+use crate::config::{AfterEnd, Pace, SourceKind};
 use crate::engine::{Options, Running, run as run_plan};
 use crate::error::{Error, Severity};
 use crate::observe::{Console, Ending, Progress, summary};
+use crate::serve;
 use crate::time::parse_span;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
@@ -41,6 +42,11 @@ pub(super) struct RunArgs {
     /// A dead-letter file whose lines are read too, once they or the pipeline are mended; may be given more than once.
     #[arg(long, value_name = "FILE")]
     dead_letters: Vec<PathBuf>,
+    /// Serve results, live changes and figures of the run over HTTP at this address: host:port, or a port of 127.0.0.1. Over
+    /// `listen` of [serve]; process 0 serves. A run goes on serving when its input has ended, until Ctrl-C, unless
+    /// `after_end` of [serve] says otherwise.
+    #[arg(long, value_name = "ADDRESS")]
+    serve: Option<String>,
     /// Neither a progress line nor a summary.
     #[arg(short, long)]
     quiet: bool,
@@ -77,7 +83,10 @@ fn topology(args: &RunArgs) -> Result<Topology, Failure> {
 
 pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let (plan, config) = plan(&args.file.file, &args.file.set)?;
-    for warning in config.warnings.iter().filter(|w| w.severity == Severity::Warning) {
+    // Rows that no sink takes are served.
+    let served = |text: &str| args.serve.is_some() && !["[sources", "[streams"].iter().any(|of| text.starts_with(of));
+    let warnings = config.warnings.iter().filter(|w| w.severity == Severity::Warning);
+    for warning in warnings.filter(|w| w.code != "config.unused" || !served(&w.text)) {
         tracing::warn!(code = warning.code, line = warning.line, "{}", warning.message);
     }
     let topology = topology(args)?;
@@ -96,13 +105,23 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let letters = args.dead_letters.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     let sinks: Vec<String> = config.sinks.iter().map(|s| s.name.clone()).collect();
 
+    let text = std::fs::read_to_string(&args.file.file).unwrap_or_default();
+    let (server, beside) = serve::open(&config, &plan, &text, args.serve.as_deref(), args.process)?;
+    let server = server.map(Arc::new);
+    if let Some(server) = &server {
+        console.say(format!("serving on {}\n", server.url()).as_bytes());
+    }
+
     let progress: Arc<Mutex<Option<Progress>>> = Arc::default();
     let began = Arc::new(Mutex::new(Instant::now()));
     let on_ready = {
         let (progress, began, console) = (Arc::clone(&progress), Arc::clone(&began), console.clone());
-        let quiet = args.quiet;
+        let (quiet, signals, server) = (args.quiet, signals.clone(), server.clone());
         move |running: &Running| {
             signals.hand_to(running.clone());
+            if let Some(server) = &server {
+                server.running(Arc::clone(&running.metrics));
+            }
             *began.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             tracing::info!("ready");
             if !quiet {
@@ -113,22 +132,55 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     };
     let stdout = Box::new(console.around(std::io::stdout()));
     let on_ready = Box::new(on_ready);
-    let options = Options { topology, fate, stdout, dead_letters: letters, on_ready, ..Options::local(args.workers) };
+    let options = Options {
+        topology,
+        fate,
+        stdout,
+        dead_letters: letters,
+        beside,
+        on_ready,
+        notify: true,
+        ..Options::local(args.workers)
+    };
     let result = run_plan(plan, options);
     let elapsed = began.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
     if let Some(line) = progress.lock().unwrap_or_else(PoisonError::into_inner).take() {
         line.stop();
     }
-    let outcome = result?;
+    if let Some(server) = &server {
+        server.ended(result.as_ref().ok().map(|outcome| Arc::clone(&outcome.metrics)));
+    }
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            if let Some(server) = server.and_then(Arc::into_inner) {
+                server.stop();
+            }
+            return Err(error.into());
+        }
+    };
     if !args.quiet {
+        let mut snapshot = outcome.metrics.snapshot();
+        snapshot.sinks.retain(|sink| sink.name != serve::ROWS);
         let places = sinks.into_iter().zip(outcome.sinks).map(|(name, f)| (name, f.places)).collect();
-        let ending = Ending { elapsed, dead_letters, too_late, places };
-        console.say(summary(&outcome.metrics.snapshot(), &ending).as_bytes());
+        let told = outcome.actions.iter().map(|(name, n)| (name.clone(), n.words().to_vec())).collect();
+        let ending = Ending { elapsed, dead_letters, too_late, places, told };
+        console.say(summary(&snapshot, &ending).as_bytes());
+    }
+    if let Some(server) = server {
+        if config.serve.after_end == AfterEnd::Stay && !signals.asked() {
+            console.say(format!("the input has ended; serving on {} until Ctrl-C\n", server.url()).as_bytes());
+            signals.until_asked();
+        }
+        if let Some(server) = Arc::into_inner(server) {
+            server.stop();
+        }
     }
     Ok(())
 }
 
 /// Ctrl-C and SIGTERM: the first drains, a second one stops at once.
+#[derive(Clone)]
 struct Signals {
     state: Arc<SignalState>,
 }
@@ -136,7 +188,25 @@ struct Signals {
 #[derive(Default)]
 struct SignalState {
     asked: AtomicBool,
-    running: Mutex<Option<Running>>,
+    stage: Mutex<Stage>,
+    rung: Condvar,
+}
+
+/// How far the run is.
+#[derive(Default)]
+enum Stage {
+    /// Nothing has begun: there is nothing to finish.
+    #[default]
+    Before,
+    Running(Running),
+    /// All is written; only the server goes on.
+    Ended,
+}
+
+impl SignalState {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Signals {
@@ -147,20 +217,35 @@ impl Signals {
             if theirs.asked.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
             }
-            match &*theirs.running.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some(running) => {
+            match &*theirs.stage() {
+                Stage::Running(running) => {
                     tracing::warn!("finishing what was read; a second signal stops at once");
                     running.drain();
                 }
-                // Nothing has begun: there is nothing to finish.
-                None => std::process::exit(130),
+                Stage::Before => std::process::exit(130),
+                Stage::Ended => {}
             }
+            theirs.rung.notify_all();
         })
         .map_err(|e| Error::outside("signal", format!("cannot listen for signals: {e}")))?;
         Ok(Self { state })
     }
 
     fn hand_to(&self, running: Running) {
-        *self.state.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+        *self.state.stage() = Stage::Running(running);
+    }
+
+    /// True where a signal came.
+    fn asked(&self) -> bool {
+        self.state.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits for a signal, after the end of the run.
+    fn until_asked(&self) {
+        let mut stage = self.state.stage();
+        *stage = Stage::Ended;
+        while !self.asked() {
+            stage = self.state.rung.wait(stage).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }

@@ -24,6 +24,8 @@ use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Config, Hooks};
 use timely::worker::Worker;
 
+/// Updates that an idle worker compacts at once.
+const IDLE_MERGE: isize = 1000;
 /// How long an idle worker looks for work before it parks.
 const IDLE_SPIN: Duration = Duration::from_micros(10);
 /// How long the end of a process waits for the peers to be told.
@@ -94,7 +96,10 @@ where
     };
     let (builders, comms) = allocators(&topology, data).map_err(&failed)?;
     let at_work = handle.clone();
-    let config = WorkerConfig::default().idle_spin(IDLE_SPIN);
+    let mut config = WorkerConfig::default().idle_spin(IDLE_SPIN);
+    // Arrangements that have lost rows are compacted when there is nothing else to do.
+    let idle = differential_dataflow::Config::default().idle_merge_effort(Some(IDLE_MERGE));
+    differential_dataflow::configure(&mut config, &idle);
     let guards = timely::execute::execute_from(builders, Box::new(()), config, move |worker| build(worker, &at_work))
         .map_err(|e| failed(start_error(e)))?;
     let results: Result<Vec<T>, String> = guards.join().into_iter().collect();

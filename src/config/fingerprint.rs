@@ -1,29 +1,42 @@
 //! Settings into 32 bytes that are the same where the results must be.
 //!
-//! Taken in: the pipeline's name, the tick, and everything of sources, streams, windows, patterns and sinks, after overrides and
+//! Taken in: the pipeline's name, the tick, and everything of sources, tables, streams, joins, windows, patterns, views, alerts and sinks,
+//! after overrides and
 //! environment. Left out: the file's name, lines, comments, the order of keys that has no meaning, and what only says
-//! how fast a process may read (`max_inflight`, `max_drift`, `rate_limit`).
+//! how fast a process may read (`max_inflight`, `max_drift`, `rate_limit`) who is told of alerts, or who
+//! looks at it (`[serve]`).
 
 use super::settings::{
-    Config, DedupConfig, Expressions, FileConfig, GenerateConfig, Located, Matching, PatternConfig, RunSettings,
-    SampleConfig, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig, WindowConfig, WindowShape, WithinStep,
+    AlertConfig, Config, DedupConfig, Expressions, FileConfig, GenerateConfig, JoinConfig, Located, Matching,
+    PatternConfig, RunSettings, SampleConfig, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig, TopConfig,
+    ViewConfig, ViewJoin, WindowConfig, WindowShape, WithinStep,
 };
+use super::table::{EnrichConfig, TableConfig, TableFile, TableKind, TableTime};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 /// SHA-256 over a canonical text of the settings that decide results.
 pub fn fingerprint(config: &Config) -> [u8; 32] {
     // Every struct is taken apart by name, so that a new setting cannot be forgotten.
-    let Config { file: _, name, run, sources, streams, windows, patterns, sinks, warnings: _ } = config;
+    // Who is told, and when, changes no result.
+    let Config { actions: _, inhibitions: _, silences: _, notify: _, .. } = config;
+    let Config { file: _, name, run, serve: _, sources, tables, .. } = config;
+    let Config { streams, joins, lookups: _, windows, patterns, views, alerts, sinks, warnings: _, .. } = config;
     let RunSettings { tick, max_inflight: _, max_drift: _ } = run;
     let mut text = Canon(String::from("highwater pipeline 1\n"));
     text.put("name", name);
     text.put("tick", tick.as_ref().map_or(-1, |tick| tick.value.0));
     sources.iter().for_each(|part| source(&mut text, part));
+    // Files without tables keep their fingerprint.
+    tables.iter().for_each(|part| table(&mut text, part));
     streams.iter().for_each(|part| stream(&mut text, part));
+    // Files without joins, or without patterns, keep their fingerprint.
+    joins.iter().for_each(|part| join(&mut text, part));
     windows.iter().for_each(|part| window(&mut text, part));
-    // Files without patterns keep their fingerprint.
+    // Files without patterns and views keep their fingerprint.
     patterns.iter().for_each(|part| pattern(&mut text, part));
+    alerts.iter().for_each(|part| alert(&mut text, part));
+    views.iter().for_each(|part| view(&mut text, part));
     sinks.iter().for_each(|part| sink(&mut text, part));
     Sha256::digest(text.0.as_bytes()).into()
 }
@@ -55,6 +68,51 @@ impl Canon {
             self.put(name, &sql.value);
         }
     }
+}
+
+fn view(text: &mut Canon, part: &ViewConfig) {
+    let ViewConfig {
+        name,
+        line: _,
+        from,
+        join,
+        set,
+        filter,
+        size,
+        slide,
+        group_by,
+        select,
+        having,
+        distinct,
+        top,
+        columns,
+    } = part;
+    text.put("view", name);
+    text.names("from", from);
+    if let Some(ViewJoin { with, on, left, within, add }) = join {
+        text.put("join", &with.value);
+        text.expressions("on", on);
+        text.put("left", left);
+        text.maybe("within", within.as_ref().map(|span| span.value.0));
+        text.expressions("add", add);
+    }
+    text.expressions("set", set);
+    text.maybe("where", filter.as_ref().map(|sql| &sql.value));
+    // A slide of the size is none.
+    let slide = slide.as_ref().or(size.as_ref()).map(|span| span.value.0);
+    text.maybe("size", size.as_ref().map(|span| span.value.0));
+    text.maybe("slide", slide);
+    text.expressions("group_by", group_by);
+    text.expressions("select", select);
+    text.maybe("having", having.as_ref().map(|sql| &sql.value));
+    text.names("distinct", distinct);
+    if let Some(TopConfig { n, by, ascending, per }) = top {
+        text.put("top", n);
+        text.put("by", &by.value);
+        text.put("ascending", ascending);
+        text.names("per", per);
+    }
+    text.names("columns", columns);
 }
 
 fn source(text: &mut Canon, part: &SourceConfig) {
@@ -124,11 +182,39 @@ fn source(text: &mut Canon, part: &SourceConfig) {
     text.put("max_line", max_line.0);
 }
 
+fn table(text: &mut Canon, part: &TableConfig) {
+    let TableConfig { name, line: _, kind, key } = part;
+    text.put("table", name);
+    text.names("key", key);
+    match kind {
+        TableKind::File(TableFile { path, format, refresh: _, time }) => {
+            text.put("file", &path.value);
+            text.put("format", format!("{format:?}"));
+            if let Some(TableTime { field, unit, format }) = time {
+                text.put("time", field.value.steps().len());
+                field.value.steps().iter().for_each(|step| text.put("step", step));
+                text.put("unit", unit.word());
+                text.maybe("format", format.as_ref());
+            }
+        }
+        TableKind::Stream { from, columns, keep } => {
+            text.names("from", from);
+            text.names("columns", columns);
+            text.maybe("keep", keep.map(|span| span.0).as_ref());
+        }
+    }
+}
+
 fn stream(text: &mut Canon, part: &StreamConfig) {
-    let StreamConfig { name, line: _, from, rest_of, filter, sample, set, dedup } = part;
+    let StreamConfig { name, line: _, from, rest_of, enrich, filter, sample, set, dedup } = part;
     text.put("stream", name);
     text.names("from", from);
     text.names("rest_of", rest_of);
+    for EnrichConfig { table, key, add } in enrich {
+        text.put("enrich", &table.value);
+        text.names("key", key);
+        text.expressions("add", add);
+    }
     text.maybe("where", filter.as_ref().map(|filter| &filter.value));
     if let Some(SampleConfig { rate, by, seed }) = sample {
         text.put("sample", rate.to_bits());
@@ -140,6 +226,17 @@ fn stream(text: &mut Canon, part: &StreamConfig) {
         text.put("dedup", &by.value);
         text.put("within", within.0);
     }
+}
+
+fn join(text: &mut Canon, part: &JoinConfig) {
+    let JoinConfig { name, line: _, from, on, before, after, kind, allowed_lateness } = part;
+    text.put("join", name);
+    text.names("from", from);
+    text.names("on", on);
+    text.put("before", before.0);
+    text.put("after", after.0);
+    text.put("kind", format!("{kind:?}"));
+    text.put("allowed_lateness", allowed_lateness.0);
 }
 
 fn window(text: &mut Canon, part: &WindowConfig) {
@@ -244,6 +341,41 @@ fn pattern(text: &mut Canon, part: &PatternConfig) {
     text.put("events", format!("{events:?}"));
     text.put("mode", format!("{mode:?}"));
     text.expressions("select", select);
+}
+
+fn alert(text: &mut Canon, part: &AlertConfig) {
+    let AlertConfig {
+        name,
+        line: _,
+        place: _,
+        from,
+        when,
+        until,
+        hold,
+        keep_firing_for,
+        no_data_after,
+        no_data_of_all,
+        pending,
+        severity,
+        labels,
+        summary,
+        annotations,
+        notify,
+    } = part;
+    text.put("alert", name);
+    text.put("from", &from.value);
+    text.maybe("when", when.as_ref().map(|sql| &sql.value));
+    text.maybe("until", until.as_ref().map(|sql| &sql.value));
+    text.put("for", hold.value.0);
+    text.put("keep_firing_for", keep_firing_for.0);
+    text.maybe("no_data_after", no_data_after.as_ref().map(|span| span.value.0));
+    text.put("no_data_of_all", no_data_of_all);
+    text.put("pending", pending);
+    text.put("severity", severity);
+    text.expressions("labels", labels);
+    text.maybe("summary", summary.as_ref().map(|text| &text.value));
+    text.expressions("annotations", annotations);
+    text.names("notify", notify);
 }
 
 fn sink(text: &mut Canon, part: &SinkConfig) {

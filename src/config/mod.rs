@@ -6,20 +6,27 @@
 //!
 //! Invariants: (1) [`parse`] is pure and never panics, whatever the text; (2) everything the file can say is in
 //! [`reference()`], and nothing else is read; (3) problems show the text of the file, never what an environment variable
-//! put there; (4) a file that has no sink gets one that prints every window and pattern as a table.
+//! put there; (4) a file that has no sink gets one that prints every window, pattern, view and alert as a table.
 
+mod alert;
 mod check;
 mod depth;
 mod early;
 mod environment;
 mod fingerprint;
 mod given;
+mod join;
+mod join_sections;
+mod notify;
+mod notify_sections;
+mod notify_settings;
 mod pattern;
 mod rate;
 mod reader;
 mod reference;
 mod schema;
 mod sections;
+mod serve;
 mod set;
 mod settings;
 mod shape;
@@ -28,26 +35,39 @@ mod size;
 mod slide;
 mod source;
 mod stream;
+mod table;
+mod table_sections;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod value;
+mod view;
+mod view_sections;
+mod views;
 mod window;
 
 pub(crate) use depth::too_deep;
 pub use fingerprint::fingerprint;
 pub use given::{Given, Setting};
+pub use notify::parse_silences;
+pub use notify_settings::{
+    ActionConfig, ActionKind, DeliveryConfig, EmailConfig, Grouping, HttpConfig, InhibitionConfig, LogLevel, MailTls,
+    NotifySettings, Secret, SilenceConfig, SlackConfig, WebhookConfig,
+};
 pub use rate::{EventRate, parse_rate};
 pub use reference::{Key, KeyKind, Section};
 pub use schema::schema;
 pub use sections::reference;
+pub use serve::{Access, AfterEnd, Listen, PUBLIC_HELP, ServeConfig, check_token, parse_listen};
 pub use settings::{
-    Config, CsvConfig, DedupConfig, Events, Expressions, FieldType, FileCompression, FileConfig, FileFormat,
-    GenerateConfig, LinesConfig, Located, MatchMode, Matching, OnBad, Pace, PatternConfig, PreAggregate, RunSettings,
-    SampleConfig, SinkConfig, SinkKind, SinkMode, Skip, SourceConfig, SourceFormat, SourceKind, StdoutFormat,
-    StreamConfig, TimeClock, TimeField, Times, WindowConfig, WindowShape, WithinStep,
+    AlertConfig, Config, CsvConfig, DedupConfig, Events, Expressions, FieldType, FileCompression, FileConfig,
+    FileFormat, GenerateConfig, JoinConfig, JoinKind, LinesConfig, Located, LookupConfig, MatchMode, Matching, OnBad,
+    Pace, PatternConfig, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode, Skip, SourceConfig,
+    SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeClock, TimeField, Times, TopConfig, ViewConfig, ViewJoin,
+    WindowConfig, WindowShape, WithinStep,
 };
 pub use size::{ByteSize, parse_size};
+pub use table::{EnrichConfig, TableConfig, TableFile, TableKind, TableTime};
 
 use crate::error::{Problem, Problems, Severity};
 use check::Role;
@@ -163,30 +183,48 @@ fn read(
     top.unknown_keys(&[], ctx);
     let name = top.get("name", ctx, value::text).map(|name| name.value);
     let run = run_settings(&top, ctx);
+    let serve = serve::read(&top, ctx);
     let tables = |name: &str, ctx: &mut Context| parts_of(&top, name, ctx);
-    let [sources, streams, windows, patterns, sinks] =
-        ["sources", "streams", "windows", "patterns", "sinks"].map(|name| tables(name, ctx));
+    let [sources, lookups, streams] = ["sources", "tables", "streams"].map(|name| tables(name, ctx));
+    let [joins, windows, patterns, sinks] = ["joins", "windows", "patterns", "sinks"].map(|name| tables(name, ctx));
+    let [views, alerts] = ["views", "alerts"].map(|name| tables(name, ctx));
+    let [actions, inhibitions, silences] = ["actions", "inhibitions", "silences"].map(|name| tables(name, ctx));
+    let notify = notify::settings(&top, ctx);
     let parts: Vec<check::Part<'_>> = check::parts(Role::Source, sources)
+        .chain(check::parts(Role::Table, lookups))
         .chain(check::parts(Role::Stream, streams))
+        .chain(check::parts(Role::Join, joins))
         .chain(check::parts(Role::Window, windows))
         .chain(check::parts(Role::Pattern, patterns))
+        .chain(check::parts(Role::View, views))
+        .chain(check::parts(Role::Alert, alerts))
         .chain(check::parts(Role::Sink, sinks))
         .collect();
     let mut config = Config {
         file: file_name.to_owned(),
         name: name.unwrap_or_else(|| stem(file_name)),
         run,
+        serve,
         sources: each(sources, ctx, source::read),
+        tables: each(lookups, ctx, table::read),
         streams: each(streams, ctx, stream::read),
+        joins: each(joins, ctx, join::read),
+        lookups: Vec::new(),
         windows: each(windows, ctx, window::read),
         patterns: each(patterns, ctx, pattern::read),
+        views: each(views, ctx, view::read),
+        alerts: each(alerts, ctx, alert::read),
         sinks: each(sinks, ctx, sink::read),
+        actions: each(actions, ctx, notify::action),
+        inhibitions: each(inhibitions, ctx, notify::inhibition),
+        silences: each(silences, ctx, notify::silence),
+        notify,
         warnings: Vec::new(),
     };
     if sinks.is_empty() {
         let taken = |name: &str| parts.iter().any(|part| part.name == name);
-        let rows = config.windows.iter().map(|w| &w.name).chain(config.patterns.iter().map(|p| &p.name));
-        config.sinks.push(sink::implied(rows, &taken));
+        let implied = sink::implied(config.sunk_parts(), &taken);
+        config.sinks.push(implied);
     }
     check::check(&config, &parts, ctx);
     Some(config)

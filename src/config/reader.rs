@@ -145,6 +145,42 @@ impl<'a> Fields<'a> {
         list
     }
 
+    /// The texts of a key that takes one or a list, in their order, the same ones too; those that are wrong are reported.
+    pub(super) fn items(&self, name: &str, ctx: &mut Context) -> Vec<Located<String>> {
+        let (key, node) = self.entry(name, ctx);
+        let Some(node) = node else {
+            self.absent(key, ctx);
+            return Vec::new();
+        };
+        let read = ctx.keep(value::texts(node, key), &node.place).unwrap_or_default();
+        read.into_iter().filter_map(|(item, read)| ctx.keep(read, &item.place).map(|text| item.located(text))).collect()
+    }
+
+    /// The names of a key that takes one, a list or a table of them, each with the name it goes by: a new one of a table,
+    /// else its own. Wrong ones are reported.
+    pub(super) fn pairs(&self, name: &str, ctx: &mut Context) -> Expressions {
+        let (key, node) = self.entry(name, ctx);
+        let Some(node) = node else {
+            self.absent(key, ctx);
+            return Vec::new();
+        };
+        let mut list: Expressions = Vec::new();
+        for (new, item, read) in ctx.keep(value::pairs(node, key), &node.place).unwrap_or_default() {
+            if let Some(new) = new {
+                check_name(new, "a column", &item.place, ctx);
+            }
+            let Some(text) = ctx.keep(read, &item.place) else { continue };
+            let new = new.unwrap_or(&text).to_owned();
+            if list.iter().any(|(one, _)| *one == new) {
+                let message = format!("'{}' is in {name} twice", value::shown(item));
+                ctx.problems.push(item.place.problem("config.value", message, Some("remove one".into())));
+            } else {
+                list.push((new, item.located(text)));
+            }
+        }
+        list
+    }
+
     /// The SQL expressions of a key that takes a table of them; wrong ones, and names that are no names for a column,
     /// are reported.
     pub(super) fn expressions(&self, name: &str, ctx: &mut Context) -> Expressions {
@@ -161,6 +197,24 @@ impl<'a> Fields<'a> {
         let mut list = Vec::new();
         for (name, item, read) in ctx.keep(value::expressions(node, key), &node.place).unwrap_or_default() {
             check_name(name, what, &item.place, ctx);
+            if let Some(text) = ctx.keep(read, &item.place) {
+                list.push((name.to_owned(), item.located(text)));
+            }
+        }
+        list
+    }
+
+    /// The texts of a key that takes a table of them; wrong ones, and names that are no names, are reported.
+    pub(super) fn texts(&self, name: &str, ctx: &mut Context) -> Expressions {
+        let (key, node) = self.entry(name, ctx);
+        let Some(node) = node else {
+            self.absent(key, ctx);
+            return Vec::new();
+        };
+        let what = format!("one of {name}");
+        let mut list = Vec::new();
+        for (name, item, read) in ctx.keep(value::named_texts(node, key), &node.place).unwrap_or_default() {
+            check_name(name, &what, &item.place, ctx);
             if let Some(text) = ctx.keep(read, &item.place) {
                 list.push((name.to_owned(), item.located(text)));
             }

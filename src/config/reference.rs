@@ -10,6 +10,18 @@ use std::fmt;
 pub enum KeyKind {
     /// Text that is not empty.
     Text,
+    /// Text that is never printed.
+    Secret,
+    /// Text with `{names}` in it.
+    Template,
+    /// One text or a list of them.
+    SomeTexts,
+    /// A list of texts, also empty ones and equal ones.
+    Texts,
+    /// A table of names and texts.
+    TextTable,
+    /// A table of any values.
+    Tree,
     /// A path of a file.
     Path,
     /// One path, folder or pattern, or a list of them.
@@ -32,8 +44,12 @@ pub enum KeyKind {
     },
     /// A field of the event, dotted: `data.page`.
     Field,
+    /// One name, a list of them, or a table of names and names.
+    Pairs,
     /// One name of another part or a list of them.
     Parts,
+    /// One name of another part.
+    Part,
     /// An SQL scalar expression.
     Sql,
     /// A table of names and SQL expressions.
@@ -84,8 +100,23 @@ pub enum KeyKind {
         /// The most.
         most: Span,
     },
+    /// A span of time within bounds, or a table with a section of its own in the reference.
+    SpanOrSection {
+        /// The least.
+        least: Span,
+        /// The most.
+        most: Span,
+    },
+    /// An SQL scalar expression, or a table with a section of its own in the reference.
+    SqlOrSection,
     /// A pattern, or a list of event types.
     Match,
+    /// One SQL expression or a list of them.
+    SqlList,
+    /// One column or a list of them, or a table of new names and columns.
+    Columns,
+    /// A table with a section of its own in the reference, or a list of them.
+    TableOrList,
     /// A skip strategy.
     Skip,
     /// A moment as RFC 3339 text or a TOML date-time with an offset.
@@ -106,6 +137,12 @@ impl fmt::Display for KeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             KeyKind::Text => f.write_str("text"),
+            KeyKind::Secret => f.write_str("text that is kept secret"),
+            KeyKind::Template => f.write_str("a template as text"),
+            KeyKind::SomeTexts => f.write_str("text, or a list of texts"),
+            KeyKind::Texts => f.write_str("a list of texts"),
+            KeyKind::TextTable => f.write_str("a table of names and texts"),
+            KeyKind::Tree => f.write_str("a table of any values"),
             KeyKind::Path => f.write_str("a path as text"),
             KeyKind::Paths => f.write_str("a path as text, or a list of them"),
             KeyKind::Flag => f.write_str("true or false"),
@@ -115,7 +152,9 @@ impl fmt::Display for KeyKind {
             KeyKind::Names => f.write_str("a name as text, or a list of them"),
             KeyKind::Types { known } => write!(f, "a table of fields, each with one of {}", known.join(", ")),
             KeyKind::Field => f.write_str("the name of a field as text"),
+            KeyKind::Pairs => f.write_str("a name as text, a list of them, or a table of names and names"),
             KeyKind::Parts => f.write_str("the name of a part as text, or a list of them"),
+            KeyKind::Part => f.write_str("the name of a part as text"),
             KeyKind::Sql => f.write_str("an SQL expression as text"),
             KeyKind::SqlTable => f.write_str("a table of names and SQL expressions"),
             KeyKind::Dimensions => f.write_str("a table of names and SQL expressions, or a list of fields"),
@@ -126,7 +165,12 @@ impl fmt::Display for KeyKind {
             KeyKind::Rate => f.write_str("a rate as text"),
             KeyKind::NumberOrTable { .. } => f.write_str("a number or a table"),
             KeyKind::SpanOrTable { .. } => f.write_str("a span of time as text, or a table of steps and spans"),
+            KeyKind::SpanOrSection { .. } => f.write_str("a span of time as text, or a table"),
+            KeyKind::SqlOrSection => f.write_str("an SQL expression as text, or a table"),
             KeyKind::Match => f.write_str("a pattern as text, or a list of event types"),
+            KeyKind::SqlList => f.write_str("an SQL expression as text, or a list of them"),
+            KeyKind::Columns => f.write_str("a column as text, a list of them, or a table of names and columns"),
+            KeyKind::TableOrList => f.write_str("a table, or a list of them"),
             KeyKind::Skip => f.write_str("one of past_last, no_skip, to_next, to_first(step), to_last(step)"),
             KeyKind::Time => f.write_str("a time as RFC 3339 text"),
             KeyKind::Word { known, .. } => write!(f, "one of {}", known.join(", ")),

@@ -3,13 +3,22 @@
 //! The reader takes keys, bounds, words and defaults from here, so that what `check` accepts, what the documentation
 //! prints and what completions offer cannot differ.
 
+mod alert;
+
+pub(super) use alert::ALERT;
+
+use super::join_sections::{JOIN, JOIN_ON, JOIN_WITHIN};
+use super::notify_sections as notify;
 use super::reference::{Key, KeyKind, Section};
+use super::serve::{SERVE, SERVE_TOKENS};
 use super::size::ByteSize;
+pub(super) use super::table_sections::{STREAM_ENRICH, TABLE, TABLE_FILE, TABLE_STREAM, TABLE_TIME};
+use super::view_sections::{VIEW, VIEW_JOIN, VIEW_TOP};
 use crate::time::Span;
 
 /// Every section, in the order of the documentation.
 pub fn reference() -> &'static [Section] {
-    &SECTIONS
+    SECTIONS
 }
 
 /// The shortest window and slide.
@@ -42,21 +51,21 @@ pub(super) const PATTERN_RESERVED: [&str; 8] =
 pub(super) const MOST_TYPES: usize = 1_000;
 
 /// What the fields of a line can be.
-const TYPES: &[&str] = &["auto", "text", "int", "float", "bool", "time"];
+pub(super) const TYPES: &[&str] = &["auto", "text", "int", "float", "bool", "time"];
 
-const ANY_SPAN: KeyKind = KeyKind::Span { least: Span::ZERO, most: LONGEST };
+pub(super) const ANY_SPAN: KeyKind = KeyKind::Span { least: Span::ZERO, most: LONGEST };
 const SHARE: KeyKind = KeyKind::Number { least: 0.0, most: 1.0 };
-const WINDOW_SPAN: KeyKind = KeyKind::Span { least: SHORTEST, most: LONGEST };
+pub(super) const WINDOW_SPAN: KeyKind = KeyKind::Span { least: SHORTEST, most: LONGEST };
 
-const fn key(name: &'static str, kind: KeyKind, doc: &'static str, example: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, kind: KeyKind, doc: &'static str, example: &'static str) -> Key {
     Key { name, kind, required: false, default: None, doc, example }
 }
 
-const fn required(name: &'static str, kind: KeyKind, doc: &'static str, example: &'static str) -> Key {
+pub(super) const fn required(name: &'static str, kind: KeyKind, doc: &'static str, example: &'static str) -> Key {
     Key { required: true, ..key(name, kind, doc, example) }
 }
 
-const fn optional(
+pub(super) const fn optional(
     name: &'static str,
     kind: KeyKind,
     default: &'static str,
@@ -66,7 +75,7 @@ const fn optional(
     Key { default: Some(default), ..key(name, kind, doc, example) }
 }
 
-const fn word(known: &'static [&'static str], planned: &'static [&'static str]) -> KeyKind {
+pub(super) const fn word(known: &'static [&'static str], planned: &'static [&'static str]) -> KeyKind {
     KeyKind::Word { known, planned }
 }
 
@@ -84,31 +93,27 @@ pub(super) static TOP: Section = Section {
             "\"shop\"",
         ),
         key("run", KeyKind::Table, "How the pipeline is run.", "{ tick = \"1s\" }"),
+        key("serve", KeyKind::Table, "How the run can be looked at over HTTP.", "{ listen = \"127.0.0.1:8080\" }"),
         required("sources", KeyKind::Table, "Where events come from, one table a source.", "{}"),
+        key("tables", KeyKind::Table, "Rows that are looked up by a key, one table a table.", "{}"),
         key("streams", KeyKind::Table, "Filters and derived fields, one table a stream.", "{}"),
+        key("joins", KeyKind::Table, "Pairs of events of two streams, one table a join.", "{}"),
         key("windows", KeyKind::Table, "Aggregates over windows of event time, one table a window.", "{}"),
         key("patterns", KeyKind::Table, "Sequences of events of a key, one table a pattern.", "{}"),
+        key("views", KeyKind::Table, "Queries over the rows of these and of each other, one table a view.", "{}"),
+        key("alerts", KeyKind::Table, "Conditions over rows, and what becomes of them, one table an alert.", "{}"),
         key(
             "sinks",
             KeyKind::Table,
-            "Where rows go, one table a sink. A file without a sink prints a table of every window and pattern to standard output.",
+            "Where rows go, one table a sink. A file without a sink prints a table of every window, pattern, view and alert to standard output.",
             "{}",
         ),
+        key("actions", KeyKind::Table, "Who is told about alerts, one table an action.", "{}"),
+        key("inhibitions", KeyKind::Table, "Alerts that keep others quiet, one table an inhibition.", "{}"),
+        key("silences", KeyKind::Table, "Times in which nobody is told, one table a silence.", "{}"),
+        key("notify", KeyKind::Table, "What holds for all who are told.", "{ drain_timeout = \"10s\" }"),
     ],
-    planned: &[
-        "alerts",
-        "checkpoint",
-        "cluster",
-        "enrich",
-        "joins",
-        "limits",
-        "models",
-        "observe",
-        "serve",
-        "tables",
-        "top",
-        "views",
-    ],
+    planned: &["checkpoint", "cluster", "limits", "models", "observe", "top"],
 };
 
 pub(super) static RUN: Section = Section {
@@ -482,6 +487,13 @@ pub(super) static STREAM: Section = Section {
             "\"shopping_errors\"",
         ),
         key(
+            "enrich",
+            KeyKind::TableOrList,
+            "Looks rows up in tables and adds columns of them to the events, before all that is below; one lookup or a list \
+             of them.",
+            "{ table = \"users\", key = \"user_id\", add = [\"country\", \"plan\"] }",
+        ),
+        key(
             "where",
             KeyKind::Sql,
             "Which events it keeps. Not given: all.",
@@ -507,7 +519,7 @@ pub(super) static STREAM: Section = Section {
             "{ by = \"event_id\", within = \"10m\" }",
         ),
     ],
-    planned: &["enrich"],
+    planned: &[],
 };
 
 pub(super) static STREAM_SAMPLE: Section = Section {
@@ -855,7 +867,7 @@ pub(super) static SINK: Section = Section {
         required(
             "from",
             KeyKind::Parts,
-            "The windows and patterns whose rows it takes.",
+            "The windows, patterns, views and alerts whose rows it takes.",
             "[\"user_activity\", \"service_health\"]",
         ),
         optional(
@@ -902,7 +914,7 @@ pub(super) static SINK_FILE: Section = Section {
         required(
             "path",
             KeyKind::Path,
-            "The file, relative to the working directory. `{name}` stands for the name of the window or pattern; it \
+            "The file, relative to the working directory. `{name}` stands for the name of the part; it \
              is needed where the sink takes more than one.",
             "\"out/{name}.ndjson\"",
         ),
@@ -917,20 +929,46 @@ pub(super) static SINK_FILE: Section = Section {
     planned: &[],
 };
 
-static SECTIONS: [Section; 15] = [
+static SECTIONS: &[Section] = &[
     TOP,
     RUN,
+    SERVE,
+    SERVE_TOKENS,
     SOURCE,
     SOURCE_FILE,
     SOURCE_STDIN,
     SOURCE_GENERATE,
     SOURCE_TIME,
+    TABLE,
+    TABLE_FILE,
+    TABLE_TIME,
+    TABLE_STREAM,
     STREAM,
+    STREAM_ENRICH,
     STREAM_SAMPLE,
     STREAM_DEDUP,
+    JOIN,
+    JOIN_ON,
+    JOIN_WITHIN,
     WINDOW,
     PATTERN,
+    VIEW,
+    VIEW_JOIN,
+    VIEW_TOP,
+    ALERT,
     SINK,
     SINK_STDOUT,
     SINK_FILE,
+    notify::ACTION,
+    notify::ACTION_LOG,
+    notify::ACTION_FILE,
+    notify::ACTION_WEBHOOK,
+    notify::ACTION_SLACK,
+    notify::ACTION_ALERTMANAGER,
+    notify::ACTION_PAGERDUTY,
+    notify::ACTION_EMAIL,
+    notify::ACTION_COMMAND,
+    notify::INHIBITION,
+    notify::SILENCE,
+    notify::NOTIFY,
 ];

@@ -1,15 +1,28 @@
 //! `--set a.b.c=value` into the tree, before anything is read from it.
 //!
-//! The value is TOML where it reads as a TOML value, else text. A part (`sources.events`) must be in the file; keys of
-//! it, and `[run]`, need not be. A part set to a table is that table, and nothing of the file's. What is set has line 0
-//! and is shown as the flag.
+//! The value is TOML where it reads as a TOML value, else text. A part (`sources.events`) must be in the file for a
+//! key of it to be set; its keys, and `[run]`, need not be. A part set to a table is that table, and nothing of the file's; it
+//! need not be there. What is set has line 0 and is shown as the flag.
 
-use super::tree::{DEEPEST, Data, Node, Place, join, one_line, read_set};
+use super::tree::{DEEPEST, Data, HIDDEN, Node, Place, is_secret, join, one_line, read_set};
 use crate::error::{Problem, nearest};
 use toml::de::{DeTable, DeValue};
 
 /// Sections whose tables are parts with names of the user.
-const PARTS: [&str; 8] = ["sources", "tables", "streams", "windows", "patterns", "views", "alerts", "sinks"];
+const PARTS: [&str; 12] = [
+    "sources",
+    "tables",
+    "joins",
+    "streams",
+    "windows",
+    "patterns",
+    "views",
+    "alerts",
+    "actions",
+    "inhibitions",
+    "silences",
+    "sinks",
+];
 
 /// Applies one flag to the entries at the top of the file.
 pub(super) fn apply(
@@ -18,7 +31,9 @@ pub(super) fn apply(
     env: &dyn Fn(&str) -> Option<String>,
     problems: &mut Vec<Problem>,
 ) {
-    let shown = |path: &str, value: &str| format!("--set {path}={}", one_line(value));
+    let shown = |path: &str, value: &str| {
+        format!("--set {path}={}", if is_secret(path) { HIDDEN.to_owned() } else { one_line(value) })
+    };
     let Some((path, value)) = flag.split_once('=') else {
         let place = Place {
             line: 0,
@@ -92,6 +107,8 @@ fn hole<'t, 's>(
 ) -> Result<Hole<'t, 's>, (String, Option<String>)> {
     let (last, way) = steps.split_last().expect("a path has at least one step");
     let parts = PARTS.contains(&steps[0].as_str());
+    // All of a part: it need not be there.
+    let whole = parts && steps.len() == 2;
     if parts && steps.len() < 2 {
         let message = format!("'{}' is not the path of a key of a part", steps.join("."));
         return Err((message, Some(format!("write --set {}.<name>.<key>=value", steps[0]))));
@@ -100,7 +117,7 @@ fn hole<'t, 's>(
     for (depth, step) in way.iter().enumerate() {
         let at = match entries.iter().position(|(name, _)| name == step) {
             Some(at) => at,
-            None if parts && depth < 2 => {
+            None if parts && depth < 2 && !whole => {
                 let known: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
                 let help = match nearest(step, known.iter().copied()) {
                     Some(near) => format!("did you mean {near}?"),

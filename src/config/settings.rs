@@ -4,8 +4,11 @@
 //! of the right kind and streams make no circle; (3) a window's spans fit together as [`WindowShape`] says; (4) columns of a window
 //! are unique and not reserved; (5) no two outputs are one file. SQL is kept as text with its place.
 
+use super::notify_settings::{ActionConfig, InhibitionConfig, NotifySettings, SilenceConfig};
 use super::rate::EventRate;
+use super::serve::ServeConfig;
 use super::size::ByteSize;
+use super::table::{EnrichConfig, TableConfig};
 use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
 use crate::time::{EventTime, Span, TimeFormat, TimeUnit};
@@ -50,18 +53,99 @@ pub struct Config {
     pub name: String,
     /// How the pipeline is run.
     pub run: RunSettings,
+    /// How it can be looked at.
+    pub serve: ServeConfig,
     /// The sources.
     pub sources: Vec<SourceConfig>,
+    /// The tables.
+    pub tables: Vec<TableConfig>,
     /// The streams.
     pub streams: Vec<StreamConfig>,
+    /// The joins, in file order.
+    pub joins: Vec<JoinConfig>,
+    /// Lookups in tables of events, as planning makes them of the streams; a file has none.
+    pub lookups: Vec<LookupConfig>,
     /// The windows.
     pub windows: Vec<WindowConfig>,
     /// The patterns.
     pub patterns: Vec<PatternConfig>,
-    /// The sinks; a file without one gets a table on standard output with every window and pattern (`implied`).
+    /// The queries over rows.
+    pub views: Vec<ViewConfig>,
+    /// The alerts.
+    pub alerts: Vec<AlertConfig>,
+    /// The sinks; a file without one gets a table on standard output with every part that makes rows (`implied`).
     pub sinks: Vec<SinkConfig>,
+    /// Who is told about alerts.
+    pub actions: Vec<ActionConfig>,
+    /// Alerts that keep others quiet.
+    pub inhibitions: Vec<InhibitionConfig>,
+    /// Times in which nobody is told.
+    pub silences: Vec<SilenceConfig>,
+    /// What holds for all who are told.
+    pub notify: NotifySettings,
     /// What is odd but can run, in the order of the lines; filled by [`super::load`].
     pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// The names of the parts that make rows, in the order of the plan's schemas: windows, patterns, tables that views
+    /// join, views, alerts.
+    pub fn row_parts(&self) -> impl Iterator<Item = &str> {
+        let windows = self.windows.iter().map(|part| part.name.as_str());
+        let patterns = self.patterns.iter().map(|part| part.name.as_str());
+        let views = self.views.iter().map(|part| part.name.as_str());
+        let tables = self.joined_tables().map(|table| table.name.as_str());
+        let alerts = self.alerts.iter().map(|part| part.name.as_str());
+        windows.chain(patterns).chain(tables).chain(views).chain(alerts)
+    }
+
+    /// Those of [`Config::row_parts`] that sinks can take: all but tables.
+    pub fn sunk_parts(&self) -> impl Iterator<Item = &str> {
+        self.row_parts().filter(|name| self.tables.iter().all(|table| table.name != *name))
+    }
+
+    /// The tables that views join, in the order of the file.
+    pub fn joined_tables(&self) -> impl Iterator<Item = &TableConfig> {
+        let joins = |name: &str| self.views.iter().any(|view| view.join.iter().any(|join| join.with.value == name));
+        self.tables.iter().filter(move |table| joins(&table.name))
+    }
+}
+
+/// One alert: `[alerts.<name>]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertConfig {
+    /// The rule's name.
+    pub name: String,
+    /// The line of its header.
+    pub line: usize,
+    /// Where it stands, for what concerns it as a whole.
+    pub place: Located<()>,
+    /// The window, view or pattern whose rows it looks at.
+    pub from: Located<String>,
+    /// What is to be told.
+    pub when: Option<Located<String>>,
+    /// When it is over; `None`: where `when` is FALSE.
+    pub until: Option<Located<String>>,
+    /// How long `when` must have been TRUE (`for`).
+    pub hold: Located<Span>,
+    /// How long what ends it must have held.
+    pub keep_firing_for: Span,
+    /// After which time without a row there is no data; `None`: never.
+    pub no_data_after: Option<Located<Span>>,
+    /// The silence of every group is told, and not only of open alerts.
+    pub no_data_of_all: bool,
+    /// Pending ones are told in rows.
+    pub pending: bool,
+    /// How grave it is.
+    pub severity: String,
+    /// Labels beside those of the group: names and templates.
+    pub labels: Vec<(String, Located<String>)>,
+    /// What happened, as a template.
+    pub summary: Option<Located<String>>,
+    /// Further texts: names and templates.
+    pub annotations: Vec<(String, Located<String>)>,
+    /// The actions that are told.
+    pub notify: Vec<Located<String>>,
 }
 
 /// How a pipeline is run: `[run]`.
@@ -305,6 +389,8 @@ pub struct StreamConfig {
     pub from: Vec<Located<String>>,
     /// Streams with the same inputs, where it has the events that none of them took.
     pub rest_of: Vec<Located<String>>,
+    /// Its lookups in tables, before all else.
+    pub enrich: Vec<EnrichConfig>,
     /// The events it keeps (key `where`); `None`: all.
     pub filter: Option<Located<String>>,
     /// The share of these that it keeps; `None`: all.
@@ -313,6 +399,55 @@ pub struct StreamConfig {
     pub set: Expressions,
     /// Which of its events are duplicates, and dropped.
     pub dedup: Option<DedupConfig>,
+}
+
+/// One join: `[joins.<name>]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinConfig {
+    /// The join's name.
+    pub name: String,
+    /// The line of its header.
+    pub line: usize,
+    /// The part on its left and the one on its right: sources, streams or joins.
+    pub from: [Located<String>; 2],
+    /// What the two events of a pair have in common, over the fields of each side.
+    pub on: [Located<String>; 2],
+    /// How much earlier than the left event the right one may be.
+    pub before: Span,
+    /// How much later than the left event the right one may be.
+    pub after: Span,
+    /// Which events are there.
+    pub kind: JoinKind,
+    /// How long, beyond that, events are kept for late ones of the other side.
+    pub allowed_lateness: Span,
+}
+
+/// Which events a join has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Pairs.
+    Inner,
+    /// Pairs, and events of the left side that have no partner.
+    Left,
+}
+
+/// The events of a stream, each with what a table of events has for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LookupConfig {
+    /// Its name, which is no name of a part.
+    pub name: String,
+    /// The table.
+    pub table: String,
+    /// The parts whose events are versions of rows, and those whose events are looked up.
+    pub from: [Vec<Located<String>>; 2],
+    /// The columns of the table's key.
+    pub columns: Vec<String>,
+    /// What is looked up.
+    pub key: Vec<Located<String>>,
+    /// The fields that events get, with the columns they are.
+    pub add: Vec<(String, Located<String>)>,
+    /// How long a row is there; `None`: until there is a newer one.
+    pub keep: Option<Span>,
 }
 
 /// Which events of a stream are duplicates.
@@ -364,6 +499,74 @@ pub struct WindowConfig {
     pub select: Expressions,
     /// Whether events are aggregated before the exchange.
     pub pre_aggregate: PreAggregate,
+}
+
+/// One view: `[views.<name>]`. Its clauses hold in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ViewConfig {
+    /// The view's name; the `name` of its rows.
+    pub name: String,
+    /// The line of its header.
+    pub line: usize,
+    /// The parts whose rows it reads; at least one. Of several it has the rows of all.
+    pub from: Vec<Located<String>>,
+    /// Another part whose columns are added.
+    pub join: Option<ViewJoin>,
+    /// Columns that are computed.
+    pub set: Expressions,
+    /// Which rows are kept.
+    pub filter: Option<Located<String>>,
+    /// How long a window over these rows is.
+    pub size: Option<Located<Span>>,
+    /// How far apart these windows begin; `None`: as long as they are.
+    pub slide: Option<Located<Span>>,
+    /// Their dimensions.
+    pub group_by: Expressions,
+    /// Their values.
+    pub select: Expressions,
+    /// Which rows are kept of what has been made so far.
+    pub having: Option<Located<String>>,
+    /// The columns of which each value is kept once a window; none: all rows are.
+    pub distinct: Vec<Located<String>>,
+    /// Which rows of a window are kept, by order.
+    pub top: Option<TopConfig>,
+    /// The values that rows have; none: all.
+    pub columns: Vec<Located<String>>,
+}
+
+impl ViewConfig {
+    /// The parts whose rows it reads: those of `from`, and that of the join.
+    pub fn reads(&self) -> impl Iterator<Item = &Located<String>> {
+        self.from.iter().chain(self.join.iter().map(|join| &join.with))
+    }
+}
+
+/// Another part whose columns a view adds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ViewJoin {
+    /// The part.
+    pub with: Located<String>,
+    /// Columns of the view's rows, each with that of the part which is equal.
+    pub on: Expressions,
+    /// Rows without a partner stay.
+    pub left: bool,
+    /// The partner is the newest row at or before, so far back at most; `None`: rows of the same window.
+    pub within: Option<Located<Span>>,
+    /// Columns that are added, each with that of the part which it is; none: all values.
+    pub add: Expressions,
+}
+
+/// Which rows of a window a view keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopConfig {
+    /// How many.
+    pub n: u64,
+    /// What they are ordered by.
+    pub by: Located<String>,
+    /// The least come first.
+    pub ascending: bool,
+    /// So many for each value of these columns.
+    pub per: Vec<Located<String>>,
 }
 
 /// Where the windows of a part begin and end.

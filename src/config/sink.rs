@@ -79,13 +79,13 @@ fn file(fields: &Fields<'_>, from: &[Located<String>], ctx: &mut Context) -> Opt
 }
 
 /// The sink of a file that has none: a table of every part on standard output, named `stdout`.
-pub(super) fn implied<'a>(parts: impl Iterator<Item = &'a String>, taken: &dyn Fn(&str) -> bool) -> SinkConfig {
+pub(super) fn implied<'a>(parts: impl Iterator<Item = &'a str>, taken: &dyn Fn(&str) -> bool) -> SinkConfig {
     let mut name = "stdout".to_owned();
     while taken(&name) {
         name.push('_');
     }
     let from = parts.map(|part| Located {
-        value: part.clone(),
+        value: part.to_owned(),
         line: 0,
         path: format!("sinks.{name}.from"),
         text: String::new(),

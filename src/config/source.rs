@@ -83,24 +83,7 @@ fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
     };
     table.unknown_keys(&[], ctx);
     let field = table.or_default("field", ctx, value::field);
-    let unit = table.or_default("unit", ctx, value::word);
-    let unit = TimeUnit::ALL.iter().find(|(word, _)| *word == unit).map_or(TimeUnit::Seconds, |(_, unit)| *unit);
-    let format = table.get("format", ctx, value::text).and_then(|format| {
-        if let (_, Some(unit)) = table.entry("unit", ctx) {
-            let message = "unit and format both say how the time is written";
-            ctx.problems.push(unit.place.problem("source.time", message, Some("remove one".into())));
-        }
-        match TimeFormat::new(&format.value) {
-            Ok(read) => Some(read),
-            Err(why) => {
-                let message = format!("the format says no moment: {why}");
-                let help = "name year, month, day and time, such as \"%d/%b/%Y:%H:%M:%S %z\"".to_owned();
-                ctx.problems.push(format.problem("source.time", message, Some(help)));
-                None
-            }
-        }
-    });
-    let unit = if format.is_some() { TimeUnit::Rfc3339 } else { unit };
+    let (unit, format) = unit_or_format(&table, ctx);
     let clock = match table.or_default("clock", ctx, value::word) {
         "processing" => TimeClock::Processing,
         _ => TimeClock::Event,
@@ -119,6 +102,28 @@ fn time(fields: &Fields<'_>, ctx: &mut Context) -> TimeField {
         }
     }
     TimeField { clock, field, unit, format }
+}
+
+/// How a time is written, by the keys `unit` and `format`.
+pub(super) fn unit_or_format(table: &Fields<'_>, ctx: &mut Context) -> (TimeUnit, Option<TimeFormat>) {
+    let unit = table.or_default("unit", ctx, value::word);
+    let unit = TimeUnit::ALL.iter().find(|(word, _)| *word == unit).map_or(TimeUnit::Seconds, |(_, unit)| *unit);
+    let format = table.get("format", ctx, value::text).and_then(|format| {
+        if let (_, Some(unit)) = table.entry("unit", ctx) {
+            let message = "unit and format both say how the time is written";
+            ctx.problems.push(unit.place.problem("source.time", message, Some("remove one".into())));
+        }
+        match TimeFormat::new(&format.value) {
+            Ok(read) => Some(read),
+            Err(why) => {
+                let message = format!("the format says no moment: {why}");
+                let help = "name year, month, day and time, such as \"%d/%b/%Y:%H:%M:%S %z\"".to_owned();
+                ctx.problems.push(format.problem("source.time", message, Some(help)));
+                None
+            }
+        }
+    });
+    (if format.is_some() { TimeUnit::Rfc3339 } else { unit }, format)
 }
 
 fn files(fields: &Fields<'_>, ctx: &mut Context) -> Option<FileConfig> {
@@ -212,7 +217,7 @@ fn format(fields: &Fields<'_>, generated: bool, ctx: &mut Context) -> SourceForm
     }
 }
 
-fn types(fields: &Fields<'_>, ctx: &mut Context) -> Vec<(String, FieldType)> {
+pub(super) fn types(fields: &Fields<'_>, ctx: &mut Context) -> Vec<(String, FieldType)> {
     let (key, Some(node)) = fields.entry("types", ctx) else { return Vec::new() };
     let mut types = Vec::new();
     for (name, node, word) in ctx.keep(value::types(node, key), &node.place).unwrap_or_default() {

@@ -4,6 +4,7 @@ use super::reader::{Context, Fields};
 use super::reference::{Key, KeyKind};
 use super::sections::{STREAM, STREAM_DEDUP, STREAM_SAMPLE};
 use super::settings::{DedupConfig, SampleConfig, StreamConfig};
+use super::table;
 use super::tree::{Data, Node};
 use super::value;
 
@@ -13,6 +14,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<StreamC
     fields.unknown_keys(&[], ctx);
     let from = fields.list("from", ctx);
     let rest_of = fields.list("rest_of", ctx);
+    let enrich = table::enrich(&fields, ctx);
     let filter = fields.get("where", ctx, value::text);
     let sample = sample(&fields, ctx);
     let set = fields.expressions("set", ctx);
@@ -20,7 +22,17 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<StreamC
     if from.is_empty() {
         return None;
     }
-    Some(StreamConfig { name: name.to_owned(), line: node.place.line, from, rest_of, filter, sample, set, dedup })
+    Some(StreamConfig {
+        name: name.to_owned(),
+        line: node.place.line,
+        from,
+        rest_of,
+        enrich,
+        filter,
+        sample,
+        set,
+        dedup,
+    })
 }
 
 fn dedup(fields: &Fields<'_>, ctx: &mut Context) -> Option<DedupConfig> {

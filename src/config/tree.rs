@@ -116,6 +116,19 @@ pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
+/// Keys whose values no problem may show; of `headers` every value is one.
+const SECRETS: [&str; 4] = ["password", "routing_key", "secret", "token"];
+
+/// True for a full name, or the left side of a line, whose value no problem may show.
+pub(super) fn is_secret(path: &str) -> bool {
+    let mut steps = path.trim().rsplit('.').map(|step| step.trim().trim_matches(['"', '\'']));
+    let last = steps.next().unwrap_or_default();
+    SECRETS.contains(&last) || last == "headers" || steps.next() == Some("headers")
+}
+
+/// What stands for a value that is not shown.
+pub(super) const HIDDEN: &str = "***";
+
 /// `text` on one line, cut to what a problem shows.
 pub(super) fn one_line(text: &str) -> String {
     let mut out = String::new();
@@ -128,6 +141,16 @@ pub(super) fn one_line(text: &str) -> String {
         out.push(if c.is_control() { ' ' } else { c });
     }
     out
+}
+
+/// A line of a file without what is secret in it.
+fn hide(line: &str) -> String {
+    match line.split_once('=') {
+        Some((key, _)) if is_secret(key) || SECRETS.iter().any(|word| line.contains(word)) => {
+            format!("{key}= {HIDDEN}")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// The text of a file and where its lines begin.
@@ -165,7 +188,7 @@ impl<'a> Lines<'a> {
             code,
             message: format!("{message} (column {})", before + 1),
             line,
-            text: one_line(self.slice(start..end)),
+            text: hide(&one_line(self.slice(start..end))),
             column: None,
             help,
         }
@@ -250,6 +273,10 @@ impl Grower<'_> {
         let own = !value.get_ref().is_table() || source.starts_with('{');
         let array_of_tables = value.get_ref().is_array() && source.starts_with("[[");
         let written = if own && !array_of_tables { one_line(source) } else { String::new() };
+        // A table on one line may hold a secret as well as be one.
+        let inner = written.starts_with(['{', '[']) && SECRETS.iter().any(|word| written.contains(word));
+        let written =
+            if (is_secret(&path) && !value.get_ref().is_bool()) || inner { HIDDEN.to_owned() } else { written };
         Place { line: self.lines.line(at), path, written, set: None }
     }
 

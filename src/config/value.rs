@@ -269,10 +269,44 @@ pub(super) fn texts<'a>(node: &'a Node, key: &Key) -> Read<Vec<(&'a Node, Read<S
     }
 }
 
+/// A name of a list or table of names: the new one that a table gives it, where it stands, and the name.
+pub(super) type Pair<'a> = (Option<&'a str>, &'a Node, Read<String>);
+
+/// One name, a list of them (also an empty one), each standing for itself, or a table of names and names. Each with its node.
+pub(super) fn pairs<'a>(node: &'a Node, key: &Key) -> Read<Vec<Pair<'a>>> {
+    let name = |item: &'a Node| text(item, &Key { kind: KeyKind::Text, ..*key });
+    Ok(match &node.data {
+        Data::Table(entries) => entries.iter().map(|(one, item)| (Some(one.as_str()), item, name(item))).collect(),
+        Data::Array(items) => items.iter().map(|item| (None, item, name(item))).collect(),
+        Data::Text { .. } => vec![(None, node, text(node, key))],
+        Data::Broken => return Err(None),
+        _ if node.place.set.is_some() => vec![(None, node, text(node, key))],
+        _ => return mismatch(node, key),
+    })
+}
+
 /// A table of names and SQL expressions; one that is not text is an error of its own.
 pub(super) fn expressions<'a>(node: &'a Node, key: &Key) -> Read<Vec<(&'a str, &'a Node, Read<String>)>> {
     let Data::Table(entries) = &node.data else { return mismatch(node, key) };
     Ok(entries.iter().map(|(name, item)| (name.as_str(), item, expression(name, item))).collect())
+}
+
+/// A table of names and texts; one that is not text is an error of its own.
+pub(super) fn named_texts<'a>(node: &'a Node, key: &Key) -> Read<Vec<(&'a str, &'a Node, Read<String>)>> {
+    let Data::Table(entries) = &node.data else { return mismatch(node, key) };
+    let of = |name: &'a str, item: &'a Node| {
+        let read = match &item.data {
+            Data::Text { text, .. } if text.trim().is_empty() => {
+                wrong("config.value", format!("the text of {name} is empty"), None)
+            }
+            Data::Text { .. } | Data::Broken => text(item, key),
+            // A value of --set needs no quotes.
+            Data::Int(_) | Data::Float(_) | Data::Bool if item.place.set.is_some() => text(item, key),
+            _ => wrong("config.type", format!("the text of {name} must be text, found {}", item.found()), None),
+        };
+        (name, item, read)
+    };
+    Ok(entries.iter().map(|(name, item)| of(name, item)).collect())
 }
 
 /// An SQL expression as text.
@@ -291,4 +325,46 @@ fn expression(name: &str, node: &Node) -> Read<String> {
         }
         _ => wrong("config.type", format!("the expression of {name} must be text, found {}", node.found()), None),
     }
+}
+
+/// A list of texts, which may be empty.
+pub(super) fn any_texts<'a>(node: &'a Node, key: &Key) -> Read<Vec<(&'a Node, Read<String>)>> {
+    let Data::Array(items) = &node.data else { return mismatch(node, key) };
+    let item = Key { kind: KeyKind::AnyText, ..*key };
+    Ok(items.iter().map(|node| (node, any_text(node, &item))).collect())
+}
+
+/// A table of names and texts.
+pub(super) fn text_table<'a>(node: &'a Node, key: &Key) -> Read<Vec<(&'a str, &'a Node, Read<String>)>> {
+    let Data::Table(entries) = &node.data else { return mismatch(node, key) };
+    let item = Key { kind: KeyKind::Text, ..*key };
+    Ok(entries.iter().map(|(name, node)| (name.as_str(), node, text(node, &item))).collect())
+}
+
+/// A table of any values, as JSON; a date is its text.
+pub(super) fn tree(node: &Node, key: &Key) -> Read<serde_json::Value> {
+    match &node.data {
+        Data::Table(_) => json(node),
+        _ => mismatch(node, key),
+    }
+}
+
+fn json(node: &Node) -> Read<serde_json::Value> {
+    use serde_json::Value;
+    Ok(match &node.data {
+        Data::Text { text, .. } | Data::Time(text) => Value::String(text.clone()),
+        Data::Broken => return Err(None),
+        Data::Int(n) => match (i64::try_from(*n), u64::try_from(*n)) {
+            (Ok(n), _) => n.into(),
+            (_, Ok(n)) => n.into(),
+            _ => (*n as f64).into(),
+        },
+        Data::Float(n) => (*n).into(),
+        Data::Bool => (node.place.written.trim() == "true").into(),
+        Data::Array(items) => items.iter().map(json).collect::<Read<Vec<_>>>()?.into(),
+        Data::Program => return Err(None),
+        Data::Table(entries) => {
+            Value::Object(entries.iter().map(|(name, node)| Ok((name.clone(), json(node)?))).collect::<Read<_>>()?)
+        }
+    })
 }

@@ -73,7 +73,7 @@ fn max_groups(
 }
 
 /// The dimensions: a table of expressions, or a list of fields, each named by its last step.
-fn dimensions(fields: &Fields<'_>, ctx: &mut Context) -> Expressions {
+pub(super) fn dimensions(fields: &Fields<'_>, ctx: &mut Context) -> Expressions {
     let (_, node) = fields.entry("group_by", ctx);
     let Some(Node { data: Data::Array(items), .. }) = node else {
         return fields.expressions("group_by", ctx);

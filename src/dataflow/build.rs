@@ -1,16 +1,22 @@
 //! A plan, turned into one timely dataflow on each worker.
 
-use super::container::{PacketBox, RowBox};
-use super::dedup::dedup;
+use super::alert::{alert, tell};
+use super::container::PacketBox;
+use super::head::head;
 use super::part::Fed;
 use super::pattern::patterns;
+use super::rows::Results;
 use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
+use super::table::table;
+use super::view::view;
 use super::window::window;
+use crate::alert::Hears;
 use crate::error::{Error, Panicked};
 use crate::observe::{Metrics, SinkId};
 use crate::plan::Plan;
+use crate::result::{RowKind, RowSchema};
 use crate::sink::{Finished, Sink, SinkHandle, is_closed};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -31,33 +37,43 @@ pub struct Built {
     sinks: Vec<SinkCell>,
 }
 
-/// Builds the dataflow. `sinks`: the opened sinks in plan order, on worker 0; nothing on all others.
+/// Builds the dataflow. `sinks`: the opened sinks in plan order, on worker 0; nothing on all others. `hears`: who is told of
+/// alerts, there.
 pub fn build(
     worker: &mut Worker,
     plan: &Arc<Plan>,
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
     sinks: Option<Vec<Box<dyn Sink>>>,
+    hears: Option<Box<dyn Hears>>,
 ) -> Built {
     let probe = Handle::new();
     let cells: Vec<SinkCell> = plan.sinks.iter().map(|_| Rc::new(RefCell::new(None))).collect();
     let mut opened = sinks.map(Vec::into_iter);
     let local = worker.clone();
     worker.dataflow_named::<i64, _, _>(&plan.name, |scope| {
-        let mut rows: Vec<Option<Stream<'_, i64, RowBox>>> = plan.schemas.iter().map(|_| None).collect();
+        let mut results = Results::default();
         let mut fed: Vec<Vec<Fed<'_>>> = plan.windows.iter().map(|_| Vec::new()).collect();
-        let mut packets: Vec<Vec<Stream<'_, i64, PacketBox>>> = plan.dedups.iter().map(|_| Vec::new()).collect();
+        let mut packets: Vec<Vec<Stream<'_, i64, PacketBox>>> = plan.heads.iter().map(|_| Vec::new()).collect();
         let mut marked: Vec<Vec<Stream<'_, i64, PacketBox>>> = plan.pattern_groups.iter().map(|_| Vec::new()).collect();
-        for s in 0..plan.sources.len() {
-            let (contributions, events, marks) = source(scope, &local, plan, s, shared, metrics, &probe);
+        let mut clocks = Vec::new();
+        // Heads come after all that leads to them.
+        for at in 0..plan.sources.len() + plan.heads.len() {
+            let (contributions, events, marks) = match at.checked_sub(plan.sources.len()) {
+                None => {
+                    let (contributions, events, marks, clock) =
+                        source(scope, &local, plan, at, shared, metrics, &probe);
+                    clocks.extend(clock);
+                    (contributions, events, marks)
+                }
+                Some(h) => {
+                    let packets = scope.concatenate(std::mem::take(&mut packets[h]));
+                    head(scope, packets, plan, h, local.peers(), shared, metrics)
+                }
+            };
             contributions.into_iter().for_each(|(w, feed)| fed[w].push(feed));
-            events.into_iter().for_each(|(d, stream)| packets[d].push(stream));
+            events.into_iter().for_each(|(h, stream)| packets[h].push(stream));
             marks.into_iter().for_each(|(g, stream)| marked[g].push(stream));
-        }
-        for (d, packets) in packets.into_iter().enumerate() {
-            let packets = scope.concatenate(packets);
-            let contributions = dedup(scope, packets, plan, d, local.peers(), shared, metrics);
-            contributions.into_iter().for_each(|(w, feed)| fed[w].push(feed));
         }
         for (w, mut feeds) in fed.into_iter().enumerate() {
             let (contributions, tables) = match feeds.len() {
@@ -67,19 +83,38 @@ pub fn build(
                 _ => (scope.concatenate(feeds.into_iter().map(|(contributions, _)| contributions)), None),
             };
             let stated = window(contributions, plan, w, shared, metrics, tables);
-            rows[w] = Some(stated.probe_with(&probe));
+            results.add(vec![plan.windows[w].part], stated.probe_with(&probe));
         }
-        let mut matches = Vec::new();
         for (g, packets) in marked.into_iter().enumerate().filter(|(_, packets)| !packets.is_empty()) {
             let said = patterns(scope.concatenate(packets), plan, g, shared, metrics);
-            matches.push((g, said.probe_with(&probe)));
+            let parts = plan.pattern_groups[g].patterns.iter().map(|one| one.shown.part);
+            results.add(parts.collect(), said.probe_with(&probe));
+        }
+        // What stands before them: its frontier says when a change of a table is stated.
+        let all: Vec<u32> = (0..plan.schemas.len() as u32).collect();
+        let rows = results.of(scope, &all);
+        for (t, p) in plan.tables.iter().enumerate() {
+            let is_it = |schema: &RowSchema| schema.kind == RowKind::Table && schema.name == p.name;
+            let Some(part) = plan.schemas.iter().position(is_it) else { continue };
+            let stated = table(rows.clone(), &p.name, (t, part as u32), shared);
+            results.add(vec![part as u32], stated.probe_with(&probe));
+        }
+        for v in 0..plan.views.len() {
+            let said = view(scope, &results, plan, v, metrics);
+            results.add(vec![plan.views[v].part], said.probe_with(&probe));
+        }
+        for (a, p) in plan.alerts.iter().enumerate() {
+            let clocks = plan.sources_of(p.from).into_iter().map(|s| clocks[s].clone()).collect::<Vec<_>>();
+            let said = alert(results.of(scope, &[p.from]), scope.concatenate(clocks), plan, a, shared, metrics);
+            results.add(vec![p.part], said.probe_with(&probe));
+        }
+        // Alerts that notify nobody may keep others quiet.
+        let told: Vec<u32> = plan.alerts.iter().map(|p| p.part).collect();
+        if !told.is_empty() {
+            tell(results.of(scope, &told), plan, hears).probe_with(&probe);
         }
         for (i, p) in plan.sinks.iter().enumerate() {
-            let mut taken: Vec<_> = p.parts.iter().filter_map(|part| rows[*part as usize].clone()).collect();
-            // The rows of all patterns of a group come together; a sink leaves those of others out.
-            let of = |g: usize| plan.pattern_groups[g].patterns.iter().any(|one| p.parts.contains(&one.shown.part));
-            taken.extend(matches.iter().filter(|(g, _)| of(*g)).map(|(_, rows)| rows.clone()));
-            let all = scope.concatenate(taken);
+            let all = results.of(scope, &p.parts);
             let limit = plan.max_inflight.max(LEAST_QUEUE) as usize;
             let name = p.config.name.clone();
             let start = opened.as_mut().and_then(Iterator::next).map(|sink| {

@@ -29,8 +29,15 @@ pub(super) struct SegmentBox(pub(super) Option<Segment>);
 #[derive(Default, Clone)]
 pub(super) struct RowBox(pub(super) RowBatch);
 
+/// Rows on their way to the worker of their keys.
+#[derive(Default, Clone)]
+pub(super) struct Routed {
+    pub(super) target: u32,
+    pub(super) rows: RowBatch,
+}
+
 /// Events on their way to the worker of their keys; of no bytes once taken.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct PacketBox {
     pub(super) target: u32,
     pub(super) bytes: Vec<u8>,
@@ -70,6 +77,35 @@ impl ContainerBytes for PacketBox {
         }
         writer.write_all(&self.bytes).expect(WRITE);
         pad(self.bytes.len(), writer);
+    }
+}
+
+impl Accountable for Routed {
+    fn record_count(&self) -> i64 {
+        self.rows.heads.len() as i64
+    }
+}
+
+impl Addressed for Routed {
+    fn target(&self) -> usize {
+        self.target as usize
+    }
+}
+
+impl ContainerBytes for Routed {
+    fn from_bytes(mut bytes: Bytes) -> Self {
+        let Some(target) = Words(&bytes).next() else { return Self::default() };
+        let _ = bytes.extract_to(8);
+        Self { target: target as u32, rows: RowBox::from_bytes(bytes).0 }
+    }
+
+    fn length_in_bytes(&self) -> usize {
+        8 + rows_length(&self.rows)
+    }
+
+    fn into_bytes<W: Write>(&self, writer: &mut W) {
+        writer.write_all(&u64::from(self.target).to_le_bytes()).expect(WRITE);
+        write_rows(&self.rows, writer);
     }
 }
 
@@ -221,28 +257,36 @@ impl ContainerBytes for RowBox {
     }
 
     fn length_in_bytes(&self) -> usize {
-        16 + self.0.heads.len() * HEAD_WORDS * 8 + padded(self.0.bytes.len())
+        rows_length(&self.0)
     }
 
     fn into_bytes<W: Write>(&self, writer: &mut W) {
-        let mut put = |word: u64| writer.write_all(&word.to_le_bytes()).expect(WRITE);
-        put(self.0.heads.len() as u64);
-        put(self.0.bytes.len() as u64);
-        for head in &self.0.heads {
-            put(head.time as u64);
-            put(head.window_start as u64);
-            put(head.window_end as u64);
-            // A provisional row has no revision but the number of its statement.
-            let op = if head.op == Op::Retract { RETRACT } else { 0 };
-            let (number, early) = if head.early > 0 { (head.early, EARLY) } else { (head.revision, 0) };
-            put(u64::from(number) << 32 | op | early | u64::from(head.part));
-            put(head.approximate);
-            put(u64::from(head.start));
-            put(u64::from(head.values_len) << 32 | u64::from(head.key_len));
-        }
-        writer.write_all(&self.0.bytes).expect(WRITE);
-        pad(self.0.bytes.len(), writer);
+        write_rows(&self.0, writer);
     }
+}
+
+fn rows_length(rows: &RowBatch) -> usize {
+    16 + rows.heads.len() * HEAD_WORDS * 8 + padded(rows.bytes.len())
+}
+
+fn write_rows(rows: &RowBatch, writer: &mut impl Write) {
+    let mut put = |word: u64| writer.write_all(&word.to_le_bytes()).expect(WRITE);
+    put(rows.heads.len() as u64);
+    put(rows.bytes.len() as u64);
+    for head in &rows.heads {
+        put(head.time as u64);
+        put(head.window_start as u64);
+        put(head.window_end as u64);
+        // A provisional row has no revision but the number of its statement.
+        let op = if head.op == Op::Retract { RETRACT } else { 0 };
+        let (number, early) = if head.early > 0 { (head.early, EARLY) } else { (head.revision, 0) };
+        put(u64::from(number) << 32 | op | early | u64::from(head.part));
+        put(head.approximate);
+        put(u64::from(head.start));
+        put(u64::from(head.values_len) << 32 | u64::from(head.key_len));
+    }
+    writer.write_all(&rows.bytes).expect(WRITE);
+    pad(rows.bytes.len(), writer);
 }
 
 #[cfg(test)]
@@ -284,6 +328,13 @@ mod tests {
         let got: RowBox = read(&bytes_of(&sent));
         assert_eq!(got.0.heads, sent.0.heads);
         assert_eq!(got.0.bytes, sent.0.bytes);
+    }
+
+    #[test]
+    fn routed_rows_survive_the_wire() {
+        let sent = Routed { target: 5, rows: rows().0 };
+        let got: Routed = read(&bytes_of(&sent));
+        assert_eq!((got.target, got.rows.heads, got.rows.bytes), (5, sent.rows.heads, sent.rows.bytes));
     }
 
     #[test]

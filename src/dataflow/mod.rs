@@ -3,9 +3,15 @@
 //! ```text
 //! source (one operator a source and worker): blocks -> decode -> streams -> pre-aggregation, one output a window
 //!    => contributions, exchanged to the owners of the groups
+//! head (one operator a stream that drops duplicates, a join, or a lookup in a table of events): events by key, in order
+//!    -> streams -> pre-aggregation, as at a source
 //! window (one operator a window part): slices -> rows and corrections, stated when the frontier passes
 //!    => rows, brought together on worker 0
 //! pattern (one operator a group of patterns): events by key, in order -> matches, as the frontier passes
+//!    => rows, brought together on worker 0
+//! alert (one operator an alert): rows of its part by group, and the clocks of the sources -> what becomes of alerts
+//!    => rows, brought together on worker 0, where those who are notified hear of them
+//! view (a chain of operators a view): rows by keys, arranged and reduced -> rows and corrections, as the frontier passes
 //!    => rows, brought together on worker 0
 //! sink (one operator a sink, worker 0): complete times, in order, to the sink's thread
 //! ```
@@ -19,16 +25,22 @@
 //! behind the sinks is not read on, and no partition is while a sink's queue holds more than `max_inflight` bytes. A
 //! sink that is full keeps its capability, so the frontier, and with it every process, waits for it.
 
+mod alert;
+mod behind;
 mod build;
 mod container;
-mod dedup;
+mod head;
 mod part;
 mod pattern;
 mod reader;
+mod rows;
+mod sender;
 mod shared;
 mod sink;
 mod source;
+mod table;
 mod typed;
+mod view;
 mod window;
 
 pub use build::{Built, build};

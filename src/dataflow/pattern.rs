@@ -16,7 +16,7 @@ use crate::event::{Cell, EventBatch, Tag, key};
 use crate::expr::{Rows, Scratch};
 use crate::observe::{Metrics, PartId, Share};
 use crate::pattern::{Conditions, Counts, Machine, Matcher, Show, Statement, Store, Taken, Teller};
-use crate::plan::{Marks, PatternGroup, Plan};
+use crate::plan::{Head, Marks, PatternGroup, Plan};
 use crate::result::RowBatch;
 use crate::stream::{Damaged, Event, Ordered, Writer};
 use crate::watermark::tick_at;
@@ -57,6 +57,8 @@ impl MarkSender {
     pub(super) fn new(plan: &Plan, group: usize, input: usize, peers: usize) -> Self {
         let g = &plan.pattern_groups[group];
         let of = &g.inputs[input];
+        // Only lines of a source are whole events.
+        let source = if let Head::Source(source) = of.from { Some(&plan.sources[source]) } else { None };
         let looks: Vec<(u32, Vec<u64>)> = g.patterns.iter().map(|p| (p.shown.part, p.looks(g))).collect();
         Self {
             selection: of.selection,
@@ -67,8 +69,8 @@ impl MarkSender {
             words: g.words(),
             all: g.patterns.iter().any(|p| p.sees_all()),
             taken: g.patterns.iter().any(|p| p.marks.iter().any(Option::is_none)),
-            full: of.full.map(|column| (column, plan.sources[of.source].config.format == SourceFormat::Json)),
-            writer: Writer::new(of.key, of.columns.clone()),
+            full: of.full.zip(source).map(|(column, source)| (column, source.config.format == SourceFormat::Json)),
+            writer: Writer::new(of.key.as_slice(), of.columns.clone()),
             packets: vec![Vec::new(); peers],
             no_key: vec![0; looks.len()],
             failures: 0,
@@ -112,6 +114,14 @@ impl MarkSender {
             let bare = !self.taken && words.iter().all(|word| *word == 0);
             self.writer.write(batch, *row, (tick, words, bare), owner, &mut self.packets);
         }
+    }
+
+    /// [`MarkSender::add`] for rows that have places of their own, those in `partitions`, and their ticks as their clocks.
+    pub(super) fn add_placed(&mut self, batch: &mut EventBatch, selections: &[Vec<u32>], partitions: &[u32]) {
+        for (place, partition) in batch.places.iter_mut().zip(partitions) {
+            place.partition = partition * self.road.1 + self.road.0;
+        }
+        self.add(batch, selections, 0..0, 0, i64::MIN, 0);
     }
 
     /// Gives out what has been taken.

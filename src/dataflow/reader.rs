@@ -16,7 +16,7 @@ use crate::codec::{Decoder, Wanted};
 use crate::config::OnBad;
 use crate::error::Error;
 use crate::event::{EventBatch, RowKeys};
-use crate::observe::{Metrics, SourceId};
+use crate::observe::{Metrics, SourceId, TableId};
 use crate::plan::{Plan, SourcePlan};
 use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE, WallClock};
 use crate::stream::Steps;
@@ -177,7 +177,7 @@ impl Reader {
             lanes: lanes.collect(),
             before,
             decoder: decoder(p),
-            steps: Steps::new(p.stage.steps.clone()),
+            steps: Steps::new(p.stage.steps.clone(), &shared.tables),
             columns: p.stage.columns,
             out_of_orderness: p.out_of_orderness,
             stop_on_bad: p.on_bad == OnBad::Stop,
@@ -403,6 +403,11 @@ impl Reader {
         let failures = self.steps.failures();
         counts.expression_failures.add(failures - self.failures);
         self.failures = failures;
+        for (table, (made, missing)) in self.steps.lookups() {
+            let counts = self.metrics.table(TableId(table as u32));
+            counts.lookups.add(made);
+            counts.missing.add(missing);
+        }
         let partition = self.metrics.partition(self.metrics.partition_id(id, lane));
         partition.restarts.set(source.partitions[lane].partition.restarts() as i64);
         partition.offset.raise((block.position + block.range.len() as u64) as i64);

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::sink::is_closed;
 use crate::source::{DeadLetters, Partition, WallClock};
+use crate::table::Tables;
 use crate::watermark::{Activity, Clock, tick_at};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -70,6 +71,8 @@ pub struct Shared {
     pub sources: Vec<SharedSource>,
     /// Where each window keeps the events that are too late; the lanes are the partitions of all sources.
     pub too_late: Vec<Option<DeadLetters>>,
+    /// The tables of the plan.
+    pub tables: Arc<Tables>,
     /// The wall clock, for sources whose events have no time of their own.
     pub(super) wall: WallClock,
     workers: usize,
@@ -183,11 +186,11 @@ impl SharedPartition {
 
 impl Shared {
     /// The shared state of process `process` of `processes`, with `workers` workers. Sources and their partitions come
-    /// in plan order, and with each source its pace; `too_late` and `wall`: see there.
+    /// in plan order, and with each source its pace; `too_late`, `wall` and `tables`: see there.
     pub fn new(
         sources: Vec<(Opened, Pace)>,
         too_late: Vec<Option<DeadLetters>>,
-        wall: WallClock,
+        (wall, tables): (WallClock, Arc<Tables>),
         workers: usize,
         (process, processes): (usize, usize),
         sinks: usize,
@@ -207,6 +210,7 @@ impl Shared {
         let shared = Arc::new(Self {
             sources,
             too_late,
+            tables,
             wall,
             workers,
             draining: AtomicBool::new(false),

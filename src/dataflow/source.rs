@@ -1,19 +1,21 @@
-//! The source operator: one for each source and worker, with an output for each road on which it feeds a window or a
-//! stream that drops duplicates.
+//! The source operator: one for each source and worker, with an output for each road on which it feeds a window, a head or a
+//! group of patterns.
 //!
 //! Each activation reads and decodes a block, emits the blocks whose clocks are known, sends what must go before the
 //! worker's tick moves on, and downgrades its capabilities to that tick. They are dropped when this worker has read
 //! all it will, when the run is drained, or when it fails.
 
+use super::alert;
 use super::container::{PacketBox, SegmentBox};
-use super::dedup::Sender;
 use super::part::{Fed, Part};
 use super::pattern::MarkSender;
 use super::reader::{Progress, Reader};
+use super::sender::Sender;
 use super::shared::Shared;
 use crate::error::Error;
 use crate::observe::Metrics;
 use crate::plan::Plan;
+use crate::watermark::tick_at;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
@@ -26,9 +28,13 @@ use timely::worker::Worker;
 /// Blocks emitted in one activation, at most, so that other operators get their turn.
 const EMIT: usize = 8;
 
-/// What a source gives: contributions, each with the window they are for, and events, each with the stream that drops
-/// duplicates among them, or with the group of patterns that looks at them.
-pub(super) type Given<'scope> = (Vec<(usize, Fed<'scope>)>, Packets<'scope>, Packets<'scope>);
+/// What a source or a head gives: contributions, each with the window they are for, and events, each with the head that
+/// takes them, or with the group of patterns that looks at them.
+pub(super) type Made<'scope> = (Vec<(usize, Fed<'scope>)>, Packets<'scope>, Packets<'scope>);
+
+/// What a source gives: that, and, for alerts, how far it has come.
+pub(super) type Given<'scope> =
+    (Vec<(usize, Fed<'scope>)>, Packets<'scope>, Packets<'scope>, Option<Stream<'scope, i64, PacketBox>>);
 /// Events on their way, each with the number of who takes them.
 type Packets<'scope> = Vec<(usize, Stream<'scope, i64, PacketBox>)>;
 
@@ -68,23 +74,34 @@ pub(super) fn source<'scope>(
         parts.push(part);
     }
     let (mut packet_outputs, mut packet_streams, mut senders) = (Vec::new(), Vec::new(), Vec::new());
-    for (d, f) in &p.dedups {
+    for (d, f) in &p.stage.heads {
         let (output, stream) = builder.new_output::<PacketBox>();
         packet_outputs.push(OutputBuilder::<i64, CapacityContainerBuilder<PacketBox>>::from(output));
         packet_streams.push((*d, stream));
         senders.push(Sender::new(plan, *d, *f, worker.peers()));
     }
     let (mut mark_outputs, mut mark_streams, mut markers) = (Vec::new(), Vec::new(), Vec::new());
-    for (g, i) in &p.patterns {
+    for (g, i) in &p.stage.patterns {
         let (output, stream) = builder.new_output::<PacketBox>();
         mark_outputs.push(OutputBuilder::<i64, CapacityContainerBuilder<PacketBox>>::from(output));
         mark_streams.push((*g, stream));
         markers.push(MarkSender::new(plan, *g, *i, worker.peers()));
     }
+    let (clock_output, clocks) = match plan.alerts.is_empty() {
+        true => (None, None),
+        false => {
+            let (output, stream) = builder.new_output::<PacketBox>();
+            (Some(OutputBuilder::<i64, CapacityContainerBuilder<PacketBox>>::from(output)), Some(stream))
+        }
+    };
+    let (mut clock_output, tick_size, peers) = (clock_output, plan.tick, worker.peers());
+    // The greatest clock of what this worker has read.
+    let mut newest = i64::MIN;
     let mut reader = Reader::new(plan, source, Arc::clone(shared), Arc::clone(metrics));
     let (shared, metrics, behind) = (Arc::clone(shared), Arc::clone(metrics), behind.clone());
     let jumps = p.processing || shared.idle_after(source).is_some();
-    let (max_drift, max_inflight) = (plan.max_drift, plan.max_inflight);
+    // What is behind by itself holds no source back.
+    let (max_drift, max_inflight) = (plan.max_drift.saturating_add(plan.held), plan.max_inflight);
 
     builder.build(move |capabilities| {
         // Dropped at the end of the input, of a drain, or of a failed run.
@@ -114,6 +131,7 @@ pub(super) fn source<'scope>(
                         let partition = decoded.batch.partition;
                         let base = base.max(least_base);
                         let late = reader.out_of_orderness();
+                        newest = newest.max(base).max(decoded.batch.max_time);
                         for (part, keys) in parts.iter_mut().zip(&decoded.keys) {
                             part.add(&mut decoded.batch, &decoded.selections, keys, partition, base, late);
                         }
@@ -196,6 +214,15 @@ pub(super) fn source<'scope>(
                 marker.flush(&mut |packet| session.give_container(packet));
                 marker.count(&metrics);
             }
+            if ended
+                && newest > i64::MIN
+                && let (Some(output), Some(capability)) = (&mut clock_output, capabilities.last())
+            {
+                let reached = tick_at(newest, reader.out_of_orderness(), tick_size);
+                let mut output = output.activate();
+                let mut session = output.session_with_builder(capability);
+                alert::clock(reached, peers).for_each(|mut clock| session.give_container(&mut clock));
+            }
             if ended {
                 capabilities.clear();
                 return;
@@ -215,7 +242,7 @@ pub(super) fn source<'scope>(
             }
         }
     });
-    (streams, packet_streams, mark_streams)
+    (streams, packet_streams, mark_streams, clocks)
 }
 
 /// How long to look away while the sinks are full; they wake the source too.

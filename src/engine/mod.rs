@@ -5,14 +5,19 @@
 //! (see [`crate::sink`]).
 
 mod open;
+mod told;
 
+use crate::alert::Hears;
 use crate::cluster::{Fate, Handle, Topology, execute_with};
 use crate::dataflow::{Opened, Pace, Shared, build};
 use crate::error::Error;
+use crate::notify::ActionCounts;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
 use crate::sink::{Finished, Sink, is_closed};
 use crate::source::{DeadLetters, WallClock};
+use crate::table::Watcher;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +29,18 @@ pub struct Brought {
     pub sources: Vec<(String, Box<dyn Read + Send>)>,
     /// Sinks, each of which gets its rows in their final order; used in process 0.
     pub sinks: Vec<(String, Box<dyn Sink>)>,
+    /// Who hears of alerts beside those who are notified; used in process 0.
+    pub hears: Option<Box<dyn Hears>>,
+}
+
+/// A taker of the rows of every part, beside the sinks of the plan; its counts are last among those of the sinks.
+///
+/// All processes of a run have one, or none: the dataflow has an operator for it.
+pub struct Beside {
+    /// Its name, of which there must be no sink.
+    pub name: String,
+    /// What takes the rows, in their final order; used in process 0.
+    pub sink: Option<Box<dyn Sink>>,
 }
 
 /// How to run a plan.
@@ -42,6 +59,10 @@ pub struct Options {
     pub dead_letters: Vec<String>,
     /// What the program itself brings.
     pub given: Brought,
+    /// The actions of the pipeline are told of alerts; else only [`Brought::hears`] is.
+    pub notify: bool,
+    /// Who takes the rows of every part too.
+    pub beside: Option<Beside>,
     /// The clock of sources whose events have the time at which they are read.
     pub clock: WallClock,
     /// Called when all processes are there, before the first event is read.
@@ -59,6 +80,8 @@ impl Options {
             block_bytes: None,
             dead_letters: Vec::new(),
             given: Brought::default(),
+            notify: false,
+            beside: None,
             clock: WallClock::system(),
             on_ready: Box::new(|_| {}),
         }
@@ -87,29 +110,46 @@ pub struct Outcome {
     pub metrics: Arc<Metrics>,
     /// What each sink wrote, in plan order; only in process 0.
     pub sinks: Vec<Finished>,
+    /// What was counted of each action that was told of alerts; only in process 0.
+    pub actions: BTreeMap<String, ActionCounts>,
 }
 
 /// Runs the plan to the end of its input, or until it is drained.
 ///
 /// # Errors
 /// The first failure: of a source, a sink, a peer. Under a fate that exits the process this may not return.
-pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
-    let plan = Arc::new(plan);
-    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, clock, on_ready } = options;
+pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
+    let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, .. } = options;
+    let Options { notify, beside, clock, on_ready, .. } = options;
     topology.check()?;
+    if let Some(beside) = beside {
+        let one = open::beside(&mut plan, beside, &mut given.sinks);
+        plan.sinks.push(one);
+    }
+    let plan = Arc::new(plan);
+    // Before anything is read of the sources: there is no event without its tables.
+    let loaded = open::tables(&plan)?;
     let (sources, too_late) = open::sources(&plan, &topology, (stdin, given.sources), block_bytes, &dead_letters)?;
-    topology.fingerprint = open::fingerprint(&plan, &sources);
+    topology.fingerprint = open::fingerprint(&plan, &sources, &loaded);
     let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout, &mut given.sinks)?) } else { None };
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
+    let (tables, watched) = open::lookups(&plan, loaded, &metrics);
+    let _watcher = match watched.is_empty() {
+        true => None,
+        false => Some(Watcher::start(watched, Arc::clone(&tables), Arc::clone(&metrics))?),
+    };
     let paced = plan.sources.iter().zip(sources).map(|(p, opened)| {
         let idle_after = p.idle_after.map(|time| Duration::from_micros(time.unsigned_abs()));
         (opened, Pace { tick: plan.tick, out_of_orderness: p.out_of_orderness, idle_after, processing: p.processing })
     });
     let processes = (topology.process, topology.processes);
-    let shared = Shared::new(paced.collect(), too_late, clock, topology.workers, processes, plan.sinks.len());
+    let shared = Shared::new(paced.collect(), too_late, (clock, tables), topology.workers, processes, plan.sinks.len());
 
     let several = topology.processes > 1;
     let sinks = Mutex::new(sinks);
+    // Each change is told once: in process 0, by worker 0.
+    let actions = told::Actions::start(&plan, notify && topology.process == 0, &metrics)?;
+    let hears = Mutex::new(actions.with(given.hears.filter(|_| topology.process == 0)));
     let ready = {
         let (shared, metrics) = (Arc::clone(&shared), Arc::clone(&metrics));
         move |handle: &Handle| {
@@ -145,7 +185,11 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
                 0 => sinks.lock().unwrap_or_else(PoisonError::into_inner).take(),
                 _ => None,
             };
-            let built = build(worker, &plan, &shared, &metrics, sinks);
+            let hears = match worker.index() {
+                0 => hears.lock().unwrap_or_else(PoisonError::into_inner).take(),
+                _ => None,
+            };
+            let built = build(worker, &plan, &shared, &metrics, sinks, hears);
             let result = built.run(worker, &shared, &metrics);
             if several
                 && let Err(error) = &result
@@ -162,7 +206,7 @@ pub fn run(plan: Plan, options: Options) -> Result<Outcome, Error> {
     }
     let dead = shared.sources.iter().map(|s| &s.dead_letters).chain(&shared.too_late);
     dead.flatten().try_for_each(DeadLetters::finish)?;
-    Ok(Outcome { metrics, sinks: written })
+    Ok(Outcome { metrics, sinks: written, actions: actions.finish() })
 }
 
 fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
@@ -177,12 +221,12 @@ fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
         })
         .collect();
     let windows = plan.windows.iter().map(|w| PartShape { name: w.name.clone(), values: w.calls.clone() });
-    let dedups = plan.dedups.iter().map(|d| PartShape { name: d.name.clone(), values: Vec::new() });
+    let heads = plan.heads.iter().map(|head| PartShape { name: head.name.clone(), values: Vec::new() });
     let patterns = plan.schemas[plan.windows.len()..].iter();
     let patterns = patterns.map(|s| PartShape { name: s.name.clone(), values: Vec::new() });
-    let parts: Vec<PartShape> = windows.chain(patterns).chain(dedups).collect();
+    let parts: Vec<PartShape> = windows.chain(patterns).chain(heads).collect();
     let sinks: Vec<String> = plan.sinks.iter().filter(|_| has_sinks).map(|s| s.config.name.clone()).collect();
-    let metrics = Metrics::new(&shapes, &parts, &sinks);
+    let metrics = Metrics::new(&shapes, &parts, &sinks).with_tables(plan.tables.iter().map(|table| table.name.clone()));
     for (s, (partitions, _)) in sources.iter().enumerate() {
         for (i, p) in partitions.iter().enumerate() {
             if let Some(length) = p.length() {

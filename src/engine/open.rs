@@ -1,24 +1,28 @@
 //! The sources and sinks of a plan, opened.
 
+use super::Beside;
 use crate::cluster::Topology;
 use crate::codec::json::RejectReason;
 use crate::config::{
-    FileCompression, FileConfig, FileFormat, GenerateConfig, Pace, SinkKind as Where, SinkMode, SourceFormat,
-    SourceKind, StdoutFormat, Times,
+    FileCompression, FileConfig, FileFormat, GenerateConfig, Pace, SinkConfig, SinkKind as Where, SinkMode,
+    SourceFormat, SourceKind, StdoutFormat, TableFile, TableKind, Times,
 };
 use crate::dataflow::Opened;
 use crate::error::Error;
 use crate::generate::Settings;
-use crate::plan::Plan;
+use crate::observe::Metrics;
+use crate::plan::{Plan, SinkPlan, TablePlan};
 use crate::sink::{Format, Mode, Ordered, Sink, SinkKind, SinkSpec};
 use crate::source::{
     BLOCK_BYTES, Compression, DeadLetters, FilePartition, Found, GeneratePartition, InOrder, LINE_TOO_LONG, Lane,
     Letters, Limit, LimitedPartition, Lines, Partition, Share, StreamPartition, find, is_same_file,
 };
+use crate::table::{Loaded, Spec, Table, Tables, Watched, load};
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// Bytes of standard input or of the program.
 type Reader = Box<dyn Read + Send>;
@@ -186,9 +190,49 @@ fn files(config: &FileConfig, lines: Lines, share: Share) -> Result<Vec<Box<dyn 
     Ok(partitions)
 }
 
-/// What processes compare before they start: the pipeline, and the files they have found, with their lengths.
-pub(super) fn fingerprint(plan: &Plan, sources: &[Opened]) -> [u8; 32] {
+/// The tables of the plan, read as a whole; nothing for those that are made of events.
+pub(super) fn tables(plan: &Plan) -> Result<Vec<Option<(Spec, Loaded)>>, Error> {
+    let read = |table: &TablePlan| match &table.config.kind {
+        TableKind::File(file) => {
+            let spec = Spec::new(&table.config, file, &table.columns);
+            load(&spec).map(|loaded| Some((spec, loaded)))
+        }
+        TableKind::Stream { .. } => Ok(None),
+    };
+    plan.tables.iter().map(read).collect()
+}
+
+/// The tables for the workers, and those that are to be looked at again; the metrics are told what they have.
+pub(super) fn lookups(
+    plan: &Plan,
+    loaded: Vec<Option<(Spec, Loaded)>>,
+    metrics: &Metrics,
+) -> (Arc<Tables>, Vec<Watched>) {
+    let (mut list, mut watched) = (Vec::new(), Vec::new());
+    for (i, (table, loaded)) in plan.tables.iter().zip(loaded).enumerate() {
+        let Some((spec, loaded)) = loaded else {
+            list.push(Table::empty(table.columns.len()));
+            continue;
+        };
+        crate::table::set(metrics, i, &loaded);
+        if let TableKind::File(TableFile { refresh: Some(every), .. }) = &table.config.kind {
+            let every = Duration::from_micros(every.0.unsigned_abs());
+            watched.push(Watched { table: i, spec, stamp: loaded.stamp, content: loaded.content, every });
+        }
+        list.push(loaded.table);
+    }
+    (Tables::new(list), watched)
+}
+
+/// What processes compare before they start: the pipeline, the files they have found, with their lengths, and the content
+/// of the tables that do not change.
+pub(super) fn fingerprint(plan: &Plan, sources: &[Opened], tables: &[Option<(Spec, Loaded)>]) -> [u8; 32] {
     let mut hash = Sha256::new_with_prefix(plan.fingerprint);
+    for (table, loaded) in plan.tables.iter().zip(tables) {
+        if let (TableKind::File(TableFile { refresh: None, .. }), Some((_, loaded))) = (&table.config.kind, loaded) {
+            hash.update(loaded.content.to_le_bytes());
+        }
+    }
     for (partitions, _) in sources {
         hash.update((partitions.len() as u64).to_le_bytes());
         for partition in partitions {
@@ -202,6 +246,26 @@ pub(super) fn fingerprint(plan: &Plan, sources: &[Opened]) -> [u8; 32] {
         }
     }
     hash.finalize().into()
+}
+
+/// The plan's entry for a taker of the rows of every part, and the taker among the sinks that a program brings. Processes
+/// that have one and that have none do not go together.
+pub(super) fn beside(plan: &mut Plan, beside: Beside, given: &mut Vec<(String, Box<dyn Sink>)>) -> SinkPlan {
+    let Beside { name, sink } = beside;
+    let mut hash = Sha256::new_with_prefix(plan.fingerprint);
+    hash.update(b"beside");
+    plan.fingerprint = hash.finalize().into();
+    let config = SinkConfig {
+        name: name.clone(),
+        line: 0,
+        implied: true,
+        kind: Where::Program,
+        from: Vec::new(),
+        times: Times::Rfc3339,
+        mode: SinkMode::Changes,
+    };
+    given.extend(sink.map(|sink| (name, sink)));
+    SinkPlan { config, parts: (0..plan.schemas.len() as u32).collect() }
 }
 
 /// The generator's settings of a source.

@@ -61,6 +61,16 @@ impl EventBatch {
         Origins::Block { time: &self.time, offset: &self.offset, partition, position }
     }
 
+    /// Says where the row whose cells have just been appended to the columns stands, and its clock.
+    pub fn push_place(&mut self, place: Origin, clock: i64) {
+        self.time.push(place.time);
+        self.clock.push(clock);
+        self.offset.push(0);
+        self.places.push(place);
+        self.min_time = self.min_time.min(place.time);
+        self.max_time = self.max_time.max(place.time);
+    }
+
     /// Empties the batch for the next block; allocations stay.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -18,9 +18,16 @@ impl Origin {
 
     /// Appends the origin as bytes.
     pub fn encode(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.time.to_le_bytes());
-        out.extend_from_slice(&self.partition.to_le_bytes());
-        out.extend_from_slice(&self.position.to_le_bytes());
+        out.extend_from_slice(&self.bytes());
+    }
+
+    /// The origin as bytes.
+    pub fn bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.time.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.partition.to_le_bytes());
+        bytes[12..].copy_from_slice(&self.position.to_le_bytes());
+        bytes
     }
 
     /// Reads what [`Origin::encode`] wrote, and gives the rest.

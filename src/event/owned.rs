@@ -3,7 +3,7 @@
 use super::cell::Value;
 
 /// A [`Value`] that owns its text.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub enum OwnedValue {
     /// SQL NULL.
     #[default]

@@ -4,6 +4,7 @@ use super::function::{self, Function};
 use super::matched::Matching;
 use super::parse;
 use super::select::SelectState;
+use super::series::{self, SeriesState};
 use super::tree::{Arithmetic, Comparison, Literal, MAX_DEPTH, Node, Test, Tree, Type};
 use super::user::Functions;
 use super::{ExprError, cast, check, like, step};
@@ -24,11 +25,13 @@ pub(super) struct Builder<'a> {
     pub(super) select: Option<SelectState<'a>>,
     /// Present in a pattern.
     pub(super) matching: Option<Matching<'a>>,
+    /// Present where series functions are welcome.
+    pub(super) series: Option<SeriesState>,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(text: &'a str, functions: &'a Functions) -> Self {
-        Self { text, functions, errors: Vec::new(), select: None, matching: None }
+        Self { text, functions, errors: Vec::new(), select: None, matching: None, series: None }
     }
 
     pub(super) fn tree(mut self) -> Result<Tree, Vec<ExprError>> {
@@ -667,6 +670,9 @@ impl<'a> Builder<'a> {
         if self.matching.as_ref().is_some_and(|m| m.takes(&lower)) {
             return self.step_call(&lower, call, list, depth, at);
         }
+        if self.is_series(&lower) {
+            return self.series_call(&lower, call, list, depth, at);
+        }
         let aggregate = match &self.select {
             Some(state) => (state.is_aggregate)(&lower),
             None => super::select::COMMON.contains(&lower.as_str()) && function::find(&lower).is_none(),
@@ -741,7 +747,8 @@ impl<'a> Builder<'a> {
         let names = names.chain(self.functions.iter().map(|f| f.name.as_str()));
         let names = names.chain(if self.select.is_some() { super::select::COMMON } else { &[] }.iter().copied());
         let matched: Vec<&str> = if self.matching.is_some() { step::names().collect() } else { Vec::new() };
-        let names = names.chain(matched);
+        let series: Vec<&str> = if self.series.is_some() { series::names().collect() } else { Vec::new() };
+        let names = names.chain(matched).chain(series);
         let help = match crate::error::nearest(name, names) {
             Some(near) => function::find(near)
                 .map_or_else(|| format!("did you mean {near}?"), |f| format!("did you mean {}?", f.signature)),

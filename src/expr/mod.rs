@@ -4,6 +4,7 @@
 //! text --parse--> Tree (checked, names unresolved) --compile--> Program --eval/filter--> columns of cells, selections
 //! text --parse_select--> Select (aggregate calls + a tree over their results) --compile_post--> Program
 //! text --parse_match_with--> MatchExpr (calls over the events of a match + a tree) --compile_match--> Program
+//! text --parse_series_with--> SeriesExpr (calls over earlier rows of a group + a tree) --compile_match--> Program
 //! ```
 //!
 //! The language is PostgreSQL's, for scalar expressions over one row. A dotted name is a path into the event, spelled
@@ -56,6 +57,7 @@ mod number;
 mod parse;
 mod pattern;
 mod select;
+mod series;
 mod show;
 mod step;
 mod text;
@@ -82,6 +84,9 @@ pub use eval::{Program, Rows, Scratch};
 pub use function::{Function, Operator, functions, operators};
 pub use matched::{MatchExpr, MatchPlace, StepCall, parse_match_with};
 pub use select::{AggregateCall, Select, parse_select, parse_select_with};
+pub use series::{
+    MOST_WINDOWS, SeriesCall, SeriesExpr, SeriesFunction, SeriesFunctionDoc, parse_series_with, series_functions,
+};
 pub use step::{StepFunction, StepFunctionDoc, step_functions};
 pub use tree::{MAX_DEPTH, Tree, Type};
 pub use user::{Answer, Functions, UserFunction};

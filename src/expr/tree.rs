@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. A tree is at most [`MAX_DEPTH`] nodes deep, so that every walk over it (and its drop) may recurse.
 //! 2. Constant operands that SQL types before it runs (a time written as text, a negative number) are already typed.
-//! 3. Only the `post` tree of a select, which has no `Path`, and the trees of a pattern have `Aggregate` leaves.
+//! 3. Only the `post` tree of a select, which has no `Path`, and the trees of a pattern or series have `Aggregate` leaves.
 
 use super::function::{Function, Returns};
 use super::user::UserFunction;

@@ -9,15 +9,48 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+/// How a number moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moves {
+    /// It counts what happens: a rate of it means something.
+    Up,
+    /// It is how much there is at this moment.
+    Both,
+}
+
+/// What can be counted with.
+trait Kind {
+    /// How it moves.
+    const MOVES: Moves;
+}
+
+impl Kind for Counter {
+    const MOVES: Moves = Moves::Up;
+}
+
+impl Kind for ByLabel {
+    const MOVES: Moves = Moves::Up;
+}
+
+impl Kind for Gauge {
+    const MOVES: Moves = Moves::Both;
+}
+
+impl Kind for Mark {
+    const MOVES: Moves = Moves::Both;
+}
+
 /// One thing that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// What it is counted of: `source`, `partition`, `part` or `sink`.
+    /// What it is counted of: `source`, `partition`, `part`, `table`, `sink`, `action` or `server`.
     pub scope: &'static str,
     /// Its name; unique in its scope.
     pub name: &'static str,
     /// Its unit, such as `events` or `bytes`.
     pub unit: &'static str,
+    /// How it moves.
+    pub moves: Moves,
     /// What it means, one sentence.
     pub doc: &'static str,
 }
@@ -129,7 +162,7 @@ impl ByLabel {
 pub struct Sample<'a> {
     /// What is counted.
     pub metric: &'static Metric,
-    /// The name of the source, partition, part or sink.
+    /// The name of the source, partition, part, table or sink.
     pub of: &'a str,
     /// The reason or the selected name, where the metric has one.
     pub label: Option<&'a str>,
@@ -192,13 +225,15 @@ macro_rules! scope {
         }
 
         impl $atomics {
-            fn read(&self) -> $counts {
+            /// The counts at this moment.
+            pub fn read(&self) -> $counts {
                 $counts { name: self.name.clone(), $($field: self.$field.get(),)* }
             }
         }
 
         impl $counts {
-            fn each(&self, f: &mut dyn FnMut(Sample<'_>)) {
+            /// Calls `f` for every number.
+            pub fn each(&self, f: &mut dyn FnMut(Sample<'_>)) {
                 let mut metrics = $list.iter();
                 $(if let Some(metric) = metrics.next() {
                     self.$field.samples(&mut |label, value| f(Sample { metric, of: &self.name, label, value }));
@@ -207,7 +242,13 @@ macro_rules! scope {
         }
 
         const $list: &[Metric] =
-            &[$(Metric { scope: $scope, name: stringify!($field), unit: $unit, doc: $doc },)*];
+            &[$(Metric {
+                scope: $scope,
+                name: stringify!($field),
+                unit: $unit,
+                moves: <$kind as Kind>::MOVES,
+                doc: $doc,
+            },)*];
     };
 }
 
@@ -241,6 +282,12 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
     timed_out: Counter => u64, "matches", "Partial matches that ran out of time and were stated.";
     pruned: Counter => u64, "matches", "Partial matches that the skip strategy ended, or that one preferred to them stands for.";
     partial_overflow: Counter => u64, "matches", "Partial matches that were given up, as a key had more than `max_partial_matches`.";
+    fired: Counter => u64, "alerts", "Times that an alert fired.";
+    resolved: Counter => u64, "alerts", "Times that an alert that had fired was over.";
+    no_data: Counter => u64, "alerts", "Times that there was no data of an alert.";
+    corrected: Counter => u64, "alerts", "Times that an alert turned out not to have fired, with what came late.";
+    pending: Gauge => i64, "alerts", "Alerts that are pending.";
+    firing: Gauge => i64, "alerts", "Alerts that fire, those without data among them.";
     rows: Counter => u64, "rows", "First statements of rows.";
     corrections: Counter => u64, "rows", "Corrections of rows stated before.";
     early: Counter => u64, "rows", "Provisional rows, stated before the end of their window.";
@@ -249,6 +296,18 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
     buffer_bytes: Gauge => i64, "bytes", "Memory of the events that partial matches have taken, and of the links between them.";
     state_bytes: Gauge => i64, "bytes", "Memory of the state held.";
     open_slices: Gauge => i64, "slices", "Slices of time held.";
+    arranged: Gauge => i64, "updates", "Updates in the arrangements of a view: rows that came, left or changed and are not yet compacted.";
+}
+
+scope! { "table", "one table", TableMetrics, TableCounts, TABLE,
+    rows: Gauge => i64, "rows", "Rows that can be looked up.";
+    state_bytes: Gauge => i64, "bytes", "Memory of its rows.";
+    replaced: Gauge => i64, "rows", "Rows of its file that a later one with the same key, and time where it has versions, stands for.";
+    without_key: Gauge => i64, "rows", "Rows of its file without a value of the key.";
+    lookups: Counter => u64, "events", "Events that were looked up; where a `where` reads nothing that is added, those that it keeps.";
+    missing: Counter => u64, "events", "Events for which there was no row, so that they got NULL.";
+    reloads: Counter => u64, "1", "How often its file had changed and was read again.";
+    reload_failures: Counter => u64, "1", "How often its file had changed and could not be read, so that the old rows stayed.";
 }
 
 scope! { "sink", "one sink", SinkMetrics, SinkCounts, SINK,
@@ -257,9 +316,39 @@ scope! { "sink", "one sink", SinkMetrics, SinkCounts, SINK,
     backlog: Gauge => i64, "bytes", "Bytes of rows that wait for the sink.";
 }
 
+scope! { "action", "one action, which tells of alerts", ActionMetrics, ActionCounts, ACTION,
+    sent: Counter => u64, "messages", "Messages that were taken.";
+    retried: Counter => u64, "tries", "Tries that were made again.";
+    failed: Counter => u64, "messages", "Messages that were refused, or tried too often.";
+    dropped: Counter => u64, "messages", "Messages that were never tried: too many waited, or the run ended.";
+    silenced: Counter => u64, "alerts", "Alerts that were silenced when they would have been told.";
+    inhibited: Counter => u64, "alerts", "Alerts that others kept quiet.";
+    waiting: Gauge => i64, "messages", "Messages that wait or are on their way.";
+    open: Gauge => i64, "1", "1 while the receiver is left alone but for a try now and then.";
+}
+
+scope! { "server", "the HTTP server", ServerMetrics, ServerCounts, SERVER,
+    requests: Counter => u64, "requests", "Requests answered, refused ones among them.";
+    refused: ByLabel => Vec<(String, u64)>, "requests", "Requests and connections refused, by reason.";
+    connections: Gauge => i64, "connections", "Connections that are open.";
+    streams: Gauge => i64, "clients", "Clients that follow changes.";
+    missed: Counter => u64, "changes", "Changes that slow clients were told they had missed.";
+    changes: Counter => u64, "changes", "Changes of rows that clients could follow.";
+    kept_rows: Gauge => i64, "rows", "Rows kept to be asked for.";
+    kept_bytes: Gauge => i64, "bytes", "Memory of the rows and changes that are kept.";
+    dropped_rows: Counter => u64, "rows", "Rows no longer kept, as they are older than the history or there are too many.";
+}
+
+impl ServerMetrics {
+    /// Counts of a server, which refuses for these reasons.
+    pub fn new(name: &str, reasons: &[&str]) -> Self {
+        Self { name: name.to_owned(), refused: ByLabel::new(reasons.iter().copied()), ..Self::default() }
+    }
+}
+
 /// The one list of what is counted.
 pub fn list() -> impl Iterator<Item = &'static Metric> {
-    [SOURCE, PARTITION, PART, SINK].into_iter().flatten()
+    [SOURCE, PARTITION, PART, TABLE, SINK, ACTION, SERVER].into_iter().flatten()
 }
 
 /// A source of the plan.
@@ -273,6 +362,10 @@ pub struct PartitionId(u32);
 /// A part of the plan: the index of its row schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PartId(pub u32);
+
+/// A table of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TableId(pub u32);
 
 /// A sink of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -306,7 +399,9 @@ pub struct Metrics {
     /// Where each source's partitions begin.
     first_partition: Vec<u32>,
     parts: Vec<PartMetrics>,
+    tables: Vec<TableMetrics>,
     sinks: Vec<SinkMetrics>,
+    actions: Vec<ActionMetrics>,
 }
 
 impl Metrics {
@@ -327,6 +422,26 @@ impl Metrics {
         }));
         metrics.sinks.extend(sinks.iter().map(|n| SinkMetrics { name: n.clone(), ..Default::default() }));
         metrics
+    }
+
+    /// With tables of these names.
+    #[must_use]
+    pub fn with_tables(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.tables = names.into_iter().map(|name| TableMetrics { name, ..Default::default() }).collect();
+        self
+    }
+
+    /// With actions.
+    #[must_use]
+    pub fn with_actions(mut self, actions: impl IntoIterator<Item = String>) -> Self {
+        self.actions = actions.into_iter().map(|name| ActionMetrics { name, ..Default::default() }).collect();
+        self
+    }
+
+    /// How many partitions each source has.
+    pub fn partitions(&self) -> Vec<usize> {
+        let ends = self.first_partition.iter().skip(1).map(|n| *n as usize).chain([self.partitions.len()]);
+        self.first_partition.iter().zip(ends).map(|(first, end)| end - *first as usize).collect()
     }
 
     /// The counts of a source.
@@ -352,9 +467,19 @@ impl Metrics {
         &self.parts[id.0 as usize]
     }
 
+    /// The counts of a table.
+    pub fn table(&self, id: TableId) -> &TableMetrics {
+        &self.tables[id.0 as usize]
+    }
+
     /// The counts of a sink.
     pub fn sink(&self, id: SinkId) -> &SinkMetrics {
         &self.sinks[id.0 as usize]
+    }
+
+    /// The counts of an action.
+    pub fn action(&self, name: &str) -> Option<&ActionMetrics> {
+        self.actions.iter().find(|action| action.name == name)
     }
 
     /// All counts at this moment.
@@ -363,7 +488,9 @@ impl Metrics {
             sources: self.sources.iter().map(SourceMetrics::read).collect(),
             partitions: self.partitions.iter().map(PartitionMetrics::read).collect(),
             parts: self.parts.iter().map(PartMetrics::read).collect(),
+            tables: self.tables.iter().map(TableMetrics::read).collect(),
             sinks: self.sinks.iter().map(SinkMetrics::read).collect(),
+            actions: self.actions.iter().map(ActionMetrics::read).collect(),
         }
     }
 }
@@ -377,8 +504,12 @@ pub struct Snapshot {
     pub partitions: Vec<PartitionCounts>,
     /// By part.
     pub parts: Vec<PartCounts>,
+    /// By table.
+    pub tables: Vec<TableCounts>,
     /// By sink.
     pub sinks: Vec<SinkCounts>,
+    /// By action.
+    pub actions: Vec<ActionCounts>,
 }
 
 impl Snapshot {
@@ -387,7 +518,9 @@ impl Snapshot {
         self.sources.iter().for_each(|s| s.each(f));
         self.partitions.iter().for_each(|s| s.each(f));
         self.parts.iter().for_each(|s| s.each(f));
+        self.tables.iter().for_each(|s| s.each(f));
         self.sinks.iter().for_each(|s| s.each(f));
+        self.actions.iter().for_each(|s| s.each(f));
     }
 
     /// Events of all sources.
@@ -444,6 +577,8 @@ mod tests {
         };
         let parts = [PartShape { name: "pages".into(), values: vec!["n".into(), "avg".into()] }];
         Metrics::new(&[source("a", 2), source("b", 1)], &parts, &["out".into()])
+            .with_tables(["users".into()])
+            .with_actions(["ops".to_owned()])
     }
 
     #[test]
@@ -457,11 +592,13 @@ mod tests {
         p.offset.raise(1);
         p.length.raise(1);
         let mut seen = BTreeSet::new();
-        m.snapshot().each(&mut |s| {
-            assert_eq!(s.label.is_some(), matches!(s.metric.name, "rejected" | "non_numeric"));
+        let mut see = |s: Sample<'_>| {
+            assert_eq!(s.label.is_some(), matches!(s.metric.name, "rejected" | "non_numeric" | "refused"));
             assert!(!s.of.is_empty() && s.value <= 1);
             seen.insert((s.metric.scope, s.metric.name));
-        });
+        };
+        m.snapshot().each(&mut see);
+        ServerMetrics::new("http", &["token"]).read().each(&mut see);
         assert_eq!(seen, names);
     }
 

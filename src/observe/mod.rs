@@ -12,17 +12,20 @@ mod logs;
 mod metrics;
 mod number;
 mod progress;
+mod prometheus;
 mod pulse;
 mod summary;
 
 pub use console::{Around, Console};
 pub use logs::{DEFAULT_FILTER, LogFormat, init as init_logs};
 pub use metrics::{
-    ByLabel, Counter, Gauge, Mark, Metric, Metrics, PartCounts, PartId, PartMetrics, PartShape, PartitionCounts,
-    PartitionId, PartitionMetrics, Sample, Share, SinkCounts, SinkId, SinkMetrics, Snapshot, SourceCounts, SourceId,
-    SourceMetrics, SourceShape, list,
+    ActionCounts, ActionMetrics, ByLabel, Counter, Gauge, Mark, Metric, Metrics, Moves, PartCounts, PartId,
+    PartMetrics, PartShape, PartitionCounts, PartitionId, PartitionMetrics, Sample, ServerCounts, ServerMetrics, Share,
+    SinkCounts, SinkId, SinkMetrics, Snapshot, SourceCounts, SourceId, SourceMetrics, SourceShape, TableCounts,
+    TableId, TableMetrics, list,
 };
 pub use number::{grouped, short};
 pub use progress::{Progress, Rate, progress_line, terminal_width};
+pub use prometheus::{Figure, figures, prometheus};
 pub use pulse::Pulse;
 pub use summary::{Ending, summary};

@@ -7,6 +7,8 @@
 //!   rejected     3 (not_json: 2, no_time: 1), kept in dead.ndjson
 //!   duplicates   40 (unique: 40)
 //!   overflow     1 window (pages: 1)
+//!   replaced     3 rows (users: 3)
+//!   not found    15 of 4,980 lookups (users: 15)
 //!   idle         2 (b.log: 2)
 //!   non-numeric  7 (pages.avg: 7)
 //!   not computed 2 (pages: 2)
@@ -30,6 +32,8 @@ pub struct Ending {
     pub too_late: Vec<(String, String)>,
     /// Where the rows of each sink are: sink and places.
     pub places: Vec<(String, Vec<String>)>,
+    /// Of each action what there is to say: messages that were sent, that failed, and so on.
+    pub told: Vec<(String, Vec<(&'static str, u64)>)>,
 }
 
 /// The summary; each line ends with a line break.
@@ -107,6 +111,42 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
             let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), count(p))));
             line(word, format!("{}{by}", grouped(total)));
         }
+    }
+
+    for (i, word) in ["replaced", "without key"].into_iter().enumerate() {
+        let rows = |t: &super::TableCounts| u64::try_from([t.replaced, t.without_key][i]).unwrap_or_default();
+        let total: u64 = snapshot.tables.iter().map(rows).sum();
+        if total > 0 {
+            let by = by(snapshot.tables.iter().map(|t| (t.name.clone(), rows(t))));
+            line(word, format!("{}{by}", counted(total, "row")));
+        }
+    }
+
+    let missing = snapshot.tables.iter().map(|t| (t.name.clone(), t.missing));
+    let total: u64 = missing.clone().map(|(_, n)| n).sum();
+    if total > 0 {
+        let made: u64 = snapshot.tables.iter().map(|t| t.lookups).sum();
+        line("not found", format!("{} of {}{}", grouped(total), counted(made, "lookup"), by(missing)));
+    }
+
+    for part in snapshot.parts.iter().filter(|p| p.fired + p.no_data + p.corrected > 0 || p.pending > 0) {
+        let also = [("resolved", part.resolved), ("no data", part.no_data), ("corrected", part.corrected)];
+        let mut text = format!("fired {}", grouped(part.fired));
+        for (word, n) in also.into_iter().filter(|(_, n)| *n > 0) {
+            let _ = write!(text, ", {word} {}", grouped(n));
+        }
+        for (word, n) in [("firing", part.firing), ("pending", part.pending)] {
+            if let Some(n) = u64::try_from(n).ok().filter(|n| *n > 0) {
+                let _ = write!(text, ", {} still {word}", grouped(n));
+            }
+        }
+        line("alert", format!("{}: {text}", part.name));
+    }
+
+    for (action, counts) in &ending.told {
+        let counts = counts.iter().filter(|(word, n)| *word == "sent" || *n > 0);
+        let text: Vec<String> = counts.map(|(word, n)| format!("{} {word}", grouped(*n))).collect();
+        line("told", format!("{action}: {}", text.join(", ")));
     }
 
     let idles = snapshot.partitions.iter().map(|p| (p.name.clone(), u64::try_from(p.idles).unwrap_or_default()));
@@ -247,6 +287,7 @@ mod tests {
             dead_letters: vec![("events".into(), "dead.ndjson".into())],
             too_late: vec![("health".into(), "late.ndjson".into()), ("pages".into(), "none.ndjson".into())],
             places: vec![("activity".into(), ["a.csv", "b.csv", "c.csv"].map(String::from).into())],
+            told: vec![("ops".into(), vec![("sent", 3), ("failed", 0), ("dropped", 1)])],
         };
         assert_eq!(
             summary(&m.snapshot(), &ending),
@@ -258,6 +299,7 @@ mod tests {
   filtered     7
   duplicates   6 (health: 6)
   overflow     2 windows (health: 2)
+  told         ops: 3 sent, 1 dropped
   non-numeric  9 (health.avg: 9)
   not computed 6 (events: 4, health: 2)
   activity     12,341 rows, 3.10 MB in a.csv and 2 more

@@ -2,18 +2,20 @@
 
 use super::select::{function, problem, show};
 use super::{
-    DedupInput, DedupPlan, Extensions, Head, PatternGroup, PatternInput, Plan, SinkPlan, SourcePlan, Stage, WindowPlan,
-    dedup, pattern, road,
+    EnrichText, Extensions, Head, HeadInput, HeadPlan, PatternGroup, PatternInput, Plan, SinkPlan, SourcePlan, Stage,
+    WindowPlan, alert, dedup, head, lookup, pattern, road, table, view, view_shape,
 };
 use crate::aggregate::{Call, Function, Layout};
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{
-    Config, Located, PreAggregate, SampleConfig, StreamConfig, TimeClock, WindowConfig, WindowShape, fingerprint,
+    Config, JoinConfig, Located, PreAggregate, SampleConfig, StreamConfig, TimeClock, WindowConfig, WindowShape,
+    fingerprint,
 };
 use crate::error::{Problem, Problems, Severity};
 use crate::event::FieldPath;
 use crate::expr::{self, Program, Tree, Type};
-use crate::result::RowSchema;
+use crate::notify::Setup;
+use crate::result::{RowKind, RowSchema};
 use crate::stream::{Sample, Step};
 use crate::time::Span;
 use crate::window::{Answer, Early, Ends, Mode, Shape, WindowSpec};
@@ -40,31 +42,47 @@ pub fn compile(config: &Config) -> Result<Plan, Problems> {
 /// As [`compile`].
 pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Problems> {
     let mut problems = Vec::new();
+    let written = config;
+    let config = &lookup::lowered(config, &mut problems);
     let tick = tick(config, &mut problems);
-    let schemas = config.windows.iter().map(schema).chain(config.patterns.iter().map(pattern::schema)).collect();
+    let windows = config.windows.iter().map(|window| schema(window, tick));
+    let mut schemas: Vec<RowSchema> =
+        windows.chain(config.patterns.iter().map(|part| pattern::schema(part, tick))).collect();
+    schemas.extend(table::schemas(config, &mut problems));
+    view_shape::schemas(config, &mut schemas);
+    let alerts = config.alerts.iter().map(|part| alert::schema(config, part, &schemas)).collect::<Vec<_>>();
+    schemas.extend(alerts);
+    let alerts = alert::alerts((config, extensions), &schemas, &mut problems);
     let mut windows: Vec<Option<WindowPlan>> = config.windows.iter().map(|_| None).collect();
     let (mut parts, mut pattern_inputs) = (Vec::new(), Vec::new());
+    let tables = table::tables(written);
     let needed = road::needed(config);
     let drafts = pattern::groups((config, extensions), &mut problems);
-    let mut dedups = dedup::dedups((config, extensions), &needed, &drafts, tick, &mut windows, &mut problems);
+    let mut found =
+        head::Found { windows: &mut windows, drafts: &drafts, patterns: &mut pattern_inputs, problems: &mut problems };
+    let heads = head::heads((config, extensions), &needed, (tick, schemas.len()), &mut found);
+    let mut heads: Vec<Option<HeadPlan>> = heads.into_iter().map(Some).collect();
     for (i, source) in config.sources.iter().enumerate() {
         // Twice: the first time finds the paths, and so where the computed columns begin.
         let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
         let head = Head::Source(i);
-        let mut building = Building::new((config, extensions), &needed, &dedups, tick, head, Vec::new());
+        let mut building = Building::new((config, extensions), &needed, &heads, tick, head, Vec::new());
         building.drafts = &drafts;
         building.children(&source.name, 0, &BTreeMap::new(), &mut draft);
         problems.append(&mut building.problems);
-        let mut building = Building::new((config, extensions), &needed, &dedups, tick, head, building.paths);
+        let mut building = Building::new((config, extensions), &needed, &heads, tick, head, building.paths);
         building.drafts = &drafts;
         building.children(&source.name, 0, &BTreeMap::new(), &mut windows);
         let Building { paths, steps, inputs, pattern_inputs: roads, .. } = building;
         pattern_inputs.extend(roads);
-        inputs.into_iter().for_each(|(d, input)| dedups[d].inputs.push(input));
+        head::add(&mut heads, inputs);
         parts.push((paths, steps));
     }
+    let mut heads: Vec<HeadPlan> = heads.into_iter().flatten().collect();
     unreached((config, extensions), &needed, &windows, &mut problems);
     dedup::keeps(config, &windows, &mut problems);
+    let notify = Setup::compile(config, &mut problems);
+    let views = view::views((config, extensions), &schemas, &mut problems);
     if problems.iter().any(|p| p.severity == Severity::Error) {
         // What stands on several roads is compiled for each.
         let mut said: Vec<Problem> = Vec::new();
@@ -83,12 +101,13 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
     let sources =
         parts.into_iter().enumerate().map(|(i, (paths, steps))| finish_source(config, i, paths, steps, &windows));
     let mut sources: Vec<SourcePlan> = sources.collect();
-    for (d, dedup) in dedups.iter_mut().enumerate() {
-        dedup.inputs.sort_by(|a, b| a.road.cmp(&b.road));
-        dedup.inputs.iter().enumerate().for_each(|(i, input)| sources[input.source].dedups.push((d, i)));
-        dedup.stage.feeds = feeds(Head::Dedup(d), &windows);
-        let behind = dedup.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w], dedup.within));
-        dedup.horizon = behind.max().unwrap_or(0);
+    for h in 0..heads.len() {
+        heads[h].inputs.sort_by(|a, b| (a.side, &a.road).cmp(&(b.side, &b.road)));
+        heads[h].stage.feeds = feeds(Head::Keyed(h), &windows);
+        let from: Vec<Head> = heads[h].inputs.iter().map(|input| input.from).collect();
+        for (i, from) in from.into_iter().enumerate() {
+            stage_of(from, &mut sources, &mut heads).heads.push((h, i));
+        }
     }
     let mut pattern_groups: Vec<PatternGroup> = drafts.into_iter().map(|draft| draft.group).collect();
     for (g, input) in pattern_inputs {
@@ -96,13 +115,17 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
     }
     for (g, group) in pattern_groups.iter_mut().enumerate() {
         group.inputs.sort_by(|a, b| a.road.cmp(&b.road));
-        group.inputs.iter().enumerate().for_each(|(i, input)| sources[input.source].patterns.push((g, i)));
+        for (i, input) in group.inputs.iter().enumerate() {
+            stage_of(input.from, &mut sources, &mut heads).patterns.push((g, i));
+        }
     }
-    let names = || config.windows.iter().map(|w| &w.name).chain(config.patterns.iter().map(|p| &p.name));
+    let lateness: Vec<i64> =
+        pattern_groups.iter().map(|group| group.patterns.iter().map(|p| p.lateness).max().unwrap_or(0)).collect();
+    head::horizons(config, &lateness, &mut heads);
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
         config: sink.clone(),
         parts: (sink.from.iter())
-            .filter_map(|from| names().position(|name| *name == from.value))
+            .filter_map(|from| config.row_parts().position(|name| name == from.value))
             .map(|part| part as u32)
             .collect(),
     });
@@ -115,12 +138,17 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
         max_drift: config.run.max_drift.0,
         max_inflight: config.run.max_inflight.0,
         sources,
-        dedups,
+        held: head::held(&heads),
+        heads,
+        tables,
         windows: windows.into_iter().flatten().collect(),
         pattern_groups,
+        alerts,
+        views,
         sinks: sinks.collect(),
+        notify,
         schemas,
-        fingerprint: extensions.mark(fingerprint(config)),
+        fingerprint: extensions.mark(fingerprint(written)),
     })
 }
 
@@ -142,8 +170,22 @@ fn unreached(
         for text in {
             let by = stream.sample.iter().filter_map(|sample| sample.by.as_ref());
             let key = stream.dedup.iter().map(|dedup| &dedup.by);
-            stream.filter.iter().chain(by).chain(key).chain(stream.set.iter().map(|(_, text)| text))
+            let lookups = stream.enrich.iter().flat_map(|enrich| &enrich.key);
+            lookups.chain(&stream.filter).chain(by).chain(key).chain(stream.set.iter().map(|(_, text)| text))
         } {
+            look(text, expr::parse_with(&text.value, &extensions.functions).err());
+        }
+    }
+    let led = |join: &JoinConfig, side: usize| {
+        needed.contains(join.name.as_str()) && known.contains(join.from[side].value.as_str())
+    };
+    for join in &config.joins {
+        for side in (0..2).filter(|side| !led(join, *side)) {
+            look(&join.on[side], expr::parse_with(&join.on[side].value, &extensions.functions).err());
+        }
+    }
+    for lookup in config.lookups.iter().filter(|lookup| !planned(&lookup.name)) {
+        for text in &lookup.key {
             look(text, expr::parse_with(&text.value, &extensions.functions).err());
         }
     }
@@ -168,14 +210,20 @@ fn unreached(
     problems.append(&mut wrong);
 }
 
-fn schema(window: &WindowConfig) -> RowSchema {
+fn schema(window: &WindowConfig, tick: i64) -> RowSchema {
     RowSchema {
         name: window.name.clone(),
         dimensions: window.group_by.iter().map(|(name, _)| name.clone()).collect(),
         values: window.select.iter().map(|(name, _)| name.clone()).collect(),
         capped: window.max_groups.is_some(),
         early: window.early.is_some() || window.early_wall.is_some(),
-        matches: false,
+        kind: RowKind::Window,
+        keep: match window.shape {
+            WindowShape::Global { .. } => RowSchema::FOREVER,
+            // A late event joins the session before it by up to a gap behind its end.
+            WindowShape::Session { gap } => 2 * tick + gap.0 + window.allowed_lateness.0,
+            _ => 2 * tick + window.allowed_lateness.0,
+        },
     }
 }
 
@@ -265,19 +313,35 @@ pub(super) struct Built {
     pub(super) filter: Option<(Tree, String)>,
     pub(super) sample: Option<String>,
     pub(super) computed: Vec<(String, String)>,
+    pub(super) enriches: Vec<EnrichText>,
     pub(super) is_root_stream: bool,
+}
+
+impl Built {
+    /// What a condition of this step asks of fields of the event: paths, each with the texts that are let pass.
+    fn conjuncts(&self) -> Vec<(FieldPath, Vec<String>)> {
+        let mut list = self.filter.as_ref().map(|(tree, _)| tree.string_conjuncts()).unwrap_or_default();
+        // What a lookup adds hides a field of the event.
+        let added: Vec<&String> = self.enriches.iter().flat_map(|enrich| &enrich.add).map(|(name, _)| name).collect();
+        list.retain(|(path, _)| !matches!(path.steps(), [step] if added.contains(&step)));
+        list
+    }
 }
 
 /// One source while it is planned.
 pub(super) struct Building<'a> {
-    config: &'a Config,
-    extensions: &'a Extensions,
-    /// The streams that a window needs.
-    needed: &'a BTreeSet<&'a str>,
-    /// The streams that drop duplicates; roads from a source end at them.
-    pub(super) dedups: &'a [DedupPlan],
+    pub(super) config: &'a Config,
+    pub(super) extensions: &'a Extensions,
+    /// The streams and joins that a window needs.
+    pub(super) needed: &'a BTreeSet<&'a str>,
+    /// What stands at the workers of keys, as far as it is planned; roads end at it.
+    pub(super) heads: &'a [Option<HeadPlan>],
     /// What was found of their inputs, with their numbers.
-    pub(super) inputs: Vec<(usize, DedupInput)>,
+    pub(super) inputs: Vec<(usize, HeadInput)>,
+    /// The join that roads begin at, where they do.
+    pub(super) joined: Option<&'a JoinConfig>,
+    /// What was read last, and asks for fields.
+    pub(super) at: Option<Located<String>>,
     /// Groups of patterns.
     pub(super) drafts: &'a [pattern::Draft<'a>],
     /// What was found of their inputs, with their numbers.
@@ -302,7 +366,7 @@ impl<'a> Building<'a> {
     pub(super) fn new(
         (config, extensions): (&'a Config, &'a Extensions),
         needed: &'a BTreeSet<&'a str>,
-        dedups: &'a [DedupPlan],
+        heads: &'a [Option<HeadPlan>],
         tick: i64,
         head: Head,
         paths: Vec<FieldPath>,
@@ -314,8 +378,10 @@ impl<'a> Building<'a> {
             config,
             extensions,
             needed,
-            dedups,
+            heads,
             inputs,
+            joined: None,
+            at: None,
             drafts: &[],
             pattern_inputs,
             tick,
@@ -362,6 +428,8 @@ impl<'a> Building<'a> {
                 (place, planned) => *place = planned,
             }
         }
+        self.join_roads(from, selection, names);
+        self.lookup_roads(from, selection, names);
         self.pattern_roads(from, selection, names, self.drafts);
     }
 
@@ -391,12 +459,14 @@ impl<'a> Building<'a> {
             return *slot;
         }
         self.paths.iter().position(|p| p == path).unwrap_or_else(|| {
+            self.pair_field(path);
             self.paths.push(path.clone());
             self.paths.len() - 1
         })
     }
 
-    fn parse(&mut self, text: &Located<String>) -> Option<Tree> {
+    pub(super) fn parse(&mut self, text: &Located<String>) -> Option<Tree> {
+        self.at = Some(text.clone());
         match expr::parse_with(&text.value, &self.extensions.functions) {
             Ok(tree) => Some(tree),
             Err(list) => {
@@ -419,6 +489,8 @@ impl<'a> Building<'a> {
         windows: &mut [Option<WindowPlan>],
     ) -> usize {
         let mut names = names.clone();
+        let first = self.computed();
+        let (enrich, enriches, mut shown) = self.lookups(stream, first, &mut names);
         let mut filter = None;
         if let Some(text) = &stream.filter
             && let Some(tree) = self.parse(text)
@@ -433,12 +505,12 @@ impl<'a> Building<'a> {
             filter = Some((self.compile(&names, &tree), tree, text.value.clone()));
         }
         let sample = stream.sample.as_ref().map(|sample| self.sample(sample, &names));
-        let (mut sets, mut shown) = (Vec::new(), Vec::new());
-        let first = self.computed();
+        let enrich_first = self.reads_added(stream, &enriches);
+        let mut sets = Vec::new();
         for (name, text) in &stream.set {
             if let Some(tree) = self.parse(text) {
                 let program = self.compile(&names, &tree);
-                let slot = self.base + first + sets.len();
+                let slot = self.base + first + shown.len();
                 sets.push((slot, program));
                 shown.push((name.clone(), text.value.clone()));
                 names.insert(name.clone(), slot);
@@ -448,7 +520,7 @@ impl<'a> Building<'a> {
             let tree = self.parse(&dedup.by)?;
             let program = self.compile(&names, &tree);
             Some(program.as_slot().unwrap_or_else(|| {
-                let slot = self.base + first + sets.len();
+                let slot = self.base + first + shown.len();
                 sets.push((slot, program));
                 shown.push((dedup::KEY.to_owned(), dedup.by.value.clone()));
                 slot
@@ -460,16 +532,17 @@ impl<'a> Building<'a> {
         };
         let (sample, sample_text) = sample.unzip();
         self.steps.push(Built {
-            step: Step { name: stream.name.clone(), from, minus, filter: program, sample, sets },
+            step: Step { name: stream.name.clone(), from, minus, enrich, enrich_first, filter: program, sample, sets },
             filter,
             sample: sample_text,
             computed: shown,
+            enriches,
             is_root_stream: from == 0,
         });
         let selection = self.steps.len();
         match &stream.dedup {
             None => self.children(&stream.name, selection, &names, windows),
-            Some(dedup) => self.duplicates(stream, dedup, (selection, key), &names),
+            Some(_) => self.duplicates(stream, (selection, key), &names),
         }
         selection
     }
@@ -536,6 +609,7 @@ impl<'a> Building<'a> {
         }
         let (mut calls, mut texts, mut answers) = (Vec::<Call>::new(), Vec::new(), Vec::new());
         for (_, text) in &window.select {
+            self.at = Some(text.clone());
             let select = match self.extensions.select(&text.value) {
                 Ok(select) => select,
                 Err(list) => {
@@ -606,6 +680,8 @@ impl<'a> Building<'a> {
                 name: window.name.clone(),
                 from,
                 minus: Vec::new(),
+                enrich: Vec::new(),
+                enrich_first: false,
                 filter: None,
                 sample: None,
                 sets: local.sets,
@@ -613,6 +689,7 @@ impl<'a> Building<'a> {
             filter: None,
             sample: None,
             computed: local.shown,
+            enriches: Vec::new(),
             is_root_stream: false,
         });
         if self.problems.len() > before {
@@ -658,7 +735,15 @@ pub(super) struct Local {
     pub(super) known: Vec<(String, usize)>,
 }
 
-/// What a source, or a stream that drops duplicates, feeds.
+/// What is behind a head, where all heads are planned.
+fn stage_of<'a>(head: Head, sources: &'a mut [SourcePlan], heads: &'a mut [HeadPlan]) -> &'a mut Stage {
+    match head {
+        Head::Source(i) => &mut sources[i].stage,
+        Head::Keyed(h) => &mut heads[h].stage,
+    }
+}
+
+/// What a source, or what stands at the worker of a key, feeds.
 fn feeds(head: Head, windows: &[Option<WindowPlan>]) -> Vec<(usize, usize)> {
     let all = windows.iter().enumerate().flat_map(|(w, plan)| plan.iter().map(move |plan| (w, plan)));
     let all = all.flat_map(|(w, plan)| plan.feeds.iter().enumerate().map(move |(f, feed)| (w, f, feed)));
@@ -688,8 +773,6 @@ fn finish_source(
         processing,
         prefilter: prefilter.filter(|_| slot.is_some()),
         stage: stage(paths, steps, feeds(Head::Source(index), windows)),
-        dedups: Vec::new(),
-        patterns: Vec::new(),
         out_of_orderness: source.out_of_orderness.0,
         idle_after: source.idle_after.map(|span| span.0),
         on_bad: source.on_bad,
@@ -704,19 +787,21 @@ pub(super) fn stage(paths: Vec<FieldPath>, steps: Vec<Built>, feeds: Vec<(usize,
         samples: steps.iter().map(|s| s.sample.clone()).collect(),
         columns: paths.len() + steps.iter().map(|s| s.computed.len()).sum::<usize>(),
         computed: steps.iter().map(|s| s.computed.clone()).collect(),
+        enriches: steps.iter().map(|s| s.enriches.clone()).collect(),
         steps: steps.into_iter().map(|s| s.step).collect(),
         paths,
         feeds,
+        heads: Vec::new(),
+        patterns: Vec::new(),
     }
 }
 
 /// A condition on one text field that every stream of the source needs: events that fail it reach no window.
 fn prefilter(steps: &[Built]) -> Option<(FieldPath, Vec<String>)> {
     let mut roots = steps.iter().filter(|s| s.is_root_stream);
-    let conjuncts = |s: &Built| s.filter.as_ref().map(|(tree, _)| tree.string_conjuncts()).unwrap_or_default();
-    let mut common = conjuncts(roots.next()?);
+    let mut common = roots.next()?.conjuncts();
     for step in roots {
-        let other = conjuncts(step);
+        let other = step.conjuncts();
         common.retain_mut(|(path, texts)| match other.iter().find(|(p, _)| p == path) {
             Some((_, more)) => {
                 texts.extend(more.iter().filter(|t| !texts.contains(t)).cloned().collect::<Vec<_>>());

@@ -3,8 +3,10 @@
 //! All three forms say the same: the parts with what they read, the fields that are decoded, the slices, the state
 //! that is kept and until when, and what each sink can promise.
 
-use super::{DedupPlan, Feed, Head, Plan, SinkPlan, SourcePlan, Stage, WindowPlan};
-use super::{dedup, explain_pattern};
+use super::{
+    DedupPlan, Feed, Head, HeadKind, HeadPlan, JoinPlan, LookupPlan, Plan, SinkPlan, SourcePlan, Stage, WindowPlan,
+};
+use super::{dedup, explain_alert, explain_pattern, explain_view, join, lookup, table};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
@@ -40,12 +42,29 @@ pub fn explain_text(plan: &Plan) -> String {
             line(say, 1, &format!("drops early   events whose {path} is none of: {}", texts.join(", ")));
         }
     }
+    for table in &plan.tables {
+        line(say, 0, &format!("table {}  ({})", table.name, table::kind(table)));
+        let key: Vec<&str> = table.config.key.iter().map(|key| key.value.as_str()).collect();
+        line(say, 1, &format!("key           {}", key.join(", ")));
+        line(say, 1, &format!("keeps         {}", or_none(&table.columns.join(", "))));
+        line(say, 1, &format!("versions      {}", table::versions(table)));
+        line(say, 1, &format!("changes       {}", table::refresh(table)));
+    }
     for stream in streams(plan) {
         let (stage, i) = (stream.behind.stage, stream.step);
         line(say, 0, &format!("stream {}  from {}", stream.name(), stream.from.join(", ")));
         let rest = stream.rest_of();
         if !rest.is_empty() {
             line(say, 1, &format!("rest of       {}", rest.join(", ")));
+        }
+        for enrich in &stage.enriches[i] {
+            let add = enrich.add.iter().map(
+                |(name, column)| {
+                    if name == column { name.clone() } else { format!("{name} = {column}") }
+                },
+            );
+            let add = add.collect::<Vec<_>>().join(", ");
+            line(say, 1, &format!("enrich        {add} of {} by {}", enrich.table, enrich.key.join(", ")));
         }
         if let Some(filter) = &stage.filters[i] {
             line(say, 1, &format!("where         {filter}"));
@@ -56,16 +75,26 @@ pub fn explain_text(plan: &Plan) -> String {
         for (name, text) in stream.behind.sets(i) {
             line(say, 1, &format!("set           {name} = {text}"));
         }
-        if let Some(dedup) = stream.dedup {
+        if let Some((dedup, stage)) = stream.dedup {
             line(
                 say,
                 1,
                 &format!("drops         events less than {} from one with the same {}", Span(dedup.within), dedup.by),
             );
-            let paths: Vec<String> = dedup.stage.paths.iter().map(ToString::to_string).collect();
+            let paths: Vec<String> = stage.paths.iter().map(ToString::to_string).collect();
             line(say, 1, &format!("exchanges     events by {}, with {}", dedup.by, or_none(&paths.join(", "))));
             let kept = Span(dedup.within + dedup.horizon);
             line(say, 1, &format!("kept          a key until the watermark passes its event + {kept}"));
+        }
+    }
+    for (head, lookup) in lookups(plan) {
+        line(say, 0, &format!("lookup {}  from {}", head.name, lookup.from[1].join(", ")));
+        lookup_lines(head, lookup).iter().for_each(|text| line(say, 1, text));
+    }
+    for (head, join) in joins(plan) {
+        line(say, 0, &format!("join {}  from {}", head.name, sides(join).join(", ")));
+        for text in join_lines(head, join) {
+            line(say, 1, &text);
         }
     }
     for window in &plan.windows {
@@ -105,6 +134,15 @@ pub fn explain_text(plan: &Plan) -> String {
         line(say, 0, &format!("pattern {}  from {}", pattern.name, group.from.join(", ")));
         explain_pattern::lines(group, pattern).iter().for_each(|text| line(say, 1, text));
     }
+    for view in &plan.views {
+        line(say, 0, &format!("view {}  from {}", view.name, view.from.join(", ")));
+        explain_view::lines(plan, view).iter().for_each(|text| line(say, 1, text));
+    }
+    for alert in &plan.alerts {
+        let (head, lines) = explain_alert::lines(plan, alert);
+        line(say, 0, &head);
+        lines.iter().for_each(|text| line(say, 1, text));
+    }
     for sink in &plan.sinks {
         let from: Vec<&str> = sink.parts.iter().map(|p| plan.schemas[*p as usize].name.as_str()).collect();
         line(say, 0, &format!("sink {}  from {}", sink.config.name, or_none(&from.join(", "))));
@@ -127,7 +165,82 @@ fn or_none(text: &str) -> &str {
 
 /// True for what is no stream.
 fn is_part(plan: &Plan, name: &str) -> bool {
-    plan.schemas.iter().any(|s| s.name == name)
+    let heads = plan.heads.iter().filter(|head| !matches!(head.kind, HeadKind::Dedup(_)));
+    plan.schemas.iter().map(|s| &s.name).chain(heads.map(|head| &head.name)).any(|one| one == name)
+}
+
+fn joins(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &JoinPlan)> {
+    plan.heads.iter().filter_map(|head| match &head.kind {
+        HeadKind::Join(join) => Some((head, join)),
+        HeadKind::Dedup(_) | HeadKind::Lookup(_) => None,
+    })
+}
+
+fn lookups(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &LookupPlan)> {
+    plan.heads.iter().filter_map(|head| match &head.kind {
+        HeadKind::Lookup(lookup) => Some((head, lookup)),
+        HeadKind::Dedup(_) | HeadKind::Join(_) => None,
+    })
+}
+
+/// What is said of a lookup in a table of events.
+fn lookup_lines(head: &HeadPlan, lookup: &LookupPlan) -> Vec<String> {
+    let mut lines = vec![
+        format!("looks up      {} of {} in {}", lookup.on[1].join(", "), lookup.from[1].join(", "), lookup.table.1),
+        "row           the newest of the key that is not after the event".to_owned(),
+    ];
+    lines.extend(lookup.add.iter().map(|(name, column)| format!("adds          {name} = {column}")));
+    for (side, what) in ["rows", "events"].iter().enumerate() {
+        let paths: Vec<String> = lookup.columns[side].iter().map(|at| head.stage.paths[*at].to_string()).collect();
+        let on = lookup.on[side].join(", ");
+        lines.push(format!("exchanges     {what} by {on}, with {}", or_none(&paths.join(", "))));
+    }
+    let newest = lookup.keep.map_or("for ever".to_owned(), |keep| format!("for {}", Span(keep)));
+    lines.push(format!(
+        "kept          the newest row of a key {newest}, older ones for late events of {}",
+        Span(lookup.horizon)
+    ));
+    lines
+}
+
+/// The parts that a join reads, each once.
+fn sides(join: &JoinPlan) -> Vec<&str> {
+    let mut sides: Vec<&str> = join.from.iter().map(String::as_str).collect();
+    sides.dedup();
+    sides
+}
+
+/// Where the right event of a pair is, seen from the left one.
+fn near(join: &JoinPlan) -> String {
+    let (before, after) = (Span(join.bounds.before), Span(join.bounds.after));
+    if before == after {
+        format!("at most {after} from it")
+    } else {
+        format!("at most {before} before and {after} after it")
+    }
+}
+
+/// What is said of a join.
+fn join_lines(head: &HeadPlan, join: &JoinPlan) -> Vec<String> {
+    let [left, right] = &join.from;
+    let mut lines = vec![
+        format!("pairs         an event of {left} (left) with each of {right} (right) that is {}", near(join)),
+        format!("on            {}", if join.on[0] == join.on[1] { join.on[0].clone() } else { join.on.join(" = ") }),
+    ];
+    if join.bounds.outer {
+        lines.push("also          left events without a partner, with their own time".to_owned());
+        lines.push(format!("watermark     {} behind that of its inputs", Span(head.delay)));
+    }
+    for (side, name) in ["left", "right"].iter().enumerate() {
+        let paths = join.columns[side].iter().map(|at| head.stage.paths[*at].to_string());
+        let paths: Vec<String> = paths.collect();
+        lines.push(format!("exchanges     {name} events by {}, with {}", join.on[side], or_none(&paths.join(", "))));
+    }
+    for (side, name) in ["left", "right"].iter().enumerate() {
+        let span = Span(join.bounds.kept(side));
+        lines.push(format!("kept          a {name} event until the watermark passes its time + {span}"));
+    }
+    lines
 }
 
 /// A stage with the name of its head.
@@ -140,13 +253,13 @@ struct Behind<'a> {
 /// The stages in the order of the plan.
 fn stages(plan: &Plan) -> impl Iterator<Item = Behind<'_>> {
     let sources = plan.sources.iter().map(|s| Behind { name: &s.name, stage: &s.stage });
-    sources.chain(plan.dedups.iter().map(|d| Behind { name: &d.name, stage: &d.stage }))
+    sources.chain(plan.heads.iter().map(|head| Behind { name: &head.name, stage: &head.stage }))
 }
 
 fn behind(plan: &Plan, head: Head) -> Behind<'_> {
     let at = match head {
         Head::Source(i) => i,
-        Head::Dedup(i) => plan.sources.len() + i,
+        Head::Keyed(i) => plan.sources.len() + i,
     };
     stages(plan).nth(at).expect("a road begins at a part of the plan")
 }
@@ -158,7 +271,9 @@ impl<'a> Behind<'a> {
 
     /// The fields that a step sets.
     fn sets(&self, step: usize) -> impl Iterator<Item = &'a (String, String)> {
-        self.stage.computed[step].iter().filter(|(name, _)| name != dedup::KEY)
+        self.stage.computed[step]
+            .iter()
+            .filter(|(name, _)| ![dedup::KEY, join::KEY, lookup::KEY, table::LOOKUP].contains(&name.as_str()))
     }
 }
 
@@ -167,7 +282,7 @@ struct Shown<'a> {
     behind: Behind<'a>,
     step: usize,
     from: Vec<&'a str>,
-    dedup: Option<&'a DedupPlan>,
+    dedup: Option<(&'a DedupPlan, &'a Stage)>,
 }
 
 impl<'a> Shown<'a> {
@@ -191,7 +306,11 @@ fn streams(plan: &Plan) -> Vec<Shown<'_>> {
                 Some(shown) if shown.from.contains(&from) => {}
                 Some(shown) => shown.from.push(from),
                 None => {
-                    let dedup = plan.dedups.iter().find(|d| d.name == step.name);
+                    let dedup =
+                        plan.heads.iter().filter(|head| head.name == step.name).find_map(|head| match &head.kind {
+                            HeadKind::Dedup(dedup) => Some((dedup, &head.stage)),
+                            HeadKind::Join(_) | HeadKind::Lookup(_) => None,
+                        });
                     list.push(Shown { behind, step: i, from: vec![from], dedup });
                 }
             }
@@ -200,7 +319,7 @@ fn streams(plan: &Plan) -> Vec<Shown<'_>> {
     list
 }
 
-/// The parts on the road of a feed, from its source, or the stream that drops duplicates, on.
+/// The parts on the road of a feed, from its source, or what stands at the worker of a key, on.
 fn road<'a>(plan: &'a Plan, feed: &Feed) -> Vec<&'a str> {
     let behind = behind(plan, feed.head);
     let mut names = Vec::new();
@@ -430,18 +549,54 @@ pub fn explain_json(plan: &Plan) -> Value {
             })
         })
         .collect();
+    let tables: Vec<Value> = plan.tables.iter().map(table::json).collect();
     let streams: Vec<Value> = streams(plan)
         .iter()
         .map(|s| {
-            let dedup = s.dedup.map(|d| json!({ "by": d.by, "within_us": d.within, "kept_us": d.within + d.horizon }));
+            let dedup =
+                s.dedup.map(|(d, _)| json!({ "by": d.by, "within_us": d.within, "kept_us": d.within + d.horizon }));
             json!({
                 "name": s.name(),
                 "from": s.from,
                 "rest_of": s.rest_of(),
+                "enrich": s.behind.stage.enriches[s.step].iter().map(|e| {
+                    json!({ "table": e.table, "key": e.key, "add": pairs(e.add.iter()) })
+                }).collect::<Vec<_>>(),
                 "where": s.behind.stage.filters[s.step],
                 "sample": s.behind.stage.samples[s.step],
                 "set": pairs(s.behind.sets(s.step)),
                 "dedup": dedup,
+            })
+        })
+        .collect();
+    let lookups: Vec<Value> = lookups(plan)
+        .map(|(head, lookup)| {
+            json!({
+                "name": head.name,
+                "from": lookup.from[1],
+                "table": lookup.table.1,
+                "rows_from": lookup.from[0],
+                "key": lookup.on[1],
+                "add": lookup.add.iter().map(|(name, column)| json!({ "name": name, "column": column })).collect::<Vec<_>>(),
+                "keep_us": lookup.keep,
+                "late_events_us": lookup.horizon,
+            })
+        })
+        .collect();
+    let joins: Vec<Value> = joins(plan)
+        .map(|(head, join)| {
+            json!({
+                "name": head.name,
+                "left": join.from[0],
+                "right": join.from[1],
+                "on": { "left": join.on[0], "right": join.on[1] },
+                "before_us": join.bounds.before,
+                "after_us": join.bounds.after,
+                "kind": if join.bounds.outer { "left" } else { "inner" },
+                "allowed_lateness_us": join.bounds.lateness,
+                "fields": head.stage.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "watermark_behind_us": head.delay,
+                "kept_us": { "left": join.bounds.kept(0), "right": join.bounds.kept(1) },
             })
         })
         .collect();
@@ -491,9 +646,14 @@ pub fn explain_json(plan: &Plan) -> Value {
         "max_inflight_bytes": plan.max_inflight,
         "fingerprint": plan.fingerprint.iter().map(|b| format!("{b:02x}")).collect::<String>(),
         "sources": sources,
+        "tables": tables,
         "streams": streams,
+        "lookups": lookups,
+        "joins": joins,
         "windows": windows,
         "patterns": explain_pattern::all(plan).into_iter().map(|(g, p)| explain_pattern::json(g, p)).collect::<Vec<_>>(),
+        "views": plan.views.iter().map(|view| explain_view::json(plan, view)).collect::<Vec<_>>(),
+        "alerts": plan.alerts.iter().map(|alert| explain_alert::json(plan, alert)).collect::<Vec<_>>(),
         "sinks": sinks,
     })
 }
@@ -508,10 +668,20 @@ pub fn explain_dot(plan: &Plan) -> String {
         let until = if s.processing { "now".to_owned() } else { format!("newest - {}", Span(s.out_of_orderness)) };
         node(&s.name, &format!("{}\n{}\nuntil {until}", s.name, kind(s)), ", shape=cds");
     }
+    for table in &plan.tables {
+        node(&table.name, &format!("{}\n{}", table.name, table::kind(table)), ", shape=cylinder");
+    }
     for s in streams(plan) {
         let name = s.name();
         let filter = s.behind.stage.filters[s.step].as_deref().map_or(String::new(), |f| format!("\nwhere {f}"));
         node(name, &format!("{name}{filter}"), "");
+    }
+    for (head, lookup) in lookups(plan) {
+        node(&head.name, &format!("{}\n{}", head.name, lookup.on[1].join(", ")), ", shape=diamond");
+    }
+    for (head, join) in joins(plan) {
+        let on = if join.on[0] == join.on[1] { join.on[0].clone() } else { join.on.join(" = ") };
+        node(&head.name, &format!("{}\n{on}\n{}", head.name, near(join)), ", shape=diamond");
     }
     for w in &plan.windows {
         let by: Vec<&str> = w.group_by.iter().map(|(name, _)| name.as_str()).collect();
@@ -523,6 +693,9 @@ pub fn explain_dot(plan: &Plan) -> String {
         let by = group.key.as_deref().unwrap_or("nothing");
         node(&p.name, &format!("{}\n{}\nby {by}", p.name, p.text), ", style=rounded");
     }
+    for view in &plan.views {
+        node(&view.name, &explain_view::label(view), ", style=rounded");
+    }
     for s in &plan.sinks {
         node(
             &format!("sink {}", s.config.name),
@@ -532,7 +705,8 @@ pub fn explain_dot(plan: &Plan) -> String {
     }
     let mut edges: Vec<(&str, &str)> = Vec::new();
     for s in stages(plan) {
-        for step in &s.stage.steps {
+        for (step, enriches) in s.stage.steps.iter().zip(&s.stage.enriches) {
+            edges.extend(enriches.iter().map(|enrich| (enrich.table.as_str(), step.name.as_str())));
             let inputs = [step.from].into_iter().chain(step.minus.iter().copied());
             // The patterns of a group have one step.
             let group = plan.pattern_groups.iter().find(|g| g.patterns.iter().any(|p| p.name == step.name));
@@ -549,11 +723,19 @@ pub fn explain_dot(plan: &Plan) -> String {
         }
         let _ = writeln!(out, "  {} -> {};", quoted(from), quoted(to));
     }
+    for view in &plan.views {
+        for from in &view.from {
+            let _ = writeln!(out, "  {} -> {};", quoted(from), quoted(&view.name));
+        }
+    }
     for s in &plan.sinks {
         for part in &s.parts {
             let name = &plan.schemas[*part as usize].name;
             let _ = writeln!(out, "  {} -> {};", quoted(name), quoted(&format!("sink {}", s.config.name)));
         }
+    }
+    for alert in &plan.alerts {
+        explain_alert::dot(plan, alert, &|text| quoted(text), &mut out);
     }
     for (_, pattern) in explain_pattern::all(plan) {
         explain_pattern::dot(pattern, &|text| quoted(text), &mut out);

@@ -8,32 +8,48 @@
 //! Invariants:
 //! 1. Every window end is a multiple of the tick, but for sessions.
 //! 2. Slots `0..paths.len()` of a source are decoded; the rest are computed by its steps, each before it is read.
-//! 3. `schemas[w]` describes the rows of window `w`, and those of the patterns are behind; a row's `part` is its index there.
+//! 3. `schemas[w]` describes the rows of window `w`, those of the patterns are behind, then those of the views and of
+//!    the alerts; a row's `part` is its index there.
 
+mod alert;
 mod compile;
 mod dedup;
 mod explain;
+mod explain_alert;
 mod explain_pattern;
+mod explain_view;
 mod extensions;
+mod head;
+mod join;
+mod lookup;
 mod pattern;
 mod pattern_check;
 mod road;
+mod row;
 mod select;
+mod table;
+mod view;
+mod view_shape;
 
+pub use alert::AlertPlan;
 pub use compile::{compile, compile_with};
 pub use explain::{explain_dot, explain_json, explain_text};
 pub use extensions::Extensions;
 pub use pattern::{Marks, PatternGroup, PatternInput, PatternPlan};
 pub use pattern_check::{PatternParts, problems as pattern_problems, read as read_pattern};
+pub use row::RowNames;
+pub use table::{EnrichText, TablePlan};
+pub use view::{Keyed, ViewFeed, ViewPlan};
 
 use crate::aggregate::Layout;
 use crate::codec::json::Projection;
 use crate::config::{Config, OnBad, SinkConfig, SourceConfig};
 use crate::error::{Problem, Problems};
 use crate::event::FieldPath;
+use crate::notify::Setup;
 use crate::pattern::Trace;
 use crate::result::RowSchema;
-use crate::stream::Step;
+use crate::stream::{Bounds, Step};
 use crate::window::{Answer, Ends, Mode, WindowSpec};
 use std::sync::Arc;
 
@@ -50,15 +66,26 @@ pub struct Plan {
     pub max_inflight: u64,
     /// The sources, in file order.
     pub sources: Vec<SourcePlan>,
-    /// The streams that drop duplicates, in file order.
-    pub dedups: Vec<DedupPlan>,
+    /// The tables, in file order.
+    pub tables: Vec<TablePlan>,
+    /// What stands at the worker of a key, each after all that it reads: streams that drop duplicates, joins,
+    /// and lookups in tables of events.
+    pub heads: Vec<HeadPlan>,
+    /// How far behind that of the sources the watermark is where it is furthest behind, microseconds.
+    pub held: i64,
     /// The window parts, in file order.
     pub windows: Vec<WindowPlan>,
     /// The patterns, those that look at the same events together.
     pub pattern_groups: Vec<PatternGroup>,
+    /// The views, each after those it reads.
+    pub views: Vec<ViewPlan>,
+    /// The alerts, in file order.
+    pub alerts: Vec<AlertPlan>,
+    /// Who is told about alerts, and when.
+    pub notify: Setup,
     /// The sinks, in file order.
     pub sinks: Vec<SinkPlan>,
-    /// What the rows of each window and pattern look like.
+    /// What the rows of each window, pattern, view and alert look like.
     pub schemas: Vec<RowSchema>,
     /// What is odd about its expressions and patterns, in the order of the lines; that of its settings is in
     /// [`Config::warnings`].
@@ -69,7 +96,7 @@ pub struct Plan {
     pub fingerprint: [u8; 32],
 }
 
-/// What is planned behind a source, or behind a stream that drops duplicates.
+/// What is planned behind a source, or behind what stands at the worker of a key.
 #[derive(Debug)]
 pub struct Stage {
     /// What is read of an event: the columns that come with it.
@@ -82,10 +109,16 @@ pub struct Stage {
     pub samples: Vec<Option<String>>,
     /// For each step the columns it computes: name or purpose, and expression.
     pub computed: Vec<Vec<(String, String)>>,
+    /// For each step its lookups, as text.
+    pub enriches: Vec<Vec<EnrichText>>,
     /// All columns: those that come and those that are computed.
     pub columns: usize,
     /// What it feeds: windows, each with the number of its feed.
     pub feeds: Vec<(usize, usize)>,
+    /// What stands at the workers of keys behind it, each with the number of its input.
+    pub heads: Vec<(usize, usize)>,
+    /// Groups of patterns, each with the number of its input.
+    pub patterns: Vec<(usize, usize)>,
 }
 
 /// A source with everything its operator does.
@@ -101,10 +134,6 @@ pub struct SourcePlan {
     pub projection: Projection,
     /// The decoder drops events whose value at the path is none of these texts, where there is such a condition.
     pub prefilter: Option<(FieldPath, Vec<String>)>,
-    /// Streams that drop duplicates, each with the number of its input.
-    pub dedups: Vec<(usize, usize)>,
-    /// Groups of patterns, each with the number of its input.
-    pub patterns: Vec<(usize, usize)>,
     /// The time of its events is that of the wall clock.
     pub processing: bool,
     /// Microseconds.
@@ -150,48 +179,101 @@ pub struct WindowPlan {
     pub part: u32,
 }
 
-/// A stream that drops duplicates, with everything behind it: at the worker of a key it is what a source is where the
-/// events come in.
+/// What stands at the worker of a key, with everything behind it: it is there what a source is where the events come in.
+#[derive(Debug)]
+pub struct HeadPlan {
+    /// The name of the stream or join.
+    pub name: String,
+    /// What it does.
+    pub kind: HeadKind,
+    /// The roads on which events reach it; those to the left side of a join before those to its right.
+    pub inputs: Vec<HeadInput>,
+    /// How far behind the watermark before it the one behind it is, microseconds; a multiple of the tick.
+    pub delay: i64,
+    /// What is planned behind it; its first columns come with the events.
+    pub stage: Stage,
+    /// Its index among what is counted, behind the parts that have rows.
+    pub part: u32,
+}
+
+/// What becomes of the events at the worker of their key.
+#[derive(Debug)]
+pub enum HeadKind {
+    /// Duplicates among them are dropped.
+    Dedup(DedupPlan),
+    /// Those of two sides are put together.
+    Join(JoinPlan),
+    /// Those of one side are rows of a table, in which those of the other are looked up.
+    Lookup(LookupPlan),
+}
+
+/// How a stream drops duplicates.
 #[derive(Debug)]
 pub struct DedupPlan {
-    /// The stream's name.
-    pub name: String,
     /// What duplicates have in common, as text.
     pub by: String,
     /// Microseconds.
     pub within: i64,
-    /// How far behind its tick an event is too late for every window; microseconds.
+    /// How far behind its tick an event is too late for everything behind; microseconds.
     pub horizon: i64,
-    /// The roads on which events reach it, from sources.
-    pub inputs: Vec<DedupInput>,
-    /// What is planned behind it; its first columns come with the events.
-    pub stage: Stage,
-    /// Its index among what is counted, behind the windows.
-    pub part: u32,
 }
 
-/// A road on which events reach a stream that drops duplicates.
+/// How a join puts events together.
 #[derive(Debug)]
-pub struct DedupInput {
-    /// Index of the source at its beginning.
-    pub source: usize,
-    /// The selection of the source's steps that the stream takes.
+pub struct JoinPlan {
+    /// The parts it reads, left and right.
+    pub from: [String; 2],
+    /// What the events of a pair have in common, for each side, as text.
+    pub on: [String; 2],
+    /// Which events are partners, and how long they are kept.
+    pub bounds: Bounds,
+    /// Of the paths behind it the places of those that come with an event of each side.
+    pub columns: [Vec<usize>; 2],
+}
+
+/// How events are looked up in a table of events.
+#[derive(Debug)]
+pub struct LookupPlan {
+    /// The table, by its place in [`Plan::tables`], and its name.
+    pub table: (usize, String),
+    /// The parts whose events are rows, and those whose events are looked up.
+    pub from: [Vec<String>; 2],
+    /// The columns of the key, and what is looked up, as text.
+    pub on: [Vec<String>; 2],
+    /// The fields that events get, with the columns they are.
+    pub add: Vec<(String, String)>,
+    /// Of the paths behind it the places of those that come with a row, and with an event that is looked up.
+    pub columns: [Vec<usize>; 2],
+    /// How long a row is there, microseconds; `None`: until there is a newer one.
+    pub keep: Option<i64>,
+    /// How far behind its tick an event is too late for everything behind; microseconds.
+    pub horizon: i64,
+}
+
+/// A road on which events reach what stands at the worker of their key.
+#[derive(Debug)]
+pub struct HeadInput {
+    /// Where it begins.
+    pub from: Head,
+    /// Of a join the side, 0 or 1; of a lookup 0 for rows and 1 for what is looked up; else 0.
+    pub side: usize,
+    /// The selection of the steps there that is taken.
     pub selection: usize,
-    /// The column of the key.
-    pub key: usize,
-    /// For each of the stream's paths its column.
+    /// The columns of the key.
+    pub keys: Vec<usize>,
+    /// The columns that come with an event, as what is behind has them.
     pub columns: Vec<usize>,
     /// As of a [`Feed`].
     pub road: Vec<usize>,
 }
 
-/// Where a road to a window begins.
+/// Where a road begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
     /// At this source.
     Source(usize),
-    /// At this stream that drops duplicates.
-    Dedup(usize),
+    /// At what stands at the worker of a key, by its place in [`Plan::heads`].
+    Keyed(usize),
 }
 
 /// A road on which events reach a window.
@@ -216,6 +298,36 @@ pub struct SinkPlan {
     pub config: SinkConfig,
     /// The windows and patterns, by schema.
     pub parts: Vec<u32>,
+}
+
+impl Plan {
+    /// The sources whose events lead to the rows of a part.
+    pub fn sources_of(&self, part: u32) -> Vec<usize> {
+        let mut sources = Vec::new();
+        for view in self.views.iter().filter(|view| view.part == part) {
+            let read = view.steps.iter().flat_map(|step| &step.feeds).filter_map(|feed| feed.parts.as_ref());
+            let read = read.flatten().chain(&view.parts);
+            read.for_each(|of| sources.extend(self.sources_of(*of)));
+        }
+        for feed in self.windows.iter().filter(|w| w.part == part).flat_map(|w| &w.feeds) {
+            self.sources_behind(feed.head, &mut sources);
+        }
+        let has = |group: &&PatternGroup| group.patterns.iter().any(|p| p.shown.part == part);
+        for input in self.pattern_groups.iter().filter(has).flat_map(|g| &g.inputs) {
+            self.sources_behind(input.from, &mut sources);
+        }
+        sources.sort_unstable();
+        sources.dedup();
+        sources
+    }
+
+    fn sources_behind(&self, head: Head, sources: &mut Vec<usize>) {
+        match head {
+            Head::Source(source) => sources.push(source),
+            // Heads are in an order in which none leads to itself.
+            Head::Keyed(at) => self.heads[at].inputs.iter().for_each(|input| self.sources_behind(input.from, sources)),
+        }
+    }
 }
 
 /// All problems of a file whose settings have some: those, and the problems of the expressions that could be read.

@@ -12,12 +12,14 @@ use crate::error::{Problem, Severity};
 use crate::event::FieldPath;
 use crate::expr::{self, MatchExpr, Program, StepCall, StepFunction, Tree};
 use crate::pattern::{self, Automaton, Call, Events, Expression, Function, Rules, Shown, Skip, StepGaps};
-use crate::result::RowSchema;
+use crate::result::{RowKind, RowSchema};
 use crate::stream::Step;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of how many texts a field is asked for, at least, where it is looked at once for all conditions.
 const FEW_TEXTS: usize = 8;
+/// What names an event where the file does not say.
+const EVENT_ID: &str = "coalesce(event_id, id)";
 /// The most steps of a pattern.
 const MOST_STEPS: usize = 64;
 
@@ -59,8 +61,8 @@ pub struct Marks {
 /// A road on which events reach a group of patterns.
 #[derive(Debug)]
 pub struct PatternInput {
-    /// Index of the source at its beginning.
-    pub source: usize,
+    /// Where it begins.
+    pub from: Head,
     /// The selection of the source's steps that they take.
     pub selection: usize,
     /// The column of the key.
@@ -116,7 +118,7 @@ impl PatternPlan {
 }
 
 /// What the rows of a pattern look like.
-pub(super) fn schema(pattern: &PatternConfig) -> RowSchema {
+pub(super) fn schema(pattern: &PatternConfig, tick: i64) -> RowSchema {
     let own = |name: &str, present: bool| present.then(|| name.to_owned());
     let values = pattern.select.iter().map(|(name, _)| name.clone());
     RowSchema {
@@ -128,7 +130,8 @@ pub(super) fn schema(pattern: &PatternConfig) -> RowSchema {
             .collect(),
         capped: false,
         early: false,
-        matches: true,
+        kind: RowKind::Match,
+        keep: 2 * tick + pattern.allowed_lateness.0 + pattern.within.as_ref().map_or(0, |within| within.value.0),
     }
 }
 
@@ -440,21 +443,30 @@ impl<'a> Building<'a> {
             if !self.has_room(&name, &draft.from[0]) {
                 continue;
             }
-            let Head::Source(source) = self.head else {
+            if draft.full && matches!(self.head, Head::Keyed(_)) {
                 self.problems.push(draft.from[input].problem(
                     "config.planned",
-                    "a pattern behind a stream that drops duplicates is planned but not in this version",
-                    Some("let the pattern read the stream before it".into()),
+                    "events = \"full\" behind a dedup or a join is planned but not in this version",
+                    Some("select the fields that you need, or let the pattern read the stream before that".into()),
                 ));
                 continue;
-            };
+            }
+            self.at = Some(draft.from[input].clone());
             let mut local = Local { first: self.computed(), ..Local::default() };
             let mut column = |building: &mut Self, tree: &Tree, what: &str| {
                 building.column(tree, names, what, tree.to_string(), &mut local)
             };
             let key = draft.key.as_ref().map(|tree| column(self, tree, "key"));
             let marks = self.marks(names, &draft.marks.trees);
-            let mut columns: Vec<usize> = draft.columns.trees.iter().map(|tree| column(self, tree, "value")).collect();
+            let unsaid = expr::parse(EVENT_ID).ok();
+            let columns = draft.columns.trees.iter().map(|tree| {
+                // What nobody has written needs not be there.
+                let at = if unsaid.as_ref() == Some(tree) { self.at.take() } else { None };
+                let slot = column(self, tree, "value");
+                self.at = at.or(self.at.take());
+                slot
+            });
+            let mut columns: Vec<usize> = columns.collect();
             let full = draft.full.then(|| {
                 // It is filled in where the events are sent.
                 local.shown.push(("event".to_owned(), "the whole event".to_owned()));
@@ -469,6 +481,8 @@ impl<'a> Building<'a> {
                     name,
                     from: selection,
                     minus: Vec::new(),
+                    enrich: Vec::new(),
+                    enrich_first: false,
                     filter: None,
                     sample: None,
                     sets: std::mem::take(&mut local.sets),
@@ -477,13 +491,14 @@ impl<'a> Building<'a> {
                 filter: (!all).then_some((any, text)),
                 sample: None,
                 computed: std::mem::take(&mut local.shown),
+                enriches: Vec::new(),
                 is_root_stream: selection == 0 && !all,
             });
             let mut road: Vec<usize> = self.road.iter().map(|(_, input)| *input).collect();
             road.push(input);
             road.reverse();
             let selection = self.steps.len();
-            self.pattern_inputs.push((g, PatternInput { source, selection, key, marks, columns, full, road }));
+            self.pattern_inputs.push((g, PatternInput { from: self.head, selection, key, marks, columns, full, road }));
         }
     }
 }

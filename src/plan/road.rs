@@ -6,38 +6,64 @@
 
 use super::{Feed, Head, WindowPlan};
 use crate::aggregate::Layout;
-use crate::config::{Config, Located, StreamConfig};
+use crate::config::{Config, JoinConfig, Located, StreamConfig};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The most roads to one part.
 pub(super) const MOST_ROADS: usize = 64;
 
-/// The streams that a window or pattern needs: those on a road to it, and those that one of these is the rest of.
+/// The streams and joins that a window or pattern needs: those on a road to it, and those that one of these is the rest
+/// of.
 pub(super) fn needed(config: &Config) -> BTreeSet<&str> {
+    leading(config, true)
+}
+
+/// The streams and joins on a road to a window or pattern.
+pub(super) fn on_road(config: &Config) -> BTreeSet<&str> {
+    leading(config, false)
+}
+
+fn leading(config: &Config, rests: bool) -> BTreeSet<&str> {
     let read = config.windows.iter().flat_map(|w| &w.from).chain(config.patterns.iter().flat_map(|p| &p.from));
     let mut open: Vec<&Located<String>> = read.collect();
     let mut needed = BTreeSet::new();
     while let Some(name) = open.pop() {
         for stream in config.streams.iter().filter(|s| s.name == name.value) {
             if needed.insert(stream.name.as_str()) {
-                open.extend(stream.from.iter().chain(&stream.rest_of));
+                open.extend(stream.from.iter().chain(stream.rest_of.iter().filter(|_| rests)));
+            }
+        }
+        for lookup in config.lookups.iter().filter(|lookup| lookup.name == name.value) {
+            if needed.insert(lookup.name.as_str()) {
+                open.extend(lookup.from.iter().flatten());
+            }
+        }
+        for join in config.joins.iter().filter(|j| j.name == name.value) {
+            if needed.insert(join.name.as_str()) {
+                open.extend(&join.from);
             }
         }
     }
     needed
 }
 
-/// The streams and sources that events reach.
+/// The sources, streams and joins that events reach; a join where they reach both of its sides.
 pub(super) fn reached(config: &Config) -> BTreeSet<&str> {
     let mut reached: BTreeSet<&str> = config.sources.iter().map(|s| s.name.as_str()).collect();
     let reads = |stream: &StreamConfig, reached: &BTreeSet<&str>| {
         stream.from.iter().any(|from| reached.contains(from.value.as_str()))
     };
-    while let Some(stream) = config.streams.iter().find(|s| !reached.contains(s.name.as_str()) && reads(s, &reached)) {
-        reached.insert(&stream.name);
+    loop {
+        let new = |name: &str| !reached.contains(name);
+        let stream = config.streams.iter().find(|s| new(&s.name) && reads(s, &reached)).map(|s| &s.name);
+        let both = |join: &&JoinConfig| join.from.iter().all(|from| reached.contains(from.value.as_str()));
+        let join = config.joins.iter().filter(|j| new(&j.name)).find(both).map(|j| &j.name);
+        let any = |from: &Vec<Located<String>>| from.iter().any(|from| reached.contains(from.value.as_str()));
+        let lookup = config.lookups.iter().filter(|l| new(&l.name)).find(|l| l.from.iter().all(any)).map(|l| &l.name);
+        let Some(name) = stream.or(join).or(lookup) else { return reached };
+        reached.insert(name);
     }
-    reached
 }
 
 /// The readers of one part, each after those it is the rest of; else in the order of the file. Streams that wait for

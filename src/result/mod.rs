@@ -2,11 +2,15 @@
 //!
 //! Rows travel in a [`RowBatch`]: fixed heads and one byte arena, no allocation a row.
 
+mod columns;
+
+pub use columns::Columns;
+
 use crate::event::{Value, key};
 use std::cmp::Ordering;
 
 /// Assert or retract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Op {
     /// The row is taken back (`-`); sorts before the assertion that replaces it.
     Retract,
@@ -37,14 +41,47 @@ pub struct RowSchema {
     pub capped: bool,
     /// Some of its rows are provisional.
     pub early: bool,
-    /// Its rows are matches of a pattern, and not windows; a match is told from others by all of its values.
-    pub matches: bool,
+    /// What its rows are.
+    pub kind: RowKind,
+    /// Every update of a row comes at a time below the row's `window_end` and this, microseconds; what is kept of a row
+    /// may be forgotten then; [`RowSchema::FOREVER`]: never.
+    pub keep: i64,
+}
+
+/// What the rows of a part are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// Windows, and what views make of windows: of a window and group there is one row.
+    Window,
+    /// Matches of a pattern; one is told from others by all of its values.
+    Match,
+    /// Rows of a table; their window is the time in which they hold.
+    Table,
+    /// Changes of alerts; one is told from others by all of its values.
+    Alert,
 }
 
 impl RowSchema {
+    /// `keep` of rows that are corrected for ever, as those of a window over all of time; can be added to any time.
+    pub const FOREVER: i64 = i64::MAX / 4;
+
     /// The names of the two times of a row.
     pub fn times(&self) -> [&'static str; 2] {
-        if self.matches { ["match_start", "match_end"] } else { ["window_start", "window_end"] }
+        match self.kind {
+            RowKind::Match => ["match_start", "match_end"],
+            _ => ["window_start", "window_end"],
+        }
+    }
+
+    /// True where a row is told from others by all of its values, and not by window and group alone.
+    pub fn by_values(&self) -> bool {
+        matches!(self.kind, RowKind::Match | RowKind::Alert)
+    }
+
+    /// The columns that expressions over its rows can read: the two times, the dimensions, the values.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let named = self.dimensions.iter().chain(&self.values).map(String::as_str);
+        self.times().into_iter().chain(named)
     }
 }
 

@@ -35,7 +35,7 @@ struct Part {
 }
 
 /// Writes rows as lines of CSV.
-pub(super) struct Encoder {
+pub struct Encoder {
     /// By part index; `None` for parts of other sinks.
     parts: Vec<Option<Part>>,
     columns: Vec<String>,
@@ -56,7 +56,8 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new<'a>(parts: impl IntoIterator<Item = (u32, &'a RowSchema)>, times: Times, with_op: bool) -> Self {
+    /// An encoder for rows of these parts.
+    pub fn new<'a>(parts: impl IntoIterator<Item = (u32, &'a RowSchema)>, times: Times, with_op: bool) -> Self {
         let parts: Vec<(u32, &RowSchema)> = parts.into_iter().collect();
         let mut columns: Vec<String> = Vec::new();
         for name in parts.iter().flat_map(|(_, s)| s.dimensions.iter().chain(&s.values)) {
@@ -67,7 +68,7 @@ impl Encoder {
         let with_early = parts.iter().any(|(_, schema)| schema.early);
         // Windows and matches in one table have the names that they share.
         let moments = match parts.first() {
-            Some((_, first)) if parts.iter().all(|(_, s)| s.matches == first.matches) => first.times(),
+            Some((_, first)) if parts.iter().all(|(_, s)| s.times() == first.times()) => first.times(),
             Some(_) => ["start", "end"],
             None => ["window_start", "window_end"],
         };
@@ -96,12 +97,12 @@ impl Encoder {
     }
 
     /// The same for an output that takes no provisional rows.
-    pub(super) fn without_early(self) -> Self {
+    pub fn without_early(self) -> Self {
         Self { with_early: false, ..self }
     }
 
     /// Appends the header line.
-    pub(super) fn header(&self, out: &mut Vec<u8>) {
+    pub fn header(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("name,{}", self.moments.join(",")).as_bytes());
         for column in &self.columns {
             out.push(b',');
@@ -116,7 +117,7 @@ impl Encoder {
 
     /// Appends one row; false where the row's part is not one of this encoder's.
     #[inline]
-    pub(super) fn row(&mut self, row: RowRef<'_>, out: &mut Vec<u8>) -> bool {
+    pub fn row(&mut self, row: RowRef<'_>, out: &mut Vec<u8>) -> bool {
         let head = row.head;
         let Some(Some(part)) = self.parts.get(head.part as usize) else {
             return false;

@@ -30,7 +30,7 @@ struct Part {
 }
 
 /// Writes rows as lines of JSON.
-pub(super) struct Encoder {
+pub struct Encoder {
     /// By part index; `None` for parts of other sinks.
     parts: Vec<Option<Part>>,
     times: Times,
@@ -42,7 +42,8 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new<'a>(parts: impl IntoIterator<Item = (u32, &'a RowSchema)>, times: Times, with_op: bool) -> Self {
+    /// An encoder for rows of these parts.
+    pub fn new<'a>(parts: impl IntoIterator<Item = (u32, &'a RowSchema)>, times: Times, with_op: bool) -> Self {
         let mut list = Vec::new();
         for (index, schema) in parts {
             let mut open = b"{\"name\":".to_vec();
@@ -69,7 +70,7 @@ impl Encoder {
 
     /// Appends one row and a line break; false where the row's part is not one of this encoder's.
     #[inline]
-    pub(super) fn row(&mut self, row: RowRef<'_>, out: &mut Vec<u8>) -> bool {
+    pub fn row(&mut self, row: RowRef<'_>, out: &mut Vec<u8>) -> bool {
         let head = row.head;
         let Some(Some(part)) = self.parts.get(head.part as usize) else {
             return false;

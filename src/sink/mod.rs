@@ -24,6 +24,8 @@ mod stream;
 mod table;
 
 pub use call::{CallSink, OnRow, Row, RowResult};
+pub use csv::Encoder as CsvRows;
+pub use json::Encoder as JsonRows;
 pub use order::Ordered;
 pub use queue::SinkHandle;
 
@@ -365,7 +367,8 @@ pub(crate) mod testing {
             values: own(values),
             capped: false,
             early: false,
-            matches: false,
+            kind: crate::result::RowKind::Window,
+            keep: 0,
         }
     }
 

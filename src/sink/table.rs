@@ -93,7 +93,7 @@ struct Newest {
 impl Newest {
     fn take(&mut self, row: RowRef<'_>) {
         let (mut place, mut kept) = std::mem::take(&mut self.spare);
-        place.set(row, self.schema.matches);
+        place.set(row, self.schema.by_values());
         match row.head.op {
             Op::Retract => {
                 self.standing -= 1;

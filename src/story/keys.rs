@@ -33,7 +33,8 @@ pub const KEYS: &[Key] = &[
               format (of `csv` with its header), or files relative to the case. Each item of a list is a partition. \
               Format, `time`, `out_of_orderness` and all else of the source hold; of a source with the clock \
               `processing` the clock stands still, at 1970-01-01T00:00:00Z. Every source needs an input, except \
-              `generate`, which gives its own events where it has none.",
+              `generate`, which gives its own events where it has none. A table of type `file` may be given its rows here \
+              too; else it reads its own file, and no table is looked at again.",
         example: "{ events = '{\"timestamp\": 1767614400}' }",
     },
     Key {

@@ -1,11 +1,11 @@
 //! The pipeline of a case, turned into settings that read the case's input and write rows to nowhere but the runner.
 
-use super::case::{Case, Feed, PipelineText};
+use super::case::{Case, Feed, Input, PipelineText};
 use super::find::read_text;
 use super::scratch::Scratch;
 use crate::config::{
     self, Config, FileCompression, FileConfig, Located, Pace, SinkConfig, SinkKind, SinkMode, SourceKind, StdoutFormat,
-    Times,
+    TableKind, Times,
 };
 use crate::error::{Error, Problem, Problems, nearest};
 use crate::plan::{all_problems, compile};
@@ -72,6 +72,14 @@ pub(super) fn prepare(case: &Case, scratch: &Scratch) -> Result<Prepared, Troubl
             generate.pace = Pace::None;
         }
     }
+    for table in &mut config.tables {
+        let TableKind::File(file) = &mut table.kind else { continue };
+        file.refresh = None;
+        if let Some(input) = case.inputs.iter().find(|input| input.source == table.name) {
+            let (mut paths, _) = paths(case, &table.name, &input.feeds, scratch)?;
+            file.path.value = paths.remove(0);
+        }
+    }
     config.windows.iter_mut().for_each(|window| window.too_late = None);
     config.sinks = vec![rows(&config)];
     let schemas = compile(&config)?.schemas;
@@ -103,7 +111,14 @@ fn text_of(case: &Case) -> Result<(String, String), Problems> {
 /// Whether inputs and sources belong together.
 fn check(case: &Case, config: &Config) -> Result<(), Problems> {
     let mut list: Vec<Problem> = Vec::new();
-    let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
+    let tables = || config.tables.iter().filter(|table| matches!(table.kind, TableKind::File(_)));
+    let sources = config.sources.iter().map(|source| source.name.as_str());
+    let names: Vec<&str> = sources.chain(tables().map(|table| table.name.as_str())).collect();
+    let is_table = |input: &&Input| tables().any(|table| table.name == input.source);
+    for input in case.inputs.iter().filter(is_table).filter(|input| input.feeds.len() > 1) {
+        let message = format!("table '{}' is one file", input.source);
+        list.push(case.problem("case.input", input.line, message, Some("give one text or file".to_owned())));
+    }
     for input in case.inputs.iter().filter(|input| !names.contains(&input.source.as_str())) {
         let help = match nearest(&input.source, names.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
@@ -156,10 +171,10 @@ fn paths(case: &Case, source: &str, feeds: &[Feed], scratch: &Scratch) -> Result
     Ok((paths, longest))
 }
 
-/// The sink that takes every row of every window and pattern.
+/// The sink that takes every row of every part that makes rows.
 fn rows(config: &Config) -> SinkConfig {
-    let from = |name: &String| Located {
-        value: name.clone(),
+    let from = |name: &str| Located {
+        value: name.to_owned(),
         line: 0,
         path: "sinks.rows.from".to_owned(),
         text: String::new(),
@@ -169,7 +184,7 @@ fn rows(config: &Config) -> SinkConfig {
         line: 0,
         implied: true,
         kind: SinkKind::Stdout { format: StdoutFormat::Json },
-        from: config.windows.iter().map(|w| &w.name).chain(config.patterns.iter().map(|p| &p.name)).map(from).collect(),
+        from: config.sunk_parts().map(from).collect(),
         times: Times::Rfc3339,
         mode: SinkMode::Changes,
     }

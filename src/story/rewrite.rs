@@ -11,7 +11,7 @@ use super::read::parse;
 use super::rows::Row;
 use super::run::Told;
 use crate::error::{Error, Kind};
-use crate::result::RowSchema;
+use crate::result::{RowKind, RowSchema};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
@@ -38,7 +38,8 @@ pub fn rewrite(case: &Case, told: &Told) -> Result<String, Verdict> {
             text.push('\n');
         }
         text.push_str("\n[expect]\n");
-        for (part, schema) in told.schemas.iter().enumerate() {
+        let all = told.schemas.iter().enumerate();
+        for (part, schema) in all.filter(|(_, schema)| schema.kind != RowKind::Table) {
             let rows: String = of_part(told, Some(part)).map(|(line, _)| format!("{line}\n")).collect();
             let _ = writeln!(text, "{} = {}", schema.name, quoted(&rows));
         }

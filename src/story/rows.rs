@@ -108,7 +108,7 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
     }
     let missing = |name: &str| {
         let group: String = schema.dimensions.iter().map(|d| format!("{d}, ")).collect();
-        let more = if schema.matches { ", and then by its values" } else { "" };
+        let more = if schema.by_values() { ", and then by its values" } else { "" };
         let times = schema.times().join(", ");
         let help = format!("a row of {} is told by {times}, {group}revision and op{more}", schema.name);
         (format!("the row has no {name}"), Some(help))
@@ -266,7 +266,8 @@ mod tests {
             values: names(&["n", "mean"]),
             capped: true,
             early: true,
-            matches: false,
+            kind: crate::result::RowKind::Window,
+            keep: 0,
         }]
     }
 

@@ -167,12 +167,21 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// The counts that a case can speak of: those that do not depend on the moment or the width.
 pub(super) fn counted(counts: &Snapshot) -> Vec<(String, &'static str, Option<String>, u64)> {
-    const OF_THE_MOMENT: [&str; 6] =
-        ["groups", "state_bytes", "open_slices", "bytes", "partial_matches", "buffer_bytes"];
+    const OF_THE_MOMENT: [&str; 9] = [
+        "arranged",
+        "reloads",
+        "reload_failures",
+        "groups",
+        "state_bytes",
+        "open_slices",
+        "bytes",
+        "partial_matches",
+        "buffer_bytes",
+    ];
     let mut list = Vec::new();
     counts.each(&mut |sample| {
         let metric = sample.metric;
-        if matches!(metric.scope, "source" | "part") && !OF_THE_MOMENT.contains(&metric.name) {
+        if matches!(metric.scope, "source" | "part" | "table") && !OF_THE_MOMENT.contains(&metric.name) {
             let number = u64::try_from(sample.value).unwrap_or_default();
             list.push((sample.of.to_owned(), metric.name, sample.label.map(str::to_owned), number));
         }

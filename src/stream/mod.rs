@@ -1,19 +1,27 @@
-//! A batch, turned into the rows and columns that its consumers see: `where`, `sample` and `set`. Pure.
+//! A batch, turned into the rows and columns that its consumers see: `enrich`, `where`, `sample` and `set`. Pure.
 //!
 //! The streams and windows of a source are *steps*, each from the rows of an earlier one. Step `i` makes selection
 //! `i + 1`; selection 0 is every row of the batch. All work on one batch: a step that filters makes a list of row
 //! numbers, a step that computes fills columns of its own, and nothing is copied.
 
 mod dedup;
+mod enrich;
+mod join;
+mod lookup;
 mod ordered;
 mod sample;
 
 pub use dedup::Dedup;
+pub use enrich::Enrich;
+pub use join::{Bounds, Join, Joined};
+pub use lookup::Lookup;
 pub use ordered::{Damaged, Event, KeyHash, Ordered, Writer, hash_of};
 pub use sample::Sample;
 
 use crate::event::{Column, EventBatch};
 use crate::expr::{Program, Rows, Scratch};
+use crate::table::{Handles, Tables};
+use std::sync::Arc;
 
 /// One `where` and its `set`s, or what a window computes before it groups.
 #[derive(Debug, Clone)]
@@ -24,6 +32,11 @@ pub struct Step {
     pub from: usize,
     /// Selections whose rows it leaves out; each is made of rows of `from`.
     pub minus: Vec<usize>,
+    /// Its lookups in tables, in order.
+    pub enrich: Vec<Enrich>,
+    /// They are made before all else; where false, for the rows that are kept, as nothing that chooses rows reads what
+    /// they add.
+    pub enrich_first: bool,
     /// Keeps the rows for which this is TRUE.
     pub filter: Option<Program>,
     /// Keeps a share of them.
@@ -38,12 +51,15 @@ pub struct Steps {
     scratch: Scratch,
     /// Room for the keys of samples.
     keys: Column,
+    tables: Handles,
+    room: enrich::Room,
 }
 
 impl Steps {
-    /// Steps in an order in which each comes after the one it reads.
-    pub fn new(list: Vec<Step>) -> Self {
-        Self { list, scratch: Scratch::default(), keys: Column::new() }
+    /// Steps in an order in which each comes after the one it reads; `tables`: those of the plan.
+    pub fn new(list: Vec<Step>, tables: &Arc<Tables>) -> Self {
+        let (scratch, tables) = (Scratch::default(), Handles::new(tables));
+        Self { list, scratch, keys: Column::new(), tables, room: enrich::Room::default() }
     }
 
     /// Runs all steps. `selections` gets one list of row numbers for every row of the batch, and one for each step.
@@ -51,22 +67,31 @@ impl Steps {
         selections.resize_with(self.list.len() + 1, Vec::new);
         selections[0].clear();
         selections[0].extend(0..batch.rows() as u32);
-        for (i, step) in self.list.iter().enumerate() {
+        // All of a batch sees one version.
+        self.tables.refresh();
+        let Self { list, scratch, keys, tables, room } = self;
+        for (i, step) in list.iter().enumerate() {
             let mut rows = std::mem::take(&mut selections[i + 1]);
             rows.clear();
             rows.extend_from_slice(&selections[step.from]);
             step.minus.iter().for_each(|taken| leave_out(&mut rows, &selections[*taken]));
+            if step.enrich_first {
+                step.enrich.iter().for_each(|e| e.run(tables.get(e.table), batch, &rows, scratch, room));
+            }
             if let Some(filter) = &step.filter {
                 let view = Rows { columns: &batch.columns, time: &batch.time };
-                filter.filter(&view, &mut batch.bytes, &mut rows, &mut self.scratch);
+                filter.filter(&view, &mut batch.bytes, &mut rows, scratch);
             }
             if let Some(sample) = &step.sample {
-                sample.keep(batch, &mut rows, &mut self.scratch, &mut self.keys);
+                sample.keep(batch, &mut rows, scratch, keys);
+            }
+            if !step.enrich_first {
+                step.enrich.iter().for_each(|e| e.run(tables.get(e.table), batch, &rows, scratch, room));
             }
             for (slot, program) in &step.sets {
                 let mut out = std::mem::take(&mut batch.columns[*slot]);
                 let view = Rows { columns: &batch.columns, time: &batch.time };
-                program.eval(&view, &mut batch.bytes, &rows, &mut self.scratch, &mut out);
+                program.eval(&view, &mut batch.bytes, &rows, scratch, &mut out);
                 batch.columns[*slot] = out;
             }
             selections[i + 1] = rows;
@@ -87,6 +112,11 @@ impl Steps {
             kept[*row as usize] = true;
         }
         kept.iter().filter(|k| **k).count()
+    }
+
+    /// For each table how many lookups were made and how many found nothing, since this was called last.
+    pub fn lookups(&mut self) -> impl Iterator<Item = (usize, (u64, u64))> {
+        self.room.counts.iter_mut().map(std::mem::take).enumerate().filter(|(_, (made, _))| *made > 0)
     }
 
     /// Values that could not be computed so far (overflow, division by zero, a failed cast): they became NULL.

@@ -62,15 +62,15 @@ pub fn hash_of(value: Value<'_>) -> KeyHash {
 /// Writes events into packets.
 #[derive(Debug)]
 pub struct Writer {
-    key: Option<usize>,
+    keys: Vec<usize>,
     columns: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Writer {
-    /// Events with the key in column `key`, or all with one key, and these columns.
-    pub fn new(key: Option<usize>, columns: Vec<usize>) -> Self {
-        Self { key, columns, bytes: Vec::new() }
+    /// Events with the key in these columns, or, without any, all with one key, and these columns.
+    pub fn new(keys: &[usize], columns: Vec<usize>) -> Self {
+        Self { keys: keys.to_vec(), columns, bytes: Vec::new() }
     }
 
     /// Appends row `row`, which has this tick and these marks, to the packet of the worker that has its key. `bare`: without
@@ -84,13 +84,17 @@ impl Writer {
         packets: &mut [Vec<u8>],
     ) {
         let origin = batch.origins().of(row);
-        let cell = self.key.map(|key| batch.columns[key][row as usize]);
         self.bytes.clear();
-        match cell {
+        let mut no_key = false;
+        for column in &self.keys {
+            let cell = batch.columns[*column][row as usize];
+            no_key |= cell.is_null();
+            key::encode(cell, &batch.bytes, &mut self.bytes);
+        }
+        if no_key {
             // What has no key may be anywhere, and should be everywhere.
-            Some(cell) if cell.is_null() => origin.encode(&mut self.bytes),
-            Some(cell) => key::encode(cell, &batch.bytes, &mut self.bytes),
-            None => {}
+            self.bytes.clear();
+            origin.encode(&mut self.bytes);
         }
         let (first, second) = hash(&mut self.bytes);
         let packet = &mut packets[owner(first)];
@@ -108,7 +112,7 @@ impl Writer {
                 key::encode_value(batch.columns[*column][row as usize], &batch.bytes, packet);
             }
         }
-        let length = (packet.len() - start - 4) as u32 | if cell.is_some_and(Cell::is_null) { NO_KEY } else { 0 };
+        let length = (packet.len() - start - 4) as u32 | if no_key { NO_KEY } else { 0 };
         packet[start..start + 4].copy_from_slice(&length.to_le_bytes());
     }
 }
@@ -150,12 +154,7 @@ impl<'a> Event<'a> {
             batch.columns[column].push(cell);
             rest = after;
         }
-        batch.time.push(self.origin.time);
-        batch.clock.push(self.tick);
-        batch.offset.push(0);
-        batch.places.push(self.origin);
-        batch.min_time = batch.min_time.min(self.origin.time);
-        batch.max_time = batch.max_time.max(self.origin.time);
+        batch.push_place(self.origin, self.tick);
         Ok(())
     }
 }
@@ -276,7 +275,7 @@ mod tests {
         let mut batch = EventBatch::new(2);
         batch.partition = partition;
         let mut packets = vec![Vec::new(); peers];
-        let mut writer = Writer::new(Some(0), vec![1, 0]);
+        let mut writer = Writer::new(&[0], vec![1, 0]);
         for (i, (time, _, name)) in events.iter().enumerate() {
             batch.time.push(*time);
             batch.offset.push(i as u32);

@@ -32,15 +32,16 @@ impl Read for Fed {
 }
 
 /// A run that is under way.
-struct Live {
+pub struct Live {
     feed: Sender<Vec<u8>>,
     output: Captured,
-    running: Running,
+    /// What it counts.
+    pub running: Running,
     run: JoinHandle<Outcome>,
 }
 
 impl Live {
-    fn start(text: &str, workers: usize, clock: WallClock) -> Self {
+    pub fn start(text: &str, workers: usize, clock: WallClock) -> Self {
         let (feed, from) = channel();
         let (ready, told) = channel();
         let (text, output) = (text.to_owned(), Captured::default());
@@ -58,12 +59,12 @@ impl Live {
         Self { feed, output, running: told.recv().expect("the run begins"), run }
     }
 
-    fn feed(&self, line: &str) {
+    pub fn feed(&self, line: &str) {
         self.feed.send(line.as_bytes().to_vec()).expect("the run reads");
     }
 
     /// Waits until so many events are in.
-    fn until_events(&self, n: u64) {
+    pub fn until_events(&self, n: u64) {
         while self.running.metrics.snapshot().sources.iter().map(|s| s.events).sum::<u64>() < n {
             yield_now();
         }
@@ -75,7 +76,7 @@ impl Live {
         }
     }
 
-    fn end(self) -> (String, Outcome) {
+    pub fn end(self) -> (String, Outcome) {
         drop(self.feed);
         let outcome = self.run.join().expect("the run does not panic");
         (self.output.text(), outcome)

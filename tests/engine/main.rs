@@ -14,16 +14,20 @@
 //!   the test sets.
 //! - `patterns`: patterns from the test suites of other engines, and random ones, against a brute-force reference.
 //! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
+//! - `tables`: lookups of streams in tables, against a search through all rows.
+//! - `views`: random views against a recomputation at every moment, and that their state leaves.
 //! - `oracle_random`: the complete change stream and all counts of random cases against the oracle; cannot catch a rule
 //!   that the oracle states wrongly, nor what only large inputs do.
 
 mod agree_generated;
+mod alerts;
 mod cases;
 mod conformance;
 mod demo;
 mod ends;
 mod examples;
 mod harness;
+mod joins;
 mod library;
 mod live;
 mod oracle;
@@ -32,3 +36,5 @@ mod patterns;
 mod random;
 mod sources;
 mod streams;
+mod tables;
+mod views;

@@ -1,6 +1,6 @@
 //! Each command as a user types it: what is printed where, and the exit code.
 
-use crate::harness::{Input, Output, Scratch};
+use crate::harness::{Input, Output, Program, Scratch};
 use serde_json::Value;
 use std::path::Path;
 
@@ -41,14 +41,65 @@ fn counted(rows: &str) -> u64 {
 
 #[test]
 fn the_example_prints_its_tables_and_a_summary_and_no_live_line_when_piped() {
-    let ended = Scratch::new().run(["run", &shop(), "-w", "2"]);
-    ended.expect(0, &["200,000 events in ", "  rows  "]);
-    for text in ["user_activity: ", "service_health: ", "p95_duration", "2026-01-05T12:01:"] {
+    // Its table of users is beside it, relative to the repository.
+    let ended =
+        Program::new(Path::new(env!("CARGO_MANIFEST_DIR")), ["run", "examples/shop.toml", "-w", "2"]).start().end();
+    ended.expect(0, &["2,400 events in ", "  rows  ", "  alert  ", "firing [critical]: "]);
+    let parts = [
+        "user_activity: ",
+        "sales: ",
+        "top_pages: 6 rows",
+        "recommended: 16 rows",
+        "purchase_funnel: ",
+        "high_error_rate: ",
+        "slow: ",
+    ];
+    for text in parts.into_iter().chain(["p95_duration", "2026-01-05T12:01:"]) {
         assert!(ended.out.contains(text), "no {text:?} in {}", ended.out);
     }
-    // Nothing moves the cursor, and the summary is all there is.
+    // Nothing moves the cursor, and the summary and what is told of alerts is all there is.
     assert!(!ended.err.contains(['\r', '\x1b']), "{:?}", ended.err);
-    assert!(ended.err.starts_with("200,000 events in "), "{}", ended.err);
+    let before = ended.err.lines().take_while(|line| !line.starts_with("2,400 events in "));
+    assert!(before.into_iter().all(|line| line.contains("highwater::alerts: ")), "{}", ended.err);
+}
+
+/// The story of the example over the 14 events that stand beside it.
+#[test]
+fn the_example_over_the_demo_tells_one_purchase_and_the_alerts_of_its_services() {
+    let scratch = Scratch::new();
+    let source = "sources.events={ type = 'file', path = 'examples/demo.ndjson', out_of_orderness = '2s' }";
+    let path = scratch.path("{name}.ndjson").display().to_string();
+    let parts = "'purchase_funnel', 'high_error_rate', 'slow', 'sales', 'service_health'";
+    let sink = format!("sinks.activity={{ type = 'file', path = '{path}', from = [{parts}] }}");
+    for workers in ["1", "3"] {
+        let args = ["run", "-q", "examples/shop.toml", "-w", workers, "--set", source, "--set", &sink];
+        Program::new(Path::new(env!("CARGO_MANIFEST_DIR")), args).start().end().expect(0, &[]);
+        let rows = |name: &str| -> Vec<Value> {
+            let text = scratch.read(&format!("{name}.ndjson"));
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let [funnel] = &rows("purchase_funnel")[..] else { panic!("one purchase") };
+        assert_eq!((&funnel["user"], &funnel["amount"]), (&"user_1".into(), &99.99.into()));
+        assert_eq!(funnel["events"], serde_json::json!({ "view": ["evt_1"], "cart": ["evt_2"], "buy": ["evt_3"] }));
+        let told = |name: &str| -> Vec<String> {
+            let text = |row: &Value, column: &str| row[column].as_str().unwrap_or_default().to_owned();
+            let tell = |row: &Value| ["state", "service", "env", "at"].map(|column| text(row, column)).join(" ");
+            rows(name).iter().map(tell).collect()
+        };
+        let errors = [
+            "firing api_service production 2026-01-05T12:00:15Z",
+            "resolved api_service production 2026-01-05T12:00:25Z",
+        ];
+        assert_eq!(told("high_error_rate"), errors);
+        let many = |row: &&Value| row["errors"].as_i64() > Some(5);
+        let windows: Vec<Value> =
+            rows("service_health").iter().filter(many).map(|row| row["window_start"].clone()).collect();
+        assert_eq!(windows, ["2026-01-05T12:00:00Z", "2026-01-05T12:00:05Z"]);
+        let slow: Vec<String> = told("slow").into_iter().filter(|row| row.starts_with("firing ")).collect();
+        let all = ["api_service", "database"];
+        assert!(slow.len() == 2 && slow.iter().zip(all).all(|(row, service)| row.contains(service)), "{slow:?}");
+        assert_eq!(rows("sales")[0]["purchases"], 1);
+    }
 }
 
 #[test]
@@ -112,7 +163,7 @@ fn check_reports_every_mistake_with_its_line_and_help() {
 #[test]
 fn explain_shows_every_part_in_each_form() {
     let scratch = Scratch::new();
-    let parts = ["events", "shopping", "user_activity", "service_health", "activity"];
+    let parts = ["events", "shopping", "users", "user_activity", "top_pages", "high_error_rate", "activity"];
     for form in ["text", "json", "dot"] {
         let ended = scratch.run(["explain", &shop(), "--format", form]);
         ended.expect(0, &[]);
@@ -120,7 +171,7 @@ fn explain_shows_every_part_in_each_form() {
         match form {
             "json" => {
                 let plan: Value = serde_json::from_str(&ended.out).unwrap();
-                assert_eq!(plan["windows"].as_array().map(Vec::len), Some(2));
+                assert_eq!(plan["windows"].as_array().map(Vec::len), Some(5));
             }
             "dot" => {
                 assert!(ended.out.starts_with("digraph") && ended.out.trim_end().ends_with('}'));
@@ -152,12 +203,17 @@ fn generate_writes_the_same_bytes_to_a_file_and_to_a_pipe() {
 fn a_reader_that_goes_away_ends_a_command_cleanly() {
     let scratch = Scratch::new();
     let json = "sinks.activity.format=\"json\"";
-    let shop = shop();
+    let source = "[sources.events]\ntype = \"generate\"\nevents = 200000\nrate = 2000\n";
+    let sink = "[sinks.activity]\ntype = \"stdout\"\nformat = \"table\"\nfrom = \"w\"\n";
+    let window =
+        "[windows.w]\nfrom = \"events\"\nsize = \"10s\"\nslide = \"5s\"\ngroup_by = [\"source\", \"event_type\"]\n";
+    scratch.write("shop.toml", &format!("{source}{window}select = {{ n = \"count(*)\" }}\n{sink}"));
+    let shop = "shop.toml";
     let commands: [&[&str]; 4] = [
         &["generate", "--events", "10000000"],
         &["generate", "--real-time", "--rate", "100000"],
-        &["run", &shop, "--set", json],
-        &["run", &shop, "--set", json, "-w", "2", "--set", "sources.events.events=100000000"],
+        &["run", shop, "--set", json],
+        &["run", shop, "--set", json, "-w", "2", "--set", "sources.events.events=100000000"],
     ];
     for args in commands {
         let ended = scratch.program(args).output(Output::Head(1000)).start().end();

@@ -216,6 +216,18 @@ impl Child {
         self.until(&pipe, text);
     }
 
+    /// What stands behind `text` on its line of standard error, once it is there.
+    pub fn said(&mut self, text: &str) -> String {
+        self.until_err(text);
+        // The line may still be on its way.
+        self.err.wait(LIMIT, |heard| {
+            let at = memchr::memmem::find(&heard.bytes, text.as_bytes()).unwrap_or(heard.bytes.len());
+            heard.bytes[at..].contains(&b'\n')
+        });
+        let all = self.err.text();
+        all.split_once(text).map(|(_, rest)| rest.lines().next().unwrap_or_default().to_owned()).unwrap_or_default()
+    }
+
     /// Waits until standard output holds `text`.
     pub fn until_out(&mut self, text: &str) {
         let pipe = self.out.clone();

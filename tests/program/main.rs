@@ -11,7 +11,10 @@
 //! - `idle`: partitions that fall silent.
 //! - `letters`: lines and events that were dropped, kept and fed back.
 //! - `processing`: sources whose time is that of the clock.
+//! - `receivers`: alerts told to a real Alertmanager and a real mail server.
 //! - `rotation`: a followed file under a process that writes, rotates and truncates it.
+//! - `serve`: what a run answers over HTTP, to whom, and what clients that follow are told.
+//! - `tables`: a table whose file changes, and wrong files of tables.
 //! - `sources`: files that are followed, patterns, other formats than JSON.
 //!
 //! No test sleeps to be in step: it waits for what the program writes, or for its end. The short looks at a process
@@ -19,6 +22,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod alerts;
 mod cases;
 #[cfg(unix)]
 mod cluster;
@@ -37,8 +41,14 @@ mod pressure;
 #[cfg(unix)]
 mod processing;
 #[cfg(unix)]
+mod receivers;
+#[cfg(unix)]
 mod rotation;
+#[cfg(unix)]
+mod serve;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod sources;
+#[cfg(unix)]
+mod tables;

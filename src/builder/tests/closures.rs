@@ -276,3 +276,43 @@ fn the_fingerprint_holds_what_the_program_adds_by_name_and_version() {
     assert_eq!(all[1], print(pipeline().function("f", |[v]| v.as_i64())));
     assert_eq!(all[0], print(pipeline().version(2)));
 }
+
+#[test]
+fn tables_and_lookups_of_a_program_are_those_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv").display().to_string();
+    std::fs::write(&path, "user,at,land\nu1,0,de\nu1,130,fr\nu2,0,de\n").unwrap();
+    let pipeline = |table: &str| {
+        pipeline()
+            .table("t", Table::file(table, "user").time("at", "s"))
+            .stream(
+                "s",
+                Stream::from("e").enrich("t", "\"user\"", "land").enrich("t", "land", ["at"]).filter("land = 'de'"),
+            )
+            .window("w", Window::tumbling("1h").from("s").group_by("user", "\"user\"").select("n", "count(*)"))
+    };
+    let text = "name = \"p\"\n[sources.e]\ntype = \"stdin\"\n[tables.t]\ntype = \"file\"\npath = \"t.csv\"\nkey = \"user\"\n\
+                time = { field = \"at\", unit = \"s\" }\n[streams.s]\nfrom = \"e\"\nwhere = \"land = 'de'\"\n\
+                enrich = [{ table = \"t\", key = \"\\\"user\\\"\", add = \"land\" }, { table = \"t\", key = \"land\", add = [\"at\"] }]\n\
+                [windows.w]\nfrom = \"s\"\nsize = \"1h\"\ngroup_by = { user = \"\\\"user\\\"\" }\nselect = { n = \"count(*)\" }\n";
+    let (config, problems) = config::parse("p.toml", text, &[], &|_| None);
+    assert!(!problems.has_errors(), "{problems}");
+    let plans = [explain_json(&compile(&config.unwrap()).unwrap()), explain_json(&pipeline("t.csv").plan().unwrap())];
+    for part in ["tables", "streams", "windows"] {
+        assert_eq!(plans[0][part], plans[1][part]);
+        assert!(!plans[0][part].as_array().unwrap().is_empty());
+    }
+    // Of u1 those before 130 s, of u2 all.
+    let rows = said(pipeline(&path));
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let count = |user: &str| {
+        let at = |event: &&serde_json::Value| user == "u2" || event["timestamp"].as_f64().unwrap() < 130.0;
+        events().iter().filter(|event| event["user"] == user).filter(at).count()
+    };
+    for (row, user) in rows.iter().zip(["u1", "u2"]) {
+        assert!(row.contains(&format!("\"user\":\"{user}\",\"n\":{},", count(user))), "{row}");
+    }
+    let wrong =
+        pipeline("t.csv").stream("x", Stream::from("e").enrich("tt", "a", "b")).config().unwrap_err().to_string();
+    assert!(wrong.contains("enrich(\"tt\", [\"a\"], [\"b\"])\n  help: did you mean t?"), "{wrong}");
+}

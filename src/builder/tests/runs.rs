@@ -43,6 +43,29 @@ fn rows_are_the_same_at_any_width_whichever_way_events_come() {
 }
 
 #[test]
+fn a_pipeline_with_serve_is_served_until_it_ends() {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (sender, source) = Source::channel();
+    let (pipeline, rows) = rows(source);
+    let pipeline = pipeline.with("serve.listen", address.as_str());
+    let running = std::thread::spawn(move || pipeline.run().map(|outcome| outcome.sinks.len()));
+    events().iter().for_each(|event| sender.send_event(event).unwrap());
+    // The run has begun.
+    rows.recv().unwrap();
+    let mut client = TcpStream::connect(&address).unwrap();
+    write!(client, "GET /v1/pipeline HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\"name\":\"w\"") && answer.contains("\"state\":\"running\""), "{answer}");
+    drop(sender);
+    // The rows for the server are last.
+    assert_eq!(running.join().unwrap().unwrap(), 2);
+    assert!(TcpStream::connect(&address).is_err());
+}
+
+#[test]
 fn rows_have_names_and_values_and_a_mode_chooses_among_them() {
     let (say, rows) = channel();
     let first = Sink::call(move |row| {

@@ -133,15 +133,22 @@ fn takes(section: &Section, key: &Key, definitions: &mut Map<String, Value>) -> 
         or_environment(refer(&name))
     };
     match key.kind {
-        KeyKind::Text | KeyKind::Path | KeyKind::Sql => text(),
+        KeyKind::Text | KeyKind::Path | KeyKind::Part | KeyKind::Sql | KeyKind::Secret | KeyKind::Template => text(),
+        KeyKind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        KeyKind::TextTable => json!({ "type": "object", "additionalProperties": text() }),
+        KeyKind::Tree => json!({ "type": "object" }),
         KeyKind::AnyText => json!({ "type": "string" }),
-        KeyKind::Paths | KeyKind::Names | KeyKind::Parts => list(text()),
+        KeyKind::Paths | KeyKind::Names | KeyKind::Parts | KeyKind::SomeTexts => list(text()),
         KeyKind::Flag => or_environment(json!({ "type": "boolean" })),
         KeyKind::Character { none } => or_environment(json!({ "type": "string", "pattern": pattern::character(none) })),
         KeyKind::Types { known } => {
             json!({ "type": "object", "additionalProperties": or_environment(json!({ "enum": known })) })
         }
         KeyKind::Field => or_environment(json!({ "type": "string", "pattern": pattern::FIELD })),
+        KeyKind::Pairs => {
+            let list = json!({ "type": "array", "items": text(), "uniqueItems": true });
+            json!({ "anyOf": [text(), list, columns()] })
+        }
         KeyKind::SqlTable => columns(),
         KeyKind::Dimensions => {
             let fields = json!({ "type": "string", "pattern": pattern::COLUMNS });
@@ -160,6 +167,22 @@ fn takes(section: &Section, key: &Key, definitions: &mut Map<String, Value>) -> 
         KeyKind::SpanOrTable { least, most } => {
             let span = bounded(format!("span-{least}-{most}"), pattern::span(least, most));
             json!({ "anyOf": [span, { "type": "object", "additionalProperties": span }] })
+        }
+        KeyKind::SpanOrSection { least, most } => {
+            let span = bounded(format!("span-{least}-{most}"), pattern::span(least, most));
+            json!({ "anyOf": [span, refer(&below(section, key))] })
+        }
+        KeyKind::SqlOrSection => json!({ "anyOf": [text(), refer(&below(section, key))] }),
+        // An expression may be there twice.
+        KeyKind::SqlList => json!({ "anyOf": [text(), { "type": "array", "items": text(), "minItems": 1 }] }),
+        KeyKind::Columns => {
+            let mut table = columns();
+            table["minProperties"] = 1.into();
+            json!({ "anyOf": [list(text()), table] })
+        }
+        KeyKind::TableOrList => {
+            let one = refer(&below(section, key));
+            json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
         }
         KeyKind::Match => json!({ "anyOf": [text(), { "type": "array", "items": text(), "minItems": 1 }] }),
         KeyKind::Skip => or_environment(json!({ "type": "string", "pattern": pattern::SKIP })),

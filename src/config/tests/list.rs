@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 pub(super) const EVERY_KIND: &str = r#"
 [run]
+[serve]
+[serve.tokens]
 [sources.f]
 type = "file"
 path = "f"
@@ -13,12 +15,33 @@ type = "stdin"
 time = {}
 [sources.g]
 type = "generate"
+[tables.users]
+type = "file"
+path = "users.csv"
+key = "user_id"
+time = { field = "valid_from" }
+[tables.pages]
+type = "stream"
+from = "g"
+key = "data.page"
+columns = ["user_id"]
 [streams.shopping]
 from = "g"
+enrich = { table = "users", key = "user_id", add = ["country"] }
 sample = { rate = 0.5 }
 dedup = { by = "event_id", within = "1m" }
+[joins.paid]
+left = "shopping"
+right = "g"
+on = { left = "id", right = "order" }
+within = {}
+[joins.near]
+left = "g"
+right = "g"
+on = "id"
+within = "1s"
 [windows.user_activity]
-from = "shopping"
+from = ["shopping", "paid", "near"]
 size = "10s"
 select = { n = "count(*)" }
 [windows.service_health]
@@ -28,6 +51,15 @@ select = { n = "count(*)" }
 [patterns.purchase_funnel]
 from = "shopping"
 match = "view -> buy"
+[views.busy]
+from = "service_health"
+join = { with = "user_activity", on = [] }
+size = "1h"
+select = { n = "sum(n)" }
+top = { n = 3, by = "n" }
+[alerts.high_error_rate]
+from = "service_health"
+when = "n > 5"
 [sinks.o]
 type = "stdout"
 from = "user_activity"
@@ -35,6 +67,39 @@ from = "user_activity"
 type = "file"
 path = "p.csv"
 from = "service_health"
+[actions.l]
+type = "log"
+[actions.f]
+type = "file"
+path = "alerts.ndjson"
+[actions.w]
+type = "webhook"
+url = "http://localhost/"
+[actions.sl]
+type = "slack"
+url = "http://localhost/"
+[actions.am]
+type = "alertmanager"
+url = "http://localhost/"
+[actions.pd]
+type = "pagerduty"
+url = "http://localhost/"
+routing_key = "k"
+[actions.m]
+type = "email"
+tls = "none"
+host = "localhost"
+from = "a@localhost"
+to = "b@localhost"
+[actions.c]
+type = "command"
+program = "true"
+[inhibitions.i]
+source = "a = '1'"
+target = "a = '2'"
+[silences.q]
+match = "a = '1'"
+until = 2030-01-05T12:00:00Z
 "#;
 
 #[test]
@@ -67,11 +132,28 @@ pub(super) fn part_of(section: &Section) -> Option<String> {
         ("sources.<name>", Some("stdin")) => "s",
         ("sources.<name>", Some("generate")) => "g",
         ("sources.<name>" | "sources.<name>.time", _) => "f",
-        ("streams.<name>" | "streams.<name>.sample" | "streams.<name>.dedup", _) => "shopping",
+        ("tables.<name>", Some("stream")) => "pages",
+        ("tables.<name>" | "tables.<name>.time", _) => "users",
+        ("streams.<name>" | "streams.<name>.enrich" | "streams.<name>.sample" | "streams.<name>.dedup", _) => {
+            "shopping"
+        }
+        ("joins.<name>" | "joins.<name>.on" | "joins.<name>.within", _) => "paid",
         ("windows.<name>", _) => "user_activity",
         ("patterns.<name>", _) => "purchase_funnel",
+        ("alerts.<name>", _) => "high_error_rate",
+        ("views.<name>" | "views.<name>.join" | "views.<name>.top", _) => "busy",
         ("sinks.<name>", Some("file")) => "p",
         ("sinks.<name>", _) => "o",
+        ("actions.<name>", Some("file")) => "f",
+        ("actions.<name>", Some("webhook")) => "w",
+        ("actions.<name>", Some("slack")) => "sl",
+        ("actions.<name>", Some("alertmanager")) => "am",
+        ("actions.<name>", Some("pagerduty")) => "pd",
+        ("actions.<name>", Some("email")) => "m",
+        ("actions.<name>", Some("command")) => "c",
+        ("actions.<name>", _) => "l",
+        ("inhibitions.<name>", _) => "i",
+        ("silences.<name>", _) => "q",
         _ => "",
     };
     Some(section.path.replace("<name>", name))
@@ -84,7 +166,7 @@ fn every_example_default_and_word_is_taken() {
         _ => Vec::new(),
     };
     let text = format!(
-        "{EVERY_KIND}[streams.events]\nfrom = 'f'\n[streams.shopping_errors]\nfrom = 'g'\n\
+        "{EVERY_KIND}[streams.events]\nfrom = 'f'\n[streams.orders]\nfrom = 'g'\n[streams.payments]\nfrom = 'g'\n[streams.shopping_errors]\nfrom = 'g'\n\
          [sources.spare]\ntype = 'file'\npath = 'spare'\n"
     );
     for section in reference() {
@@ -107,7 +189,17 @@ fn every_example_default_and_word_is_taken() {
                     "time_zone" => text.replacen(size, "size = \"7d\"\n", 1),
                     _ => text.clone(),
                 };
-                let problems = parse("x.toml", &text, std::slice::from_ref(&flag), &no_env).1;
+                // Who logs in is said by a pair, or a token instead.
+                let mut flags = vec![flag.clone()];
+                match key.name {
+                    "user" => flags.push(format!("{part}.password=x")),
+                    "password" => flags.push(format!("{part}.user=x")),
+                    // Without TLS only a plain connection is right.
+                    "tls" if !cfg!(feature = "tls") && value != "\"none\"" => continue,
+                    "ca" if !cfg!(feature = "tls") => continue,
+                    _ => {}
+                }
+                let problems = parse("x.toml", &text, &flags, &no_env).1;
                 assert!(!problems.has_errors(), "{flag}\n{problems}");
             }
         }
@@ -122,6 +214,9 @@ fn a_default_given_by_hand_changes_nothing() {
         for key in section.keys {
             let Some(default) = key.default else { continue };
             let flag = format!("{part}.{}={default}", key.name);
+            if key.name == "tls" && !cfg!(feature = "tls") {
+                continue;
+            }
             assert_eq!(fingerprint(&settings(EVERY_KIND, &[&flag])), plain, "{flag}");
         }
     }

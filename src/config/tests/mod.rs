@@ -3,6 +3,7 @@
 mod any_text;
 mod list;
 mod messages;
+mod notify;
 mod reading;
 mod schema;
 mod validator;

@@ -68,7 +68,7 @@ fn a_generator_without_settings_has_the_documented_ones() {
 #[test]
 fn the_example_and_the_files_of_the_design_load() {
     let example = settings(include_str!("../../../examples/shop.toml"), &[]);
-    assert_eq!((example.windows.len(), example.sinks[0].from.len()), (2, 2));
+    assert_eq!((example.windows.len(), example.views.len(), example.alerts.len()), (5, 2, 2));
     let funnel = settings(include_str!("../../../examples/funnel.toml"), &[]);
     assert_eq!((funnel.patterns.len(), funnel.sinks[0].from.len()), (2, 2));
     let design = r#"
@@ -243,6 +243,13 @@ fn the_fingerprint_changes_with_every_setting_and_with_nothing_else() {
         "streams.shopping.dedup={ by = 'a', within = '1m' }",
         "streams.shopping.dedup={ by = 'a', within = '2m' }",
         "streams.shopping.dedup={ by = 'b', within = '2m' }",
+        "joins.j={ left = 'events', right = 'shopping', on = 'id', within = '1m' }",
+        "joins.j={ left = 'shopping', right = 'events', on = 'id', within = '1m' }",
+        "joins.j={ left = 'events', right = 'shopping', on = { left = 'id', right = 'order' }, within = '1m' }",
+        "joins.j={ left = 'events', right = 'shopping', on = 'id', within = { after = '1m' } }",
+        "joins.j={ left = 'events', right = 'shopping', on = 'id', within = { before = '1m' } }",
+        "joins.j={ left = 'events', right = 'shopping', on = 'id', within = '1m', kind = 'left' }",
+        "joins.j={ left = 'events', right = 'shopping', on = 'id', within = '1m', allowed_lateness = '1s' }",
         "windows.per_user.from=events",
         "windows.per_user.from=[\"shopping\", \"events\"]",
         "windows.per_user.from=[\"events\", \"shopping\"]",

@@ -70,9 +70,11 @@ fn pipelines_of_the_repository_meet_the_schema() {
 /// Wrong for every kind of value.
 fn wrong(kind: KeyKind) -> &'static str {
     match kind {
-        KeyKind::Table | KeyKind::NumberOrTable { .. } | KeyKind::SqlTable => "[1]",
+        KeyKind::Table | KeyKind::NumberOrTable { .. } | KeyKind::SpanOrSection { .. } => "[1]",
+        KeyKind::SqlTable | KeyKind::TextTable => "[1]",
         KeyKind::Count { .. } | KeyKind::Number { .. } => "-1",
-        KeyKind::Dimensions => "1",
+        KeyKind::Dimensions | KeyKind::Columns => "1",
+        KeyKind::TableOrList => "[1]",
         _ => "[{}]",
     }
 }
@@ -90,8 +92,17 @@ fn every_key_is_in_the_schema_with_its_example_default_and_words_and_no_value_of
             if let KeyKind::Word { known, .. } = key.kind {
                 values.extend(known.iter().map(|word| format!("\"{word}\"")));
             }
-            let environment =
-                !matches!(key.kind, KeyKind::Table | KeyKind::SqlTable | KeyKind::Dimensions | KeyKind::Types { .. });
+            let environment = !matches!(
+                key.kind,
+                KeyKind::Table
+                    | KeyKind::TableOrList
+                    | KeyKind::SqlTable
+                    | KeyKind::Dimensions
+                    | KeyKind::Types { .. }
+                    | KeyKind::TextTable
+                    | KeyKind::Texts
+                    | KeyKind::Tree
+            );
             values.extend(environment.then(|| "\"${X:-1}\"".to_owned()));
             for value in values.iter().filter(|_| key.name != "type") {
                 let found = faults(&schema, &with(EVERY_KIND, &format!("{path}={value}")));

@@ -1,0 +1,381 @@
+//! `[serve]` into a [`ServeConfig`]: where a run can be looked at, by whom, and how much of it is kept for that.
+//!
+//! Invariants: (1) a token is never shown: problems have `***` in its place, and [`Secret`] has no text of its own;
+//! (2) an address that others can reach needs a token.
+
+use super::notify_settings::Secret;
+use super::reader::{Context, Fields};
+use super::reference::{Key, KeyKind, Section};
+use super::sections::{LONGEST, SHORTEST, key, optional, word};
+use super::settings::Located;
+use super::size::ByteSize;
+use super::tree::{Data, Node, Place};
+use super::value;
+use crate::time::Span;
+use core::net::{IpAddr, Ipv6Addr};
+
+/// The shortest token, in characters.
+const SHORTEST_TOKEN: usize = 16;
+
+pub(super) static SERVE: Section = Section {
+    path: "serve",
+    of: None,
+    noun: "[serve]",
+    doc: "An HTTP server in process 0: results, live changes, figures and health of the run. `--serve ADDRESS` does the same \
+          without this section. Nothing of it changes a result.",
+    keys: &[
+        optional(
+            "listen",
+            KeyKind::Text,
+            "\"127.0.0.1:8080\"",
+            "The address, `host:port`; a port alone is of 127.0.0.1, and port 0 lets the system choose. An address that other machines \
+             can reach needs a token.",
+            "\"127.0.0.1:8080\"",
+        ),
+        key(
+            "tokens",
+            KeyKind::Table,
+            "Who may ask for what; without a token everyone who reaches the address may all.",
+            "{ read = \"6f1c0b2d9a8e7f60\" }",
+        ),
+        key(
+            "token_file",
+            KeyKind::Path,
+            "A file of further tokens: lines of a role and a token, such as `read 6f1c…`; `#` begins a comment.",
+            "\"/run/secrets/highwater-tokens\"",
+        ),
+        optional(
+            "history",
+            KeyKind::Span { least: SHORTEST, most: LONGEST },
+            "\"10m\"",
+            "How long rows are kept to be asked for, in event time behind the newest statement of their part.",
+            "\"1h\"",
+        ),
+        optional(
+            "max_rows",
+            KeyKind::Count { least: 1, most: 100_000_000 },
+            "100000",
+            "How many rows of a part are kept, at most; the oldest go first.",
+            "10000",
+        ),
+        optional(
+            "max_bytes",
+            KeyKind::Size { least: ByteSize(1 << 16), most: ByteSize(1 << 40) },
+            "\"64MiB\"",
+            "How much memory the rows of a part take, at most; the oldest go first. As much again is for the changes that clients \
+             follow, of all parts together.",
+            "\"64MiB\"",
+        ),
+        optional(
+            "max_connections",
+            KeyKind::Count { least: 1, most: 1_000_000 },
+            "4096",
+            "How many connections there are at one time; one more is closed at once.",
+            "1000",
+        ),
+        optional(
+            "after_end",
+            word(&["stay", "stop"], &[]),
+            "\"stay\"",
+            "What the server does when the input has ended: `stay` goes on answering until Ctrl-C, `stop` ends with the run. A run \
+             that is stopped by a signal does not stay.",
+            "\"stop\"",
+        ),
+    ],
+    planned: &["allow_origins", "history_path", "tls"],
+};
+
+pub(super) static SERVE_TOKENS: Section = Section {
+    path: "serve.tokens",
+    of: None,
+    noun: "tokens of [serve]",
+    doc: "Tokens by role, one or a list each, of at least 16 characters; best from the environment: `read = \"${READ_TOKEN}\"`. A request sends one as \
+          `Authorization: Bearer TOKEN`.",
+    keys: &[
+        key("read", KeyKind::Names, "May ask for results, figures and the pipeline.", "\"6f1c0b2d9a8e7f60\""),
+        key("ingest", KeyKind::Names, "May send events.", "\"6f1c0b2d9a8e7f60\""),
+        key("operate", KeyKind::Names, "May all.", "\"6f1c0b2d9a8e7f60\""),
+    ],
+    planned: &[],
+};
+
+/// What a token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Results, figures, the pipeline.
+    Read,
+    /// Sending events.
+    Ingest,
+    /// Everything.
+    Operate,
+}
+
+impl Access {
+    /// The words of the pipeline file.
+    pub const ALL: [(&'static str, Access); 3] =
+        [("read", Access::Read), ("ingest", Access::Ingest), ("operate", Access::Operate)];
+
+    /// The word of the pipeline file.
+    pub fn word(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+
+    /// True where who has this role may do what needs `needed`.
+    pub fn allows(self, needed: Access) -> bool {
+        self == Access::Operate || self == needed
+    }
+}
+
+/// What happens to the server when the input has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterEnd {
+    /// It goes on until a signal.
+    Stay,
+    /// It ends with the run.
+    Stop,
+}
+
+/// The server of a run: `[serve]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServeConfig {
+    /// The address; `None` where the file has no such section.
+    pub listen: Option<Located<String>>,
+    /// Tokens and their roles.
+    pub tokens: Vec<(Access, Secret)>,
+    /// A file of more.
+    pub token_file: Option<String>,
+    /// How long rows are kept, event time.
+    pub history: Span,
+    /// How many rows of a part are kept.
+    pub max_rows: u64,
+    /// How much memory the rows of a part take.
+    pub max_bytes: ByteSize,
+    /// How many connections there may be.
+    pub max_connections: u64,
+    /// What happens at the end of the input.
+    pub after_end: AfterEnd,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    /// The port; 0: the system chooses.
+    pub port: u16,
+}
+
+impl Listen {
+    /// True where only this machine can reach it.
+    pub fn is_local(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+/// Reads `host:port`, `[v6]:port`, `:port` or `port`; without a host it is 127.0.0.1.
+///
+/// # Errors
+/// A sentence that says what is wrong and what to write.
+pub fn parse_listen(text: &str) -> Result<Listen, String> {
+    let wrong = || format!("'{text}' is not an address to listen on; write host:port, such as 127.0.0.1:8080");
+    let (host, port) = match text.rsplit_once(':') {
+        None | Some(("", _)) => ("127.0.0.1", text.trim_start_matches(':')),
+        Some((host, port)) => (host, port),
+    };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let host = match bare {
+        Some(inside) if inside.parse::<Ipv6Addr>().is_ok() => inside,
+        Some(_) => return Err(wrong()),
+        None if host.contains(':') => {
+            return Err(format!("'{text}' is not an address to listen on; write [::1]:8080 for IPv6"));
+        }
+        None => host,
+    };
+    if host.contains(|c: char| c.is_whitespace() || c == '/') || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    Ok(Listen { host: host.to_owned(), port: port.parse().map_err(|_| wrong())? })
+}
+
+/// What to do about an address that others can reach, where there is no token.
+pub const PUBLIC_HELP: &str = "listen on 127.0.0.1, or give a token: [serve.tokens] with read = \"${READ_TOKEN}\"";
+
+/// True for text that can be a token.
+///
+/// # Errors
+/// What is wrong with it, without the text.
+pub fn check_token(text: &str) -> Result<(), String> {
+    if text.len() < SHORTEST_TOKEN {
+        return Err(format!("a token has at least {SHORTEST_TOKEN} characters"));
+    }
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err("a token is letters, digits and signs of ASCII, without blanks".to_owned());
+    }
+    Ok(())
+}
+
+/// Reads `[serve]`; where the file has none, the defaults without an address.
+pub(super) fn read(top: &Fields<'_>, ctx: &mut Context) -> ServeConfig {
+    let (_, node) = top.entry("serve", ctx);
+    let empty = Node { data: Data::Table(Vec::new()), place: Place { path: "serve".into(), ..top.place.clone() } };
+    let given = node.and_then(|node| Fields::open(node, &[&SERVE], ctx));
+    let there = given.is_some();
+    let fields = match given {
+        Some(fields) => fields,
+        None => Fields::open(&empty, &[&SERVE], ctx).expect("it is a table"),
+    };
+    fields.unknown_keys(&[], ctx);
+    let listen = fields.get("listen", ctx, value::text).filter(|_| there);
+    let tokens = tokens(&fields, ctx);
+    let token_file = fields.get("token_file", ctx, value::text).map(|file| file.value);
+    if let Some(listen) = &listen {
+        match parse_listen(&listen.value) {
+            Err(message) => ctx.problems.push(listen.problem("listen.address", message, None)),
+            Ok(address) if !address.is_local() && tokens.is_empty() && token_file.is_none() => {
+                let message = "other machines can reach this address, and there is no token";
+                ctx.problems.push(listen.problem("listen.public", message, Some(PUBLIC_HELP.into())));
+            }
+            Ok(_) => {}
+        }
+    }
+    ServeConfig {
+        listen,
+        tokens,
+        token_file,
+        history: fields.or_default("history", ctx, value::span),
+        max_rows: fields.or_default("max_rows", ctx, value::count),
+        max_bytes: fields.or_default("max_bytes", ctx, value::size),
+        max_connections: fields.or_default("max_connections", ctx, value::count),
+        after_end: match fields.or_default("after_end", ctx, value::word) {
+            "stop" => AfterEnd::Stop,
+            _ => AfterEnd::Stay,
+        },
+    }
+}
+
+fn tokens(serve: &Fields<'_>, ctx: &mut Context) -> Vec<(Access, Secret)> {
+    let (_, node) = serve.entry("tokens", ctx);
+    let Some(fields) = node.and_then(|node| Fields::open(node, &[&SERVE_TOKENS], ctx)) else { return Vec::new() };
+    fields.unknown_keys(&[], ctx);
+    let mut all = Vec::new();
+    for (name, role) in Access::ALL {
+        let (key, node) = fields.entry(name, ctx);
+        let Some(node) = node.map(masked) else { continue };
+        all.extend(one_role(&node, key, ctx).into_iter().map(|token| (role, Secret::new(token))));
+    }
+    all
+}
+
+fn one_role(node: &Node, key: &Key, ctx: &mut Context) -> Vec<String> {
+    let mut list = Vec::new();
+    for (item, read) in ctx.keep(value::texts(node, key), &node.place).unwrap_or_default() {
+        let Some(text) = ctx.keep(read, &item.place) else { continue };
+        match check_token(&text) {
+            Ok(()) => list.push(text),
+            Err(message) => {
+                let help = "make one with: openssl rand -hex 24".to_owned();
+                ctx.problems.push(item.place.problem("listen.token", message, Some(help)));
+            }
+        }
+    }
+    list
+}
+
+/// The same value, shown as `***`.
+fn masked(node: &Node) -> Node {
+    let data = match &node.data {
+        Data::Array(items) => Data::Array(items.iter().map(masked).collect()),
+        other => other.clone(),
+    };
+    let set = node.place.set.as_ref().map(|set| match set.split_once('=') {
+        Some((path, _)) => format!("{path}=***"),
+        None => "***".to_owned(),
+    });
+    // What the environment gives is not in the text of the file; its name helps.
+    let plain = matches!(&node.data, Data::Text { from_env: true, .. } | Data::Broken);
+    let written = if plain { node.place.written.clone() } else { "\"***\"".to_owned() };
+    Node { data, place: Place { set, written, ..node.place.clone() } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    fn problems(serve: &str, flags: &[&str]) -> String {
+        let text = format!("[sources.a]\ntype = \"stdin\"\n{serve}");
+        let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+        let env = |name: &str| (name == "GOOD").then(|| "0123456789abcdef".to_owned());
+        let mut problems = parse("p.toml", &text, &flags, &env).1;
+        problems.list.retain(|p| p.severity == crate::error::Severity::Error);
+        problems.to_string()
+    }
+
+    #[test]
+    fn addresses_are_read_and_only_those_of_this_machine_are_local() {
+        for (text, host, port, local) in [
+            ("8080", "127.0.0.1", 8080, true),
+            (":0", "127.0.0.1", 0, true),
+            ("127.0.0.1:8080", "127.0.0.1", 8080, true),
+            ("127.9.9.9:1", "127.9.9.9", 1, true),
+            ("localhost:80", "localhost", 80, true),
+            ("[::1]:80", "::1", 80, true),
+            ("0.0.0.0:80", "0.0.0.0", 80, false),
+            ("[::]:80", "::", 80, false),
+            ("10.1.2.3:80", "10.1.2.3", 80, false),
+            ("stats.example:80", "stats.example", 80, false),
+        ] {
+            let listen = parse_listen(text).unwrap();
+            assert_eq!((listen.host.as_str(), listen.port, listen.is_local()), (host, port, local), "{text}");
+        }
+        for text in ["", "host", "host:", "::1:80", "[::1]", "[x]:80", "a b:80", "http://a:80", "1.2.3.4:65536", ":-1"]
+        {
+            assert!(parse_listen(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_a_token() {
+        let open = problems("[serve]\nlisten = \"0.0.0.0:8080\"\n", &[]);
+        assert!(open.contains("listen.public") && open.contains("serve.listen = \"0.0.0.0:8080\""), "{open}");
+        assert!(open.contains(PUBLIC_HELP), "{open}");
+        assert_eq!(problems("[serve]\nlisten = \"0.0.0.0:8080\"\ntokens = { read = \"${GOOD}\" }\n", &[]), "");
+        assert_eq!(problems("[serve]\nlisten = \"0.0.0.0:8080\"\ntoken_file = \"t\"\n", &[]), "");
+        assert_eq!(problems("[serve]\n", &[]), "");
+    }
+
+    #[test]
+    fn a_problem_of_a_token_does_not_show_it() {
+        for (text, flag) in [
+            ("tokens = { read = \"letmein\" }", ""),
+            ("tokens = { read = [\"0123456789abcdef\", \"letmein\"] }", ""),
+            ("tokens = { read = \"letmein letmein letmein\" }", ""),
+            ("[serve.tokens]\noperate = [[\"letmein\"]]", ""),
+            ("", "serve.tokens.read=letmein"),
+        ] {
+            let flags: &[&str] = if flag.is_empty() { &[] } else { &[flag] };
+            let said = problems(&format!("[serve]\n{text}\n"), flags);
+            assert!(said.starts_with("error["), "{text}: {said}");
+            assert!(!said.contains("letmein"), "{said}");
+        }
+        let (config, _) = parse(
+            "p.toml",
+            "[sources.a]\ntype = \"stdin\"\n[serve.tokens]\nread = \"0123456789abcdef\"\n",
+            &[],
+            &|_| None,
+        );
+        let config = config.unwrap();
+        assert_eq!(config.serve.tokens, [(Access::Read, Secret::new("0123456789abcdef"))]);
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn operate_may_all_and_the_others_their_own() {
+        for (_, has) in Access::ALL {
+            for (_, needs) in Access::ALL {
+                assert_eq!(has.allows(needs), has == Access::Operate || has == needs);
+            }
+        }
+        assert_eq!(Access::ALL.map(|(_, r)| r.word()), ["read", "ingest", "operate"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Streams that drop duplicates, joins, and lookups in tables of events: each is a *head* at the worker of a key, where the roads to it end and other
+//! roads begin. What is read behind a head decides which columns come with an event, so those furthest behind are planned
+//! first.
+
+use super::compile::{Building, stage};
+use super::{
+    DedupPlan, Extensions, Head, HeadInput, HeadKind, HeadPlan, PatternInput, WindowPlan, dedup, join, lookup, pattern,
+    road,
+};
+use crate::config::{Config, DedupConfig, JoinConfig, Located, LookupConfig, StreamConfig};
+use crate::error::Problem;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A head as the file has it.
+#[derive(Clone, Copy)]
+enum Keyed<'a> {
+    Dedup(&'a StreamConfig, &'a DedupConfig),
+    Join(&'a JoinConfig),
+    Lookup(&'a LookupConfig),
+}
+
+impl<'a> Keyed<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Keyed::Dedup(stream, _) => &stream.name,
+            Keyed::Join(join) => &join.name,
+            Keyed::Lookup(lookup) => &lookup.name,
+        }
+    }
+
+    fn inputs(self) -> Vec<&'a str> {
+        let list: Vec<&Located<String>> = match self {
+            Keyed::Dedup(stream, _) => stream.from.iter().collect(),
+            Keyed::Join(join) => join.from.iter().collect(),
+            Keyed::Lookup(lookup) => lookup.from.iter().flatten().collect(),
+        };
+        list.into_iter().map(|from| from.value.as_str()).collect()
+    }
+}
+
+/// The heads on the roads from sources to windows and patterns, each after all that lead to it, else in the order of the
+/// file. Those in a circle are left out: that is reported elsewhere.
+fn in_order(config: &Config) -> Vec<Keyed<'_>> {
+    let (led, reached) = (road::on_road(config), road::reached(config));
+    let live = |name: &str| led.contains(name) && reached.contains(name);
+    let streams = config.streams.iter().filter(|s| live(&s.name));
+    let dedups = streams.filter_map(|s| Some(Keyed::Dedup(s, s.dedup.as_ref()?)));
+    let joins = config.joins.iter().filter(|j| live(&j.name)).map(Keyed::Join);
+    let lookups = config.lookups.iter().filter(|l| live(&l.name)).map(Keyed::Lookup);
+    let mut open: Vec<Keyed<'_>> = dedups.chain(joins).chain(lookups).collect();
+    // Those that lead to each without another one between.
+    let names: BTreeSet<&str> = open.iter().map(|keyed| keyed.name()).collect();
+    let before = |keyed: Keyed<'_>| {
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut list: Vec<String> = keyed.inputs().into_iter().map(str::to_owned).collect();
+        while let Some(name) = list.pop() {
+            if names.contains(name.as_str()) {
+                found.insert(name);
+            } else if seen.insert(name.clone()) {
+                let streams = config.streams.iter().filter(|s| s.name == name);
+                list.extend(streams.flat_map(|s| &s.from).map(|from| from.value.clone()));
+            }
+        }
+        found
+    };
+    let mut order: Vec<Keyed<'_>> = Vec::new();
+    while let Some(at) = open
+        .iter()
+        .position(|keyed| before(*keyed).iter().all(|name| order.iter().any(|done| done.name() == name.as_str())))
+    {
+        order.push(open.remove(at));
+    }
+    order
+}
+
+/// What planning has found so far.
+pub(super) struct Found<'f, 'a> {
+    pub(super) windows: &'f mut [Option<WindowPlan>],
+    pub(super) drafts: &'f [pattern::Draft<'a>],
+    pub(super) patterns: &'f mut Vec<(usize, PatternInput)>,
+    pub(super) problems: &'f mut Vec<Problem>,
+}
+
+/// The heads with all that is behind them, without the inputs that come from sources. `parts`: how many parts have rows.
+pub(super) fn heads<'a>(
+    (config, extensions): (&'a Config, &'a Extensions),
+    needed: &'a BTreeSet<&'a str>,
+    (tick, parts): (i64, usize),
+    found: &mut Found<'_, 'a>,
+) -> Vec<HeadPlan> {
+    let order = in_order(config);
+    let mut plans: Vec<Option<HeadPlan>> = order.iter().map(|_| None).collect();
+    for (h, keyed) in order.iter().enumerate().rev() {
+        // Twice: the first time finds the paths, and so where the computed columns begin.
+        let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
+        let joined = if let Keyed::Join(join) = keyed { Some(*join) } else { None };
+        let begin = |paths| {
+            let mut building = Building::new((config, extensions), needed, &plans, tick, Head::Keyed(h), paths);
+            (building.drafts, building.joined) = (found.drafts, joined);
+            building
+        };
+        let mut building = begin(Vec::new());
+        building.children(keyed.name(), 0, &BTreeMap::new(), &mut draft);
+        found.problems.append(&mut building.problems);
+        let mut building = begin(building.paths);
+        building.children(keyed.name(), 0, &BTreeMap::new(), found.windows);
+        let Building { paths, steps, inputs, pattern_inputs, .. } = building;
+        found.patterns.extend(pattern_inputs);
+        add(&mut plans, inputs);
+        let (kind, delay) = match keyed {
+            Keyed::Dedup(_, dedup) => {
+                let (by, within) = (dedup.by.value.clone(), dedup.within.0);
+                (HeadKind::Dedup(DedupPlan { by, within, horizon: 0 }), 0)
+            }
+            Keyed::Join(join) => {
+                let plan = join::plan(join, tick, &paths);
+                let delay = plan.bounds.hold;
+                (HeadKind::Join(plan), delay)
+            }
+            Keyed::Lookup(of) => (HeadKind::Lookup(lookup::plan(config, of, &paths)), 0),
+        };
+        plans[h] = Some(HeadPlan {
+            name: keyed.name().to_owned(),
+            kind,
+            inputs: Vec::new(),
+            delay,
+            // What it feeds is known when all roads are.
+            stage: stage(paths, steps, Vec::new()),
+            part: (parts + h) as u32,
+        });
+    }
+    plans.into_iter().flatten().collect()
+}
+
+/// Adds inputs to the heads that they are of.
+pub(super) fn add(plans: &mut [Option<HeadPlan>], inputs: Vec<(usize, HeadInput)>) {
+    for (h, input) in inputs {
+        if let Some(plan) = &mut plans[h] {
+            plan.inputs.push(input);
+        }
+    }
+}
+
+/// Says how far behind its tick an event is too late for all that is behind each head that drops duplicates. All feeds
+/// are known.
+pub(super) fn horizons(config: &Config, lateness: &[i64], heads: &mut [HeadPlan]) {
+    for h in (0..heads.len()).rev() {
+        let within = match &heads[h].kind {
+            HeadKind::Dedup(dedup) => dedup.within,
+            HeadKind::Lookup(_) => 0,
+            HeadKind::Join(_) => continue,
+        };
+        let reach = behind(config, lateness, heads, h, within);
+        match &mut heads[h].kind {
+            HeadKind::Dedup(dedup) => dedup.horizon = reach,
+            HeadKind::Lookup(lookup) => lookup.horizon = reach,
+            HeadKind::Join(_) => {}
+        }
+    }
+}
+
+/// How far behind its tick an event is too late for all that is behind a head. `lateness`: that of each group of patterns;
+/// `within`: of windows over all of time, as [`dedup::reach`] has it.
+fn behind(config: &Config, lateness: &[i64], heads: &[HeadPlan], h: usize, within: i64) -> i64 {
+    let head = &heads[h];
+    let windows = head.stage.feeds.iter().map(|(w, _)| dedup::reach(&config.windows[*w], within));
+    let patterns = head.stage.patterns.iter().map(|(g, _)| lateness[*g].saturating_add(1));
+    let behind = head.stage.heads.iter().map(|(other, _)| reach(config, lateness, heads, *other, within));
+    windows.chain(patterns).chain(behind).max().unwrap_or(0)
+}
+
+/// The same for what comes to a head.
+fn reach(config: &Config, lateness: &[i64], heads: &[HeadPlan], h: usize, within: i64) -> i64 {
+    let head = &heads[h];
+    let most = behind(config, lateness, heads, h, within);
+    match &head.kind {
+        HeadKind::Dedup(_) => most,
+        // No version of a row is too late, as of a window over all of time no event is.
+        HeadKind::Lookup(_) => most.max(within),
+        // What has no key goes on.
+        HeadKind::Join(join) if join.bounds.outer => most.saturating_add(head.delay).max(join.bounds.reach()),
+        HeadKind::Join(join) => join.bounds.reach(),
+    }
+}
+
+/// How far behind that of the sources the watermark is behind each head.
+pub(super) fn held(heads: &[HeadPlan]) -> i64 {
+    let mut held: Vec<i64> = Vec::new();
+    for head in heads {
+        let before = head.inputs.iter().map(|input| match input.from {
+            Head::Source(_) => 0,
+            Head::Keyed(other) => held.get(other).copied().unwrap_or(0),
+        });
+        held.push(before.max().unwrap_or(0).saturating_add(head.delay));
+    }
+    held.into_iter().max().unwrap_or(0)
+}

@@ -1,0 +1,133 @@
+//! Answers, turned into responses with the headers that every response has; errors as JSON.
+//!
+//! Every response says what it is, that a browser must not guess, where scripts may come from (this server only, none inside
+//! a page), and that nobody may frame it. An error is `{"error": {"code", "message", "help"}}`.
+
+use super::access::Refusal;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+
+/// What a handler gives.
+pub(super) type Answer = Result<Response<Body>, Wrong>;
+
+/// A question that is not answered as it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) status: StatusCode,
+    pub(super) refusal: Refusal,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// The policy of pages: everything from here, nothing inline, nobody frames them.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+impl Wrong {
+    pub(super) fn new(
+        status: StatusCode,
+        refusal: Refusal,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { status, refusal, code, message: message.into(), help: help.into() }
+    }
+
+    /// A question that makes no sense.
+    pub(super) fn question(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Refusal::Question, "api.question", message, help)
+    }
+
+    /// What a refusal says.
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        let (status, code, message, help) = match refusal {
+            Refusal::Token => (
+                StatusCode::UNAUTHORIZED,
+                "api.token",
+                "this needs a token that the server knows",
+                "send the header Authorization: Bearer TOKEN",
+            ),
+            Refusal::Role => (
+                StatusCode::FORBIDDEN,
+                "api.role",
+                "the role of this token may not do this",
+                "use a token of the role that the description of the interface names",
+            ),
+            Refusal::Host => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "api.host",
+                "the server was called by a name that is not its own",
+                "use its address, such as 127.0.0.1, or configure tokens",
+            ),
+            Refusal::Origin => (
+                StatusCode::FORBIDDEN,
+                "api.origin",
+                "a page of another site asks",
+                "open the page of this server, or ask without a browser",
+            ),
+            Refusal::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "api.method",
+                "this path is only read",
+                "use GET; /openapi.json has every path",
+            ),
+            Refusal::Path | Refusal::Question => {
+                (StatusCode::NOT_FOUND, "api.path", "there is nothing at this path", "/openapi.json has every path")
+            }
+            Refusal::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "api.busy",
+                "there are as many connections as the server takes",
+                "close some, or raise max_connections of [serve]",
+            ),
+        };
+        Self::new(status, refusal, code, message, help)
+    }
+
+    /// The response.
+    pub(super) fn response(&self) -> Response<Body> {
+        let body = serde_json::json!({
+            "error": { "code": self.code, "message": self.message, "help": self.help }
+        });
+        let mut response = text("application/json", body.to_string());
+        *response.status_mut() = self.status;
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        response
+    }
+}
+
+/// A response with a body of a type.
+pub(super) fn text(kind: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A response of JSON.
+pub(super) fn json(value: &serde_json::Value) -> Response<Body> {
+    text("application/json", value.to_string())
+}
+
+/// Adds the headers that every response has.
+pub(super) fn guard(mut response: Response<Body>) -> Response<Body> {
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

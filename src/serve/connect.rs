@@ -1,0 +1,74 @@
+//! Connections: taken, bounded, timed, ended.
+//!
+//! A connection that sends no whole request head within [`HEAD`] is closed, also one that is kept open and silent; a head is at most
+//! [`LARGEST`] bytes. One connection more than the server takes is closed at once and counted.
+
+use super::access::Refusal;
+use super::face::Face;
+use super::routes::router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long a request head may take.
+const HEAD: Duration = Duration::from_secs(30);
+/// Bytes of a request head, at most.
+const LARGEST: usize = 64 << 10;
+/// Headers of a request, at most.
+const HEADERS: usize = 64;
+
+/// Counts a connection for as long as it is there.
+struct Counted(Arc<Face>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.counts.connections.add(-1);
+    }
+}
+
+/// Takes connections until the server stops.
+pub(super) async fn accept(listener: std::net::TcpListener, face: Arc<Face>, most: usize) {
+    let Ok(listener) = TcpListener::from_std(listener) else { return };
+    let router = router(&face);
+    let mut stop = face.stop.clone();
+    loop {
+        let taken = tokio::select! {
+            taken = listener.accept() => taken,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let Ok((stream, _)) = taken else {
+            // Too many open files, or a client that is gone already: the next may be better.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        if usize::try_from(face.counts.connections.get()).unwrap_or(0) >= most {
+            face.counts.refused.add(Refusal::Busy as usize, 1);
+            continue;
+        }
+        face.counts.connections.add(1);
+        tokio::spawn(serve(stream, router.clone(), Counted(Arc::clone(&face))));
+    }
+}
+
+async fn serve(stream: TcpStream, router: axum::Router, counted: Counted) {
+    let mut stop = counted.0.stop.clone();
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(LARGEST)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}

@@ -1,0 +1,108 @@
+//! What all requests look at: the run, its rows, who may ask.
+
+use super::access::Tokens;
+use super::health::Motion;
+use super::store::Store;
+use crate::observe::{Metrics, ServerMetrics, Snapshot};
+use crate::result::RowSchema;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::watch;
+
+/// How far the run is.
+#[derive(Clone, Default)]
+pub(super) enum Phase {
+    /// Other processes or sources are waited for.
+    #[default]
+    Starting,
+    /// It reads.
+    Running(Arc<Metrics>),
+    /// The input has ended, and every row is out.
+    Ended(Arc<Metrics>),
+    /// It failed.
+    Failed,
+}
+
+impl Phase {
+    /// Its word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Running(_) => "running",
+            Phase::Ended(_) => "ended",
+            Phase::Failed => "failed",
+        }
+    }
+
+    /// What is counted, once the run has begun.
+    pub(super) fn metrics(&self) -> Option<&Arc<Metrics>> {
+        match self {
+            Phase::Running(metrics) | Phase::Ended(metrics) => Some(metrics),
+            Phase::Starting | Phase::Failed => None,
+        }
+    }
+}
+
+/// The store and the bell that rings when something came into it.
+pub(super) struct Shelf {
+    store: Mutex<Store>,
+    /// The number of the latest change.
+    bell: watch::Sender<u64>,
+}
+
+impl Shelf {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store: Mutex::new(store), bell: watch::Sender::new(0) }
+    }
+
+    /// The store; held for no longer than a look.
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that there are changes up to `latest`.
+    pub(super) fn ring(&self, latest: u64) {
+        self.bell.send_replace(latest);
+    }
+
+    pub(super) fn listen(&self) -> watch::Receiver<u64> {
+        self.bell.subscribe()
+    }
+}
+
+/// What all requests look at.
+pub(super) struct Face {
+    pub(super) tokens: Tokens,
+    pub(super) counts: Arc<ServerMetrics>,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) schemas: Vec<RowSchema>,
+    /// The pipeline as it is shown: name, file, text, plan.
+    pub(super) pipeline: serde_json::Value,
+    /// Tells this run from others in cursors.
+    pub(super) epoch: String,
+    pub(super) phase: Mutex<Phase>,
+    pub(super) motion: Mutex<Motion>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Face {
+    pub(super) fn phase(&self) -> Phase {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is counted at this moment, once the run has begun.
+    pub(super) fn snapshot(&self) -> Option<(Snapshot, Vec<usize>)> {
+        self.phase().metrics().map(|metrics| (metrics.snapshot(), metrics.partitions()))
+    }
+
+    /// The index and schema of a part.
+    pub(super) fn part(&self, name: &str) -> Option<(u32, &RowSchema)> {
+        self.schemas.iter().enumerate().find(|(_, s)| s.name == name).map(|(i, s)| (i as u32, s))
+    }
+}
+
+/// Microseconds since 1970 by the clock of the machine.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

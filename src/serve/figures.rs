@@ -1,0 +1,38 @@
+//! What is counted, as text for Prometheus and as JSON.
+
+use super::answer::{Answer, json, text as body};
+use super::face::{Face, now};
+use super::routes::Ask;
+use crate::observe::{Figure, figures, prometheus};
+use serde_json::{Map, Value, json as value};
+
+fn all(face: &Face) -> Vec<Figure> {
+    let run = face.snapshot();
+    let run = run.as_ref().map(|(snapshot, partitions)| (snapshot, &partitions[..]));
+    let (rows, bytes, dropped) = face.shelf.store().totals();
+    face.counts.kept_rows.set(i64::try_from(rows).unwrap_or(i64::MAX));
+    face.counts.kept_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    face.counts.dropped_rows.set(dropped);
+    figures(run, &face.counts.read(), now())
+}
+
+/// `/metrics`
+pub(super) fn text(face: &Face, _: &Ask) -> Answer {
+    Ok(body("text/plain; version=0.0.4; charset=utf-8", prometheus(&all(face))))
+}
+
+/// `/v1/metrics`
+pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
+    let prefix = ask.question.get("prefix").unwrap_or_default();
+    let wanted = |figure: &Figure| {
+        figure.name.starts_with(prefix) || figure.name.trim_start_matches("highwater_").starts_with(prefix)
+    };
+    let one = |figure: Figure| {
+        let labels: Map<String, Value> =
+            figure.labels.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
+        let kind = if figure.counts { "counter" } else { "gauge" };
+        value!({ "name": figure.name, "labels": labels, "type": kind, "value": figure.value })
+    };
+    let found: Vec<Value> = all(face).into_iter().filter(wanted).map(one).collect();
+    Ok(json(&value!({ "state": face.phase().word(), "metrics": found })))
+}

@@ -1,0 +1,215 @@
+//! A run, turned into something that can be looked at: an HTTP server on threads of its own.
+//!
+//! It runs beside the workers and shares two things with them: counts, which it only reads, and a bounded store of rows, which a
+//! thread of the engine's sinks fills ([`Server::rows`]). No request ever waits for the dataflow, nor the dataflow for a request; the
+//! store is locked for the length of a look.
+//!
+//! Where it listens and who may ask is decided before the run begins: an address that others can reach needs a token
+//! (`listen.public`), one that cannot be used is an error (`listen.address`).
+//!
+//! What can be asked is in one list, from which the router and the description of the interface are made. It is HTTP/1.1 without
+//! TLS: beyond this machine it belongs behind something that encrypts.
+
+mod access;
+mod answer;
+mod connect;
+mod face;
+mod feed;
+mod figures;
+mod health;
+mod live;
+mod page;
+mod pipeline;
+mod question;
+mod results;
+mod routes;
+mod store;
+
+pub use access::read_tokens;
+pub use store::{Bounds, Change, Changes, Held, Page, Row, Scan, Spot, Store};
+
+use crate::config::{Access, Config, Listen, PUBLIC_HELP, Secret, parse_listen};
+use crate::engine::Beside;
+use crate::error::{Error, Kind};
+use crate::observe::{Metrics, ServerMetrics};
+use crate::plan::{Plan, explain_json};
+use crate::sink::Sink;
+use access::{Refusal, Tokens};
+use face::{Face, Phase, Shelf};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// Changes that can be followed, of all parts together.
+const CHANGES: usize = 1 << 16;
+/// How long clients have to take their last words.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// How to serve.
+pub struct Settings {
+    /// Where.
+    pub listen: Listen,
+    /// Who may ask for what; empty: all may all.
+    pub tokens: Vec<(Access, Secret)>,
+    /// How much is kept.
+    pub bounds: Bounds,
+    /// How many connections there may be.
+    pub max_connections: usize,
+}
+
+impl Settings {
+    /// The settings of a pipeline file, for an address; `tokens` are those of the file and of the file of tokens.
+    pub fn of(config: &Config, listen: Listen, tokens: Vec<(Access, Secret)>) -> Self {
+        let serve = &config.serve;
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let bounds = Bounds {
+            history: serve.history.0,
+            rows: size(serve.max_rows),
+            bytes: size(serve.max_bytes.0),
+            changes: CHANGES,
+            change_bytes: size(serve.max_bytes.0),
+        };
+        Self { listen, tokens, bounds, max_connections: size(serve.max_connections) }
+    }
+}
+
+/// The name under which the rows for the server are counted; no sink can have it.
+pub const ROWS: &str = "serve:rows";
+
+/// The server of a run, where the pipeline or `address` asks for one, and what takes the rows for it; in process 0. `text` is the
+/// pipeline file.
+///
+/// # Errors
+/// `listen.address`, `listen.public`, `listen.token`.
+pub fn open(
+    config: &Config,
+    plan: &Plan,
+    text: &str,
+    address: Option<&str>,
+    process: usize,
+) -> Result<(Option<Server>, Option<Beside>), Error> {
+    let said = config.serve.listen.as_ref().map(|listen| listen.value.as_str());
+    let Some(said) = address.or(said) else { return Ok((None, None)) };
+    let beside = |sink| Some(Beside { name: ROWS.into(), sink });
+    let listen = parse_listen(said)
+        .map_err(|message| Error::user("listen.address", message).at(said.to_owned()).help("such as 127.0.0.1:8080"))?;
+    if process != 0 {
+        return Ok((None, beside(None)));
+    }
+    let mut tokens = config.serve.tokens.clone();
+    if let Some(file) = &config.serve.token_file {
+        tokens.extend(read_tokens(Path::new(file))?);
+    }
+    let server = Server::start(&Settings::of(config, listen, tokens), plan, config, text)?;
+    let rows = server.rows();
+    Ok((Some(server), beside(Some(rows))))
+}
+
+/// A server that runs.
+pub struct Server {
+    face: Arc<Face>,
+    address: SocketAddr,
+    runtime: Runtime,
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Listens, and answers from now on. `text` is the pipeline file.
+    ///
+    /// # Errors
+    /// `listen.public`, `listen.address`.
+    pub fn start(settings: &Settings, plan: &Plan, config: &Config, text: &str) -> Result<Self, Error> {
+        let Settings { listen, tokens, bounds, max_connections } = settings;
+        let said = format!("{}:{}", listen.host, listen.port);
+        if !listen.is_local() && tokens.is_empty() {
+            let message = "other machines can reach this address, and there is no token";
+            return Err(Error::user("listen.public", message).at(said).help(PUBLIC_HELP));
+        }
+        let failed = |e: std::io::Error| {
+            Error::outside("listen.address", format!("cannot listen on this address: {e}"))
+                .at(said.clone())
+                .help("stop what listens there, or use another port; port 0 lets the system choose")
+        };
+        let all: Vec<SocketAddr> = (listen.host.as_str(), listen.port).to_socket_addrs().map_err(failed)?.collect();
+        let listener = TcpListener::bind(&all[..]).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (stop, stopped) = watch::channel(false);
+        let pipeline = serde_json::json!({
+            "name": plan.name,
+            "file": config.file,
+            "text": pipeline::hidden(text, tokens),
+            "plan": explain_json(plan),
+        });
+        let face = Arc::new(Face {
+            tokens: Tokens::new(tokens, &listen.host),
+            counts: Arc::new(ServerMetrics::new("http", &Refusal::ALL.map(|(word, _)| word))),
+            shelf: Arc::new(Shelf::new(Store::new(&plan.schemas, *bounds))),
+            schemas: plan.schemas.clone(),
+            pipeline,
+            epoch: epoch()?,
+            phase: Mutex::default(),
+            motion: Mutex::default(),
+            stop: stopped,
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("serve")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(failed)?;
+        runtime.spawn(connect::accept(listener, Arc::clone(&face), *max_connections));
+        Ok(Self { face, address, runtime, stop })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// The sink that fills the store; it takes the rows of every part.
+    pub fn rows(&self) -> Box<dyn Sink> {
+        Box::new(feed::Feed::new(Arc::clone(&self.face.shelf), Arc::clone(&self.face.counts)))
+    }
+
+    fn set(&self, phase: Phase) {
+        *self.face.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// The run reads.
+    pub fn running(&self, metrics: Arc<Metrics>) {
+        self.set(Phase::Running(metrics));
+    }
+
+    /// The run has ended; without its counts: by a failure.
+    pub fn ended(&self, metrics: Option<Arc<Metrics>>) {
+        self.set(metrics.map_or(Phase::Failed, Phase::Ended));
+    }
+
+    /// Says goodbye to all clients, and ends.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        let face = Arc::clone(&self.face);
+        self.runtime.block_on(async move {
+            let gone = async {
+                while face.counts.streams.get() > 0 || face.counts.connections.get() > 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            let _ = tokio::time::timeout(GOODBYE, gone).await;
+        });
+        self.runtime.shutdown_timeout(GOODBYE);
+    }
+}
+
+/// A word that no other run has.
+fn epoch() -> Result<String, Error> {
+    let mut bytes = [0; 6];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::new(Kind::Outside, "listen.address", format!("the system has no random numbers: {e}")))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
