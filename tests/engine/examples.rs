@@ -1,5 +1,7 @@
 //! The Rust programs in `examples`, run as they are. Catches one that does not run; what they print is not looked at.
 
+#[path = "../../examples/alerts.rs"]
+mod alerts;
 #[path = "../../examples/closures.rs"]
 mod closures;
 #[path = "../../examples/patterns.rs"]
@@ -15,4 +17,5 @@ fn every_example_runs() {
     closures::main().unwrap();
     user_aggregate::main().unwrap();
     patterns::main().unwrap();
+    alerts::main().unwrap();
 }
