@@ -1,8 +1,8 @@
 //! One table of `[joins]` into a [`JoinConfig`].
 
-use super::join_sections::{JOIN, JOIN_ON, JOIN_WITHIN};
 use super::reader::{Context, Fields};
 use super::reference::{Key, KeyKind};
+use super::sections::{JOIN, JOIN_ON, JOIN_WITHIN};
 use super::settings::{JoinConfig, JoinKind, Located};
 use super::tree::{Data, Node};
 use super::value;

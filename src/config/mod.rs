@@ -16,9 +16,7 @@ mod environment;
 mod fingerprint;
 mod given;
 mod join;
-mod join_sections;
 mod notify;
-mod notify_sections;
 mod notify_settings;
 mod pattern;
 mod rate;
@@ -36,13 +34,11 @@ mod slide;
 mod source;
 mod stream;
 mod table;
-mod table_sections;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod value;
 mod view;
-mod view_sections;
 mod views;
 mod window;
 

@@ -1,14 +1,14 @@
 //! Tables of `[actions]`, `[inhibitions]` and `[silences]`, and `[notify]`, into their settings.
 
-use super::notify_sections::{
-    ACTION, ACTION_ALERTMANAGER, ACTION_COMMAND, ACTION_EMAIL, ACTION_FILE, ACTION_LOG, ACTION_PAGERDUTY, ACTION_SLACK,
-    ACTION_WEBHOOK, INHIBITION, NOTIFY, SILENCE,
-};
 use super::notify_settings::{
     ActionConfig, ActionKind, DeliveryConfig, EmailConfig, Grouping, HttpConfig, InhibitionConfig, LogLevel, MailTls,
     NotifySettings, Secret, SilenceConfig, SlackConfig, WebhookConfig,
 };
 use super::reader::{Context, Fields, is_name};
+use super::sections::notify::{
+    ACTION, ACTION_ALERTMANAGER, ACTION_COMMAND, ACTION_EMAIL, ACTION_FILE, ACTION_LOG, ACTION_PAGERDUTY, ACTION_SLACK,
+    ACTION_WEBHOOK, INHIBITION, NOTIFY, SILENCE,
+};
 use super::settings::Located;
 use super::tree::{Data, Node, Place, one_line};
 use super::value;

@@ -7,10 +7,10 @@
 
 use super::reader::{Context, Fields};
 use super::sections::{MOST_OVERLAP, MOST_VALUES, RESERVED};
+use super::sections::{VIEW, VIEW_JOIN, VIEW_TOP};
 use super::settings::{Expressions, Located, TopConfig, ViewConfig, ViewJoin};
 use super::tree::Node;
 use super::value;
-use super::view_sections::{VIEW, VIEW_JOIN, VIEW_TOP};
 use super::{slide, window};
 
 /// The column that `top` adds.

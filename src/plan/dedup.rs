@@ -1,6 +1,7 @@
 //! Roads to a stream that drops duplicates, which end at it, and how late an event may be that windows behind it take.
 
-use super::compile::{Building, DAY, Names};
+use super::building::{Building, Names};
+use super::window::DAY;
 use super::{Head, HeadInput, HeadPlan, WindowPlan};
 use crate::config::{Config, StreamConfig, WindowConfig, WindowShape};
 use crate::error::Problem;

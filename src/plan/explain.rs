@@ -6,7 +6,7 @@
 use super::{
     DedupPlan, Feed, Head, HeadKind, HeadPlan, JoinPlan, LookupPlan, Plan, SinkPlan, SourcePlan, Stage, WindowPlan,
 };
-use super::{dedup, explain_alert, explain_pattern, explain_view, join, lookup, table};
+use super::{dedup, explain_alert, explain_pattern, join, lookup, table};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
@@ -136,7 +136,7 @@ pub fn explain_text(plan: &Plan) -> String {
     }
     for view in &plan.views {
         line(say, 0, &format!("view {}  from {}", view.name, view.from.join(", ")));
-        explain_view::lines(plan, view).iter().for_each(|text| line(say, 1, text));
+        super::view::lines(plan, view).iter().for_each(|text| line(say, 1, text));
     }
     for alert in &plan.alerts {
         let (head, lines) = explain_alert::lines(plan, alert);
@@ -652,7 +652,7 @@ pub fn explain_json(plan: &Plan) -> Value {
         "joins": joins,
         "windows": windows,
         "patterns": explain_pattern::all(plan).into_iter().map(|(g, p)| explain_pattern::json(g, p)).collect::<Vec<_>>(),
-        "views": plan.views.iter().map(|view| explain_view::json(plan, view)).collect::<Vec<_>>(),
+        "views": plan.views.iter().map(|view| super::view::json(plan, view)).collect::<Vec<_>>(),
         "alerts": plan.alerts.iter().map(|alert| explain_alert::json(plan, alert)).collect::<Vec<_>>(),
         "sinks": sinks,
     })
@@ -694,7 +694,7 @@ pub fn explain_dot(plan: &Plan) -> String {
         node(&p.name, &format!("{}\n{}\nby {by}", p.name, p.text), ", style=rounded");
     }
     for view in &plan.views {
-        node(&view.name, &explain_view::label(view), ", style=rounded");
+        node(&view.name, &super::view::label(view), ", style=rounded");
     }
     for s in &plan.sinks {
         node(

@@ -2,7 +2,8 @@
 //! roads begin. What is read behind a head decides which columns come with an event, so those furthest behind are planned
 //! first.
 
-use super::compile::{Building, stage};
+use super::building::Building;
+use super::compile::stage;
 use super::{
     DedupPlan, Extensions, Head, HeadInput, HeadKind, HeadPlan, PatternInput, WindowPlan, dedup, join, lookup, pattern,
     road,

@@ -1,7 +1,7 @@
 //! Joins, planned: the two sides of one, each a number of roads that end at it, and which columns come with an event of
 //! each side.
 
-use super::compile::{Building, Built, Local, Names};
+use super::building::{Building, Built, Local, Names};
 use super::{HeadInput, JoinPlan};
 use crate::config::{JoinConfig, JoinKind};
 use crate::event::FieldPath;

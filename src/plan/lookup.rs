@@ -4,7 +4,7 @@
 //! A stream with such a lookup becomes a chain: a stream with the lookups before it, where there are some; the lookup, named
 //! `stream.table`; and the stream itself with what is left.
 
-use super::compile::{Building, Built, Local, Names};
+use super::building::{Building, Built, Local, Names};
 use super::{HeadInput, LookupPlan};
 use crate::config::{Config, EnrichConfig, Located, LookupConfig, StreamConfig, TableConfig, TableKind};
 use crate::error::Problem;

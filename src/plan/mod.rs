@@ -12,12 +12,12 @@
 //!    the alerts; a row's `part` is its index there.
 
 mod alert;
+mod building;
 mod compile;
 mod dedup;
 mod explain;
 mod explain_alert;
 mod explain_pattern;
-mod explain_view;
 mod extensions;
 mod head;
 mod join;
@@ -29,7 +29,7 @@ mod row;
 mod select;
 mod table;
 mod view;
-mod view_shape;
+mod window;
 
 pub use alert::AlertPlan;
 pub use compile::{compile, compile_with};

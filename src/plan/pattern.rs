@@ -5,7 +5,7 @@
 //! that have it: the event is sent with a mark for each that it meets. What looks at the match so far is worked out
 //! behind the exchange, over the columns that come with the event.
 
-use super::compile::{Building, Built, Local, Names};
+use super::building::{Building, Built, Local, Names};
 use super::{Extensions, Head, PatternParts, pattern_check};
 use crate::config::{self, Config, Located, MatchMode, Matching, PatternConfig, WithinStep};
 use crate::error::{Problem, Severity};

@@ -1,10 +1,12 @@
 //! A `select` entry, turned into aggregate calls and an answer.
 
-use crate::aggregate::{Function, UserAggregates, aggregates};
+use super::Extensions;
+use crate::aggregate::{Call, Function, UserAggregates, aggregates};
 use crate::config::Located;
 use crate::error::{Problem, nearest};
 use crate::event::{Column, Value, key};
-use crate::expr::{AggregateCall, ExprError, Program, Rows, Scratch, Tree, Type};
+use crate::expr::{self, AggregateCall, ExprError, Program, Rows, Scratch, Tree, Type};
+use crate::window::Answer;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -12,6 +14,100 @@ use std::sync::Arc;
 const MOST_TOP: u32 = 1000;
 /// The most bounds of a histogram.
 const MOST_BOUNDS: usize = 256;
+
+/// Where the aggregates of a `select` find what they read.
+pub(super) trait Inputs {
+    /// What a program has added to the language.
+    fn extensions(&self) -> &Extensions;
+    /// Takes a problem.
+    fn report(&mut self, problem: Problem);
+    /// True where all that a tree reads is there; else it has been reported.
+    fn has(&mut self, tree: &Tree, text: &Located<String>) -> bool;
+    /// The column that holds an expression; `what` it is for, as `explain` says it.
+    fn column(&mut self, tree: &Tree, what: &'static str) -> usize;
+}
+
+/// The aggregates that a `select` calls, each once, and what is answered of them, entry by entry.
+pub(super) struct Selected {
+    /// Who selects, and an example of what.
+    noun: (&'static str, &'static str),
+    /// How long the windows are, where all are equally long.
+    length: Option<i64>,
+    pub(super) calls: Vec<Call>,
+    /// The calls as text.
+    pub(super) texts: Vec<String>,
+    pub(super) answers: Vec<Answer>,
+}
+
+impl Selected {
+    pub(super) fn new(noun: (&'static str, &'static str), length: Option<i64>) -> Self {
+        Self { noun, length, calls: Vec::new(), texts: Vec::new(), answers: Vec::new() }
+    }
+
+    /// The place of a call, which is made where there is none.
+    pub(super) fn place(&mut self, call: Call, text: impl FnOnce() -> String) -> usize {
+        self.calls.iter().position(|c| *c == call).unwrap_or_else(|| {
+            self.calls.push(call);
+            self.texts.push(text());
+            self.calls.len() - 1
+        })
+    }
+
+    /// Adds an entry; of one that is wrong nothing is answered.
+    pub(super) fn add(&mut self, text: &Located<String>, inputs: &mut dyn Inputs) {
+        let select = match inputs.extensions().select(&text.value) {
+            Ok(select) => select,
+            Err(list) => return list.into_iter().for_each(|e| inputs.report(problem(text, e))),
+        };
+        if select.aggregates.is_empty() {
+            let (noun, example) = self.noun;
+            let help = format!("{noun} selects aggregates, such as {example}; a plain value belongs in group_by");
+            return inputs.report(text.problem("window.select", "the value has no aggregate", Some(help)));
+        }
+        let called: Vec<usize> =
+            select.aggregates.iter().filter_map(|aggregate| self.call(aggregate, text, inputs)).collect();
+        if called.len() < select.aggregates.len() {
+            return;
+        }
+        let program = expr::compile_post(&select.post, &|i| called[i]);
+        self.answers.push(match program.as_slot() {
+            Some(call) => Answer::Call(call),
+            None => Answer::Post { program, calls: called.iter().fold(0, |m, c| m | 1u64.wrapping_shl(*c as u32)) },
+        });
+    }
+
+    fn call(&mut self, aggregate: &AggregateCall, text: &Located<String>, inputs: &mut dyn Inputs) -> Option<usize> {
+        // All that is missing is said, not the first alone.
+        let trees = aggregate.args.iter().chain(&aggregate.filter);
+        if trees.map(|tree| inputs.has(tree, text)).filter(|has| !has).count() > 0 {
+            return None;
+        }
+        let mut function = match function(aggregate, text, self.length, &inputs.extensions().aggregates) {
+            Ok(function) => function,
+            Err(problem) => {
+                inputs.report(problem);
+                return None;
+            }
+        };
+        let input = aggregate.args.first().filter(|_| !aggregate.star).map(|tree| inputs.column(tree, "input"));
+        if let Function::ArgMin(by) | Function::ArgMax(by) = &mut function
+            && let Some(tree) = aggregate.args.get(1)
+        {
+            *by = inputs.column(tree, "input");
+        }
+        let filter = aggregate.filter.as_ref().map(|tree| inputs.column(tree, "filter"));
+        Some(self.place(Call { function, input, filter }, || show(aggregate)))
+    }
+}
+
+/// The columns that a call reads.
+pub(super) fn columns_of(call: &Call) -> impl Iterator<Item = usize> {
+    let by = match &call.function {
+        Function::ArgMin(by) | Function::ArgMax(by) => Some(*by),
+        _ => None,
+    };
+    call.input.into_iter().chain(by).chain(call.filter)
+}
 
 /// The aggregate function of a call over windows of `length` microseconds (none where they differ), checked. The input, if any, is the call's
 /// first argument; the column of a second one that is not constant is left to the caller ([`Function::ArgMin`]).
@@ -236,7 +332,7 @@ pub(super) fn problem<T>(place: &Located<T>, e: ExprError) -> Problem {
 }
 
 /// A call as SQL.
-pub(super) fn show(call: &AggregateCall) -> String {
+fn show(call: &AggregateCall) -> String {
     let args: Vec<String> = call.args.iter().map(ToString::to_string).collect();
     let inside = if call.star { "*".to_owned() } else { args.join(", ") };
     let distinct = if call.distinct { "DISTINCT " } else { "" };

@@ -1,7 +1,7 @@
 //! Tables and the lookups of streams, turned into what is kept of a table (the columns that something reads) and into the
 //! steps that look up.
 
-use super::compile::{Building, Names};
+use super::building::{Building, Names};
 use crate::config::{Config, StreamConfig, TableConfig, TableFile, TableKind};
 use crate::error::Problem;
 use crate::expr;

@@ -11,7 +11,7 @@ use crate::result::{RowKind, RowSchema};
 
 /// Fills in the schemas of the views behind those of the parts before them; of a view in a circle or without input it is
 /// that of a window without columns.
-pub(super) fn schemas(config: &Config, schemas: &mut Vec<RowSchema>) {
+pub(in crate::plan) fn schemas(config: &Config, schemas: &mut Vec<RowSchema>) {
     let first = schemas.len();
     schemas.extend(config.views.iter().map(|view| RowSchema {
         name: view.name.clone(),

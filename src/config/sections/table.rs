@@ -1,10 +1,9 @@
-//! What a pipeline file can say of tables, and of the lookups of streams in them; part of the list in
-//! [`super::sections`].
+//! What a pipeline file can say of tables, and of the lookups of streams in them; part of the list in [`super`].
 
-use super::reference::{KeyKind, Section};
-use super::sections::{TYPES, WINDOW_SPAN, key, optional, required, word};
+use super::{DELIMITER, NULL, QUOTE, TYPES, WINDOW_SPAN, key, optional, required, word};
+use crate::config::reference::{KeyKind, Section};
 
-pub(super) static TABLE: Section = Section {
+pub(in crate::config) static TABLE: Section = Section {
     path: "tables.<name>",
     of: None,
     noun: "a table",
@@ -22,7 +21,7 @@ pub(super) static TABLE: Section = Section {
     planned: &[],
 };
 
-pub(super) static TABLE_FILE: Section = Section {
+pub(in crate::config) static TABLE_FILE: Section = Section {
     path: "tables.<name>",
     of: Some("file"),
     noun: "a table of type file",
@@ -55,27 +54,9 @@ pub(super) static TABLE_FILE: Section = Section {
              not after its event time, and before the first none. Not given: a key has one row.",
             "{ field = \"valid_from\", unit = \"s\" }",
         ),
-        optional(
-            "delimiter",
-            KeyKind::Character { none: false },
-            "\",\"",
-            "Of `csv`: what stands between fields.",
-            "\";\"",
-        ),
-        optional(
-            "quote",
-            KeyKind::Character { none: true },
-            "'\"'",
-            "Of `csv`: what stands around a field that has delimiters in it, as of a source.",
-            "\"'\"",
-        ),
-        optional(
-            "null",
-            KeyKind::AnyText,
-            "\"\"",
-            "Of `csv`: the text of a field that has no value; the same text in quotes is text.",
-            "\"NA\"",
-        ),
+        DELIMITER,
+        QUOTE,
+        NULL,
         key(
             "types",
             KeyKind::Types { known: TYPES },
@@ -87,7 +68,7 @@ pub(super) static TABLE_FILE: Section = Section {
     planned: &[],
 };
 
-pub(super) static TABLE_TIME: Section = Section {
+pub(in crate::config) static TABLE_TIME: Section = Section {
     path: "tables.<name>.time",
     of: None,
     noun: "the time of a table",
@@ -112,7 +93,7 @@ pub(super) static TABLE_TIME: Section = Section {
     planned: &[],
 };
 
-pub(super) static TABLE_STREAM: Section = Section {
+pub(in crate::config) static TABLE_STREAM: Section = Section {
     path: "tables.<name>",
     of: Some("stream"),
     noun: "a table of type stream",
@@ -140,7 +121,7 @@ pub(super) static TABLE_STREAM: Section = Section {
     planned: &[],
 };
 
-pub(super) static STREAM_ENRICH: Section = Section {
+pub(in crate::config) static STREAM_ENRICH: Section = Section {
     path: "streams.<name>.enrich",
     of: None,
     noun: "an enrich of a stream",

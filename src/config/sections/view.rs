@@ -1,9 +1,9 @@
 //! The sections of `[views]`.
 
-use super::reference::{KeyKind, Section};
-use super::sections::{WINDOW_SPAN, key, optional, required, word};
+use super::{WINDOW_SPAN, key, optional, required, word};
+use crate::config::reference::{KeyKind, Section};
 
-pub(super) static VIEW: Section = Section {
+pub(in crate::config) static VIEW: Section = Section {
     path: "views.<name>",
     of: None,
     noun: "a view",
@@ -86,7 +86,7 @@ pub(super) static VIEW: Section = Section {
     planned: &[],
 };
 
-pub(super) static VIEW_JOIN: Section = Section {
+pub(in crate::config) static VIEW_JOIN: Section = Section {
     path: "views.<name>.join",
     of: None,
     noun: "the join of a view",
@@ -132,7 +132,7 @@ pub(super) static VIEW_JOIN: Section = Section {
     planned: &[],
 };
 
-pub(super) static VIEW_TOP: Section = Section {
+pub(in crate::config) static VIEW_TOP: Section = Section {
     path: "views.<name>.top",
     of: None,
     noun: "the top of a view",

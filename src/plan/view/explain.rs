@@ -1,14 +1,15 @@
 //! Views, turned into what a person, a program or Graphviz reads: their clauses, their columns, what goes between workers
 //! and how long rows are kept.
 
-use super::{Keyed, Plan, ViewPlan};
+use super::{Keyed, ViewPlan};
+use crate::plan::Plan;
 use crate::result::RowSchema;
 use crate::time::Span;
 use crate::view::{Operation, Route};
 use serde_json::{Value, json};
 
 /// The lines about one view.
-pub(super) fn lines(plan: &Plan, view: &ViewPlan) -> Vec<String> {
+pub(in crate::plan) fn lines(plan: &Plan, view: &ViewPlan) -> Vec<String> {
     let schema = &plan.schemas[view.part as usize];
     let mut list = Vec::new();
     let mut say = |name: &str, text: &str| list.push(format!("{name:<13} {text}"));
@@ -76,7 +77,7 @@ fn revisions(view: &ViewPlan, schema: &RowSchema) -> String {
 }
 
 /// A view as JSON.
-pub(super) fn json(plan: &Plan, view: &ViewPlan) -> Value {
+pub(in crate::plan) fn json(plan: &Plan, view: &ViewPlan) -> Value {
     let schema = &plan.schemas[view.part as usize];
     let steps: Vec<Value> = view
         .steps
@@ -102,7 +103,7 @@ pub(super) fn json(plan: &Plan, view: &ViewPlan) -> Value {
 }
 
 /// What stands in the node of a view.
-pub(super) fn label(view: &ViewPlan) -> String {
+pub(in crate::plan) fn label(view: &ViewPlan) -> String {
     let all = view.clauses.iter().filter(|(name, _)| *name != "from").map(|(name, text)| format!("\n{name} {text}"));
     format!("{}{}", view.name, all.collect::<String>())
 }

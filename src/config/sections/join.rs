@@ -1,10 +1,10 @@
 //! The sections of `[joins]` in the one list of everything that a pipeline file can say.
 
-use super::reference::{KeyKind, Section};
-use super::sections::{ANY_SPAN, LONGEST, optional, required, word};
+use super::{ANY_SPAN, LONGEST, optional, required, word};
+use crate::config::reference::{KeyKind, Section};
 use crate::time::Span;
 
-pub(super) static JOIN: Section = Section {
+pub(in crate::config) static JOIN: Section = Section {
     path: "joins.<name>",
     of: None,
     noun: "a join",
@@ -56,7 +56,7 @@ pub(super) static JOIN: Section = Section {
     planned: &[],
 };
 
-pub(super) static JOIN_ON: Section = Section {
+pub(in crate::config) static JOIN_ON: Section = Section {
     path: "joins.<name>.on",
     of: None,
     noun: "the key of a join",
@@ -68,7 +68,7 @@ pub(super) static JOIN_ON: Section = Section {
     planned: &[],
 };
 
-pub(super) static JOIN_WITHIN: Section = Section {
+pub(in crate::config) static JOIN_WITHIN: Section = Section {
     path: "joins.<name>.within",
     of: None,
     noun: "the time of a join",

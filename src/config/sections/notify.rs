@@ -1,14 +1,14 @@
 //! The part of the one list that says who is told about alerts: `[actions]`, `[inhibitions]`, `[silences]`, `[notify]`.
 
-use super::reference::{KeyKind, Section};
-use super::sections::{ANY_SPAN, SHORTEST, key, optional, required, word};
-use super::size::ByteSize;
+use super::{ANY_SPAN, SHORTEST, key, optional, required, word};
+use crate::config::reference::{KeyKind, Section};
+use crate::config::size::ByteSize;
 use crate::time::Span;
 
 const DAY: Span = Span(86_400_000_000);
 const PAUSE: KeyKind = KeyKind::Span { least: SHORTEST, most: DAY };
 
-pub(super) static NOTIFY: Section = Section {
+pub(in crate::config) static NOTIFY: Section = Section {
     path: "notify",
     of: None,
     noun: "[notify]",
@@ -38,7 +38,7 @@ pub(super) static NOTIFY: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION: Section = Section {
+pub(in crate::config) static ACTION: Section = Section {
     path: "actions.<name>",
     of: None,
     noun: "an action",
@@ -166,7 +166,7 @@ pub(super) static ACTION: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION_LOG: Section = Section {
+pub(in crate::config) static ACTION_LOG: Section = Section {
     path: "actions.<name>",
     of: Some("log"),
     noun: "an action of type log",
@@ -181,7 +181,7 @@ pub(super) static ACTION_LOG: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION_FILE: Section = Section {
+pub(in crate::config) static ACTION_FILE: Section = Section {
     path: "actions.<name>",
     of: Some("file"),
     noun: "an action of type file",
@@ -198,7 +198,7 @@ const CA: &str = "A file of certificates (PEM): the authorities that are trusted
                   program that was built with `--features tls`.";
 const PASSWORD: &str = "The user's password. It is never printed.";
 
-pub(super) static ACTION_WEBHOOK: Section = Section {
+pub(in crate::config) static ACTION_WEBHOOK: Section = Section {
     path: "actions.<name>",
     of: Some("webhook"),
     noun: "an action of type webhook",
@@ -231,7 +231,7 @@ pub(super) static ACTION_WEBHOOK: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION_SLACK: Section = Section {
+pub(in crate::config) static ACTION_SLACK: Section = Section {
     path: "actions.<name>",
     of: Some("slack"),
     noun: "an action of type slack",
@@ -258,7 +258,7 @@ pub(super) static ACTION_SLACK: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION_ALERTMANAGER: Section = Section {
+pub(in crate::config) static ACTION_ALERTMANAGER: Section = Section {
     path: "actions.<name>",
     of: Some("alertmanager"),
     noun: "an action of type alertmanager",
@@ -281,7 +281,7 @@ pub(super) static ACTION_ALERTMANAGER: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION_PAGERDUTY: Section = Section {
+pub(in crate::config) static ACTION_PAGERDUTY: Section = Section {
     path: "actions.<name>",
     of: Some("pagerduty"),
     noun: "an action of type pagerduty",
@@ -310,7 +310,7 @@ pub(super) static ACTION_PAGERDUTY: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION_EMAIL: Section = Section {
+pub(in crate::config) static ACTION_EMAIL: Section = Section {
     path: "actions.<name>",
     of: Some("email"),
     noun: "an action of type email",
@@ -352,7 +352,7 @@ pub(super) static ACTION_EMAIL: Section = Section {
     planned: &[],
 };
 
-pub(super) static ACTION_COMMAND: Section = Section {
+pub(in crate::config) static ACTION_COMMAND: Section = Section {
     path: "actions.<name>",
     of: Some("command"),
     noun: "an action of type command",
@@ -370,7 +370,7 @@ pub(super) static ACTION_COMMAND: Section = Section {
     planned: &[],
 };
 
-pub(super) static INHIBITION: Section = Section {
+pub(in crate::config) static INHIBITION: Section = Section {
     path: "inhibitions.<name>",
     of: None,
     noun: "an inhibition",
@@ -394,7 +394,7 @@ pub(super) static INHIBITION: Section = Section {
     planned: &[],
 };
 
-pub(super) static SILENCE: Section = Section {
+pub(in crate::config) static SILENCE: Section = Section {
     path: "silences.<name>",
     of: None,
     noun: "a silence",
