@@ -381,6 +381,46 @@ impl Job for Health {
     }
 }
 
+/// Adds the duration of an event to its user.
+#[inline]
+pub(super) fn by_user(line: &[u8], slices: &mut Slices<Simple>, late: &mut u64, scratch: &mut Vec<u8>) -> Option<i64> {
+    let mut cursor = Cursor::new(line);
+    if !cursor.enter() {
+        return None;
+    }
+    let (mut time, mut value, mut user) = (None, None, None);
+    while let Some(key) = cursor.key() {
+        match key {
+            b"timestamp" => time = cursor.seconds(),
+            b"data" if cursor.enter() => {
+                while let Some(key) = cursor.key() {
+                    if key == b"duration" {
+                        value = cursor.number();
+                    } else {
+                        cursor.skip();
+                    }
+                }
+            }
+            b"user_id" => user = cursor.text(),
+            _ => cursor.skip(),
+        }
+        if time.is_some() && value.is_some() && user.is_some() {
+            break;
+        }
+    }
+    let time = time?;
+    if let Some(user) = user {
+        match slices.at(time) {
+            Some(table) => {
+                let key = user.plain(scratch);
+                table.state(hash(key), key).add(value);
+            }
+            None => *late += 1,
+        }
+    }
+    Some(time)
+}
+
 /// JX: one group a user, a million of them.
 #[derive(Debug, Default)]
 pub struct Users {
@@ -394,41 +434,7 @@ impl Job for Users {
     const SLIDE: i64 = 10_000_000;
 
     fn event(&mut self, line: &[u8], slices: &mut Slices<Simple>, late: &mut u64) -> Option<i64> {
-        let mut cursor = Cursor::new(line);
-        if !cursor.enter() {
-            return None;
-        }
-        let (mut time, mut value, mut user) = (None, None, None);
-        while let Some(key) = cursor.key() {
-            match key {
-                b"timestamp" => time = cursor.seconds(),
-                b"data" if cursor.enter() => {
-                    while let Some(key) = cursor.key() {
-                        if key == b"duration" {
-                            value = cursor.number();
-                        } else {
-                            cursor.skip();
-                        }
-                    }
-                }
-                b"user_id" => user = cursor.text(),
-                _ => cursor.skip(),
-            }
-            if time.is_some() && value.is_some() && user.is_some() {
-                break;
-            }
-        }
-        let time = time?;
-        if let Some(user) = user {
-            match slices.at(time) {
-                Some(table) => {
-                    let key = user.plain(&mut self.scratch);
-                    table.state(hash(key), key).add(value);
-                }
-                None => *late += 1,
-            }
-        }
-        Some(time)
+        by_user(line, slices, late, &mut self.scratch)
     }
 
     fn state(&mut self, slices: &mut [Slice<Simple>], rows: &mut Rows) {

@@ -2,10 +2,9 @@
 //! these into a row a user and ten seconds.
 
 use super::baseline::Job;
-use super::loops::{Simple, groups};
+use super::loops::{Simple, by_user, groups};
 use super::rows::Rows;
-use super::scan::Cursor;
-use super::table::{Reset, Slice, Slices, Table, hash};
+use super::table::{Reset, Slice, Slices, Table};
 
 const SECOND: i64 = 1_000_000;
 /// The length of a window over windows.
@@ -58,41 +57,7 @@ impl Job for Views {
     const SLIDE: i64 = SECOND;
 
     fn event(&mut self, line: &[u8], slices: &mut Slices<Simple>, late: &mut u64) -> Option<i64> {
-        let mut cursor = Cursor::new(line);
-        if !cursor.enter() {
-            return None;
-        }
-        let (mut time, mut value, mut user) = (None, None, None);
-        while let Some(key) = cursor.key() {
-            match key {
-                b"timestamp" => time = cursor.seconds(),
-                b"data" if cursor.enter() => {
-                    while let Some(key) = cursor.key() {
-                        if key == b"duration" {
-                            value = cursor.number();
-                        } else {
-                            cursor.skip();
-                        }
-                    }
-                }
-                b"user_id" => user = cursor.text(),
-                _ => cursor.skip(),
-            }
-            if time.is_some() && value.is_some() && user.is_some() {
-                break;
-            }
-        }
-        let time = time?;
-        if let Some(user) = user {
-            match slices.at(time) {
-                Some(table) => {
-                    let key = user.plain(&mut self.scratch);
-                    table.state(hash(key), key).add(value);
-                }
-                None => *late += 1,
-            }
-        }
-        Some(time)
+        by_user(line, slices, late, &mut self.scratch)
     }
 
     fn state(&mut self, slices: &mut [Slice<Simple>], rows: &mut Rows) {

@@ -1,12 +1,12 @@
 //! `backtest`: history through the alerts of a pipeline, without telling anybody: a time line, totals, and how another version
 //! of the file differs.
 
-use super::history::{self, cells, json, lasting, needs_alerts, needs_files, plain, shown, time};
+use super::history::{self, Form, cells, json, lasting, needs_alerts, needs_files, plain, shown, time};
 use super::{Failure, FileArgs, write_out};
 use crate::alert::{Difference, Episode, History, differ};
 use crate::config::Config;
 use crate::time::parse_rfc3339;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -37,14 +37,6 @@ pub(super) struct BacktestArgs {
     /// The form of the answer.
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 fn moment(text: &str) -> Result<i64, String> {

@@ -9,7 +9,17 @@ use crate::plan::{Plan, all_problems, compile};
 use crate::result::{RowBatch, RowRef};
 use crate::sink::{Delivery, Finished, Sink, Written};
 use crate::time::{EventTime, format_rfc3339};
+use clap::ValueEnum;
 use std::path::Path;
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
 
 /// What looks at rows, with their part.
 pub(super) type Look = Box<dyn FnMut(RowRef<'_>) + Send>;

@@ -4,7 +4,7 @@
 //! events in the window at which it fired. For the events a pattern of one step is put beside the window, which takes those
 //! of the group.
 
-use super::history::{self, cells, json, lasting, needs_alerts, needs_files, plain, shown, time};
+use super::history::{self, Form, cells, json, lasting, needs_alerts, needs_files, plain, shown, time};
 use super::{Failure, FileArgs, write_out};
 use crate::alert::{Fact, History, State};
 use crate::config::{Config, Events, Expressions, Located, MatchMode, Matching, PatternConfig, Skip, WithinStep};
@@ -12,7 +12,7 @@ use crate::error::{Error, nearest};
 use crate::event::{FieldPath, OwnedValue};
 use crate::result::{Op, RowSchema};
 use crate::time::Span;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -37,14 +37,6 @@ pub(super) struct WhyArgs {
     /// The form of the answer.
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// A row of the part that the alert looks at: its window and values.

@@ -5,8 +5,8 @@
 
 use super::notify_settings::Secret;
 use super::reader::{Context, Fields};
-use super::reference::{Key, KeyKind, Section};
-use super::sections::{LONGEST, SHORTEST, key, optional, word};
+use super::reference::Key;
+use super::sections::{SERVE, SERVE_TOKENS};
 use super::settings::Located;
 use super::size::ByteSize;
 use super::tree::{Data, Node, Place};
@@ -16,88 +16,6 @@ use core::net::{IpAddr, Ipv6Addr};
 
 /// The shortest token, in characters.
 const SHORTEST_TOKEN: usize = 16;
-
-pub(super) static SERVE: Section = Section {
-    path: "serve",
-    of: None,
-    noun: "[serve]",
-    doc: "An HTTP server in process 0: results, live changes, figures and health of the run. `--serve ADDRESS` does the same \
-          without this section. Nothing of it changes a result.",
-    keys: &[
-        optional(
-            "listen",
-            KeyKind::Text,
-            "\"127.0.0.1:8080\"",
-            "The address, `host:port`; a port alone is of 127.0.0.1, and port 0 lets the system choose. An address that other machines \
-             can reach needs a token.",
-            "\"127.0.0.1:8080\"",
-        ),
-        key(
-            "tokens",
-            KeyKind::Table,
-            "Who may ask for what; without a token everyone who reaches the address may all.",
-            "{ read = \"6f1c0b2d9a8e7f60\" }",
-        ),
-        key(
-            "token_file",
-            KeyKind::Path,
-            "A file of further tokens: lines of a role and a token, such as `read 6f1c…`; `#` begins a comment.",
-            "\"/run/secrets/highwater-tokens\"",
-        ),
-        optional(
-            "history",
-            KeyKind::Span { least: SHORTEST, most: LONGEST },
-            "\"10m\"",
-            "How long rows are kept to be asked for, in event time behind the newest statement of their part.",
-            "\"1h\"",
-        ),
-        optional(
-            "max_rows",
-            KeyKind::Count { least: 1, most: 100_000_000 },
-            "100000",
-            "How many rows of a part are kept, at most; the oldest go first.",
-            "10000",
-        ),
-        optional(
-            "max_bytes",
-            KeyKind::Size { least: ByteSize(1 << 16), most: ByteSize(1 << 40) },
-            "\"64MiB\"",
-            "How much memory the rows of a part take, at most; the oldest go first. As much again is for the changes that clients \
-             follow, of all parts together.",
-            "\"64MiB\"",
-        ),
-        optional(
-            "max_connections",
-            KeyKind::Count { least: 1, most: 1_000_000 },
-            "4096",
-            "How many connections there are at one time; one more is closed at once.",
-            "1000",
-        ),
-        optional(
-            "after_end",
-            word(&["stay", "stop"], &[]),
-            "\"stay\"",
-            "What the server does when the input has ended: `stay` goes on answering until Ctrl-C, `stop` ends with the run. A run \
-             that is stopped by a signal does not stay.",
-            "\"stop\"",
-        ),
-    ],
-    planned: &["allow_origins", "history_path", "tls"],
-};
-
-pub(super) static SERVE_TOKENS: Section = Section {
-    path: "serve.tokens",
-    of: None,
-    noun: "tokens of [serve]",
-    doc: "Tokens by role, one or a list each, of at least 16 characters; best from the environment: `read = \"${READ_TOKEN}\"`. A request sends one as \
-          `Authorization: Bearer TOKEN`.",
-    keys: &[
-        key("read", KeyKind::Names, "May ask for results, figures and the pipeline.", "\"6f1c0b2d9a8e7f60\""),
-        key("ingest", KeyKind::Names, "May send events.", "\"6f1c0b2d9a8e7f60\""),
-        key("operate", KeyKind::Names, "May all.", "\"6f1c0b2d9a8e7f60\""),
-    ],
-    planned: &[],
-};
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

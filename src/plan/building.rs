@@ -20,6 +20,27 @@ pub(super) struct Built {
 }
 
 impl Built {
+    /// A step of all rows of selection `from` that does nothing but compute columns.
+    pub(super) fn computing(name: &str, from: usize, local: Local) -> Self {
+        Self {
+            step: Step {
+                name: name.to_owned(),
+                from,
+                minus: Vec::new(),
+                enrich: Vec::new(),
+                enrich_first: false,
+                filter: None,
+                sample: None,
+                sets: local.sets,
+            },
+            filter: None,
+            sample: None,
+            enriches: Vec::new(),
+            computed: local.shown,
+            is_root_stream: false,
+        }
+    }
+
     /// What a condition of this step asks of fields of the event: paths, each with the texts that are let pass.
     pub(super) fn conjuncts(&self) -> Vec<(FieldPath, Vec<String>)> {
         let mut list = self.filter.as_ref().map(|(tree, _)| tree.string_conjuncts()).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::{HeadInput, JoinPlan};
 use crate::config::{JoinConfig, JoinKind};
 use crate::event::FieldPath;
 use crate::expr;
-use crate::stream::{Bounds, Step};
+use crate::stream::Bounds;
 
 /// The fields of a pair begin with one of these.
 const SIDES: [&str; 2] = ["left", "right"];
@@ -60,23 +60,7 @@ impl Building<'_> {
                     let (from, selection) = (self.head, self.steps.len() + 1);
                     self.inputs.push((h, HeadInput { from, side, selection, keys: vec![key], columns, road }));
                 }
-                self.steps.push(Built {
-                    step: Step {
-                        name: join.name.clone(),
-                        from: selection,
-                        minus: Vec::new(),
-                        enrich: Vec::new(),
-                        enrich_first: false,
-                        filter: None,
-                        sample: None,
-                        sets: local.sets,
-                    },
-                    filter: None,
-                    sample: None,
-                    enriches: Vec::new(),
-                    computed: local.shown,
-                    is_root_stream: false,
-                });
+                self.steps.push(Built::computing(&join.name, selection, local));
             }
         }
     }

@@ -9,7 +9,6 @@ use super::{HeadInput, LookupPlan};
 use crate::config::{Config, EnrichConfig, Located, LookupConfig, StreamConfig, TableConfig, TableKind};
 use crate::error::Problem;
 use crate::event::FieldPath;
-use crate::stream::Step;
 
 /// What `explain` calls a column that is only the key of a lookup.
 pub(super) const KEY: &str = "look up by";
@@ -152,22 +151,6 @@ impl Building<'_> {
             let (head, selection) = (self.head, self.steps.len() + 1);
             self.inputs.push((h, HeadInput { from: head, side, selection, keys, columns, road }));
         }
-        self.steps.push(Built {
-            step: Step {
-                name: lookup.name.clone(),
-                from,
-                minus: Vec::new(),
-                enrich: Vec::new(),
-                enrich_first: false,
-                filter: None,
-                sample: None,
-                sets: local.sets,
-            },
-            filter: None,
-            sample: None,
-            enriches: Vec::new(),
-            computed: local.shown,
-            is_root_stream: false,
-        });
+        self.steps.push(Built::computing(&lookup.name, from, local));
     }
 }

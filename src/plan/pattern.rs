@@ -13,7 +13,6 @@ use crate::event::FieldPath;
 use crate::expr::{self, MatchExpr, Program, StepCall, StepFunction, Tree};
 use crate::pattern::{self, Automaton, Call, Events, Expression, Function, Rules, Shown, Skip, StepGaps};
 use crate::result::{RowKind, RowSchema};
-use crate::stream::Step;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of how many texts a field is asked for, at least, where it is looked at once for all conditions.
@@ -477,22 +476,10 @@ impl<'a> Building<'a> {
             let any = expr::any_of(&draft.marks.trees);
             let text = any.to_string();
             self.steps.push(Built {
-                step: Step {
-                    name,
-                    from: selection,
-                    minus: Vec::new(),
-                    enrich: Vec::new(),
-                    enrich_first: false,
-                    filter: None,
-                    sample: None,
-                    sets: std::mem::take(&mut local.sets),
-                },
                 // Not worked out as one, but what it leaves out is not sent, and need not be decoded.
                 filter: (!all).then_some((any, text)),
-                sample: None,
-                computed: std::mem::take(&mut local.shown),
-                enriches: Vec::new(),
                 is_root_stream: selection == 0 && !all,
+                ..Built::computing(&name, selection, local)
             });
             let mut road: Vec<usize> = self.road.iter().map(|(_, input)| *input).collect();
             road.push(input);

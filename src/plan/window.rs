@@ -8,7 +8,6 @@ use crate::config::{Config, Located, PreAggregate, WindowConfig, WindowShape};
 use crate::error::Problem;
 use crate::expr::{self, Tree};
 use crate::result::{RowKind, RowSchema};
-use crate::stream::Step;
 use crate::time::Span;
 use crate::window::{Early, Ends, Mode, Shape, WindowSpec};
 
@@ -167,23 +166,7 @@ impl Building<'_> {
                 Some(format!("a window may have {MOST_CALLS}; make two windows of it")),
             ));
         }
-        self.steps.push(Built {
-            step: Step {
-                name: window.name.clone(),
-                from,
-                minus: Vec::new(),
-                enrich: Vec::new(),
-                enrich_first: false,
-                filter: None,
-                sample: None,
-                sets: local.sets,
-            },
-            filter: None,
-            sample: None,
-            computed: local.shown,
-            enriches: Vec::new(),
-            is_root_stream: false,
-        });
+        self.steps.push(Built::computing(&window.name, from, local));
         if self.problems.len() > before {
             return None;
         }

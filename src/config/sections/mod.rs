@@ -7,6 +7,7 @@ mod alert;
 mod join;
 pub(super) mod notify;
 mod pattern;
+mod serve;
 mod sink;
 mod source;
 mod stream;
@@ -17,6 +18,7 @@ mod window;
 pub(super) use alert::ALERT;
 pub(super) use join::{JOIN, JOIN_ON, JOIN_WITHIN};
 pub(super) use pattern::PATTERN;
+pub(super) use serve::{SERVE, SERVE_TOKENS};
 pub(super) use sink::{SINK, SINK_FILE, SINK_STDOUT};
 pub(super) use source::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_STDIN, SOURCE_TIME};
 pub(super) use stream::{STREAM, STREAM_DEDUP, STREAM_SAMPLE};
@@ -25,7 +27,6 @@ pub(super) use view::{VIEW, VIEW_JOIN, VIEW_TOP};
 pub(super) use window::WINDOW;
 
 use super::reference::{Key, KeyKind, Section};
-use super::serve::{SERVE, SERVE_TOKENS};
 use super::size::ByteSize;
 use crate::time::Span;
 
