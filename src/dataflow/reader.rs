@@ -381,8 +381,9 @@ impl Reader {
                     continue;
                 }
             }
-            let first = lane.pending.front().and_then(|d| p.clock().base(d.block.index));
-            let tick = tick_at(first.unwrap_or_else(|| p.prefix()), self.out_of_orderness, self.tick);
+            // Asked in one breath: the prefix may go past a block the moment after its base was not known.
+            let clock = lane.pending.front().map_or_else(|| p.prefix(), |d| p.clock().floor(d.block.index));
+            let tick = tick_at(clock, self.out_of_orderness, self.tick);
             least = Some(least.map_or(tick, |l| l.min(tick)));
         }
         if idle {

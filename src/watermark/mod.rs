@@ -70,6 +70,12 @@ impl Clock {
         if index < self.resolved { self.bases.get(&index).copied() } else { None }
     }
 
+    /// What the clock before block `index` is at least: that clock, or the prefix while blocks before it are missing. It
+    /// never goes down as more blocks are known, and never above the block's base, though the prefix does.
+    pub fn floor(&self, index: u64) -> i64 {
+        self.base(index).unwrap_or(self.prefix)
+    }
+
     /// Forgets a block that has been emitted.
     pub fn take(&mut self, index: u64) {
         self.bases.remove(&index);
@@ -117,6 +123,26 @@ mod tests {
         assert_eq!(clock.prefix(), 90);
         clock.take(2);
         assert_eq!(clock.base(2), None);
+    }
+
+    #[test]
+    fn the_floor_of_a_block_when_blocks_come_in_any_order_then_never_passes_its_base() {
+        let newest = [5, 3, 9, i64::MIN, 9, 12, 2];
+        let bases = [i64::MIN, 5, 5, 9, 9, 9, 12];
+        for shift in 0..newest.len() {
+            let mut clock = Clock::default();
+            let mut floors = [i64::MIN; 7];
+            for i in 0..newest.len() {
+                let index = (i * 3 + shift) % newest.len();
+                clock.publish(index as u64, newest[index], true);
+                for known in (0..=i).map(|i| (i * 3 + shift) % newest.len()) {
+                    let floor = clock.floor(known as u64);
+                    assert!((floors[known]..=bases[known]).contains(&floor), "block {known}, shift {shift}: {floor}");
+                    floors[known] = floor;
+                }
+            }
+            assert_eq!(floors, bases, "shift {shift}");
+        }
     }
 
     #[test]
