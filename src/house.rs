@@ -24,7 +24,7 @@ const ROAD: &[(&str, &[&str])] = &[
     ("notify", &["alert", "config", "error", "event", "expr", "time"]),
     ("pattern", &["error", "event", "expr", "result", "stream", "time"]),
     ("window", &["aggregate", "event", "expr", "result", "watermark"]),
-    ("view", &["aggregate", "event", "expr", "result", "window"]),
+    ("view", &["aggregate", "event", "expr", "result", "time", "window"]),
     ("sink", &["error", "event", "observe", "result", "time"]),
     (
         "plan",

@@ -431,14 +431,15 @@ pub enum JoinKind {
     Left,
 }
 
-/// The events of a stream, each with what a table of events has for it.
+/// The events of a stream, each with what a table of events has for it; or, where nothing is looked up, the table's rows for
+/// views that join it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LookupConfig {
     /// Its name, which is no name of a part.
     pub name: String,
     /// The table.
     pub table: String,
-    /// The parts whose events are versions of rows, and those whose events are looked up.
+    /// The parts whose events are versions of rows, and those whose events are looked up; none for rows alone.
     pub from: [Vec<Located<String>>; 2],
     /// The columns of the table's key.
     pub columns: Vec<String>,
@@ -448,6 +449,13 @@ pub struct LookupConfig {
     pub add: Vec<(String, Located<String>)>,
     /// How long a row is there; `None`: until there is a newer one.
     pub keep: Option<Span>,
+}
+
+impl LookupConfig {
+    /// Whether nothing is looked up: the rows alone are wanted.
+    pub fn is_rows(&self) -> bool {
+        self.from[1].is_empty()
+    }
 }
 
 /// Which events of a stream are duplicates.

@@ -10,13 +10,15 @@ use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
 use super::table::table;
+use super::versions::versions;
 use super::view::view;
 use super::window::window;
 use crate::alert::Hears;
+use crate::config::TableKind;
 use crate::error::{Error, Panicked};
 use crate::observe::{Metrics, SinkId};
-use crate::plan::Plan;
-use crate::result::{RowKind, RowSchema};
+use crate::plan::{HeadKind, Plan};
+use crate::result::RowSchema;
 use crate::sink::{Finished, Sink, SinkHandle, is_closed};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -68,6 +70,12 @@ pub fn build(
                 }
                 Some(h) => {
                     let packets = scope.concatenate(std::mem::take(&mut packets[h]));
+                    let p = &plan.heads[h];
+                    if let HeadKind::Versions(of) = &p.kind {
+                        let stated = versions(packets, plan, p, of, shared, metrics);
+                        results.add(vec![of.part], stated.probe_with(&probe));
+                        continue;
+                    }
                     head(scope, packets, plan, h, local.peers(), shared, metrics)
                 }
             };
@@ -94,7 +102,11 @@ pub fn build(
         let all: Vec<u32> = (0..plan.schemas.len() as u32).collect();
         let rows = results.of(scope, &all);
         for (t, p) in plan.tables.iter().enumerate() {
-            let is_it = |schema: &RowSchema| schema.kind == RowKind::Table && schema.name == p.name;
+            // Those of events come from their heads.
+            if matches!(p.config.kind, TableKind::Stream { .. }) {
+                continue;
+            }
+            let is_it = |schema: &RowSchema| schema.kind.is_table() && schema.name == p.name;
             let Some(part) = plan.schemas.iter().position(is_it) else { continue };
             let stated = table(rows.clone(), &p.name, (t, part as u32), shared);
             results.add(vec![part as u32], stated.probe_with(&probe));

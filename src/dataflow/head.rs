@@ -78,6 +78,7 @@ impl Kind {
                 roads: (p.inputs.len() as u32, p.inputs.iter().filter(|input| input.side == 0).count() as u32),
                 columns: columns(p, &plan.columns),
             },
+            HeadKind::Versions(_) => unreachable!("it has an operator of its own"),
             HeadKind::Lookup(plan) => Kind::Lookup {
                 lookup: Lookup::new(plan.horizon, plan.keep),
                 table: TableId(plan.table.0 as u32),
@@ -252,6 +253,7 @@ pub(super) fn head<'scope>(
         HeadKind::Dedup(_) => "dedup",
         HeadKind::Join(_) => "join",
         HeadKind::Lookup(_) => "lookup",
+        HeadKind::Versions(_) => "rows",
     };
     let mut builder = OperatorBuilder::new(format!("{}:{kind}", p.name), scope);
     let mut input = builder.new_input(packets, to_target());

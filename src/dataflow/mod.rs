@@ -40,6 +40,7 @@ mod sink;
 mod source;
 mod table;
 mod typed;
+mod versions;
 mod view;
 mod window;
 

@@ -2,7 +2,8 @@
 //!
 //! Every worker gives the rows whose keys it owns, from the copy of its process. A row is asserted at the least time, and
 //! when the table is read again, what is different is retracted and asserted at the frontier of the stream that the
-//! operator is given, and at no other time: which that is depends on the clock.
+//! operator is given, and at no other time: which that is depends on the clock. The window of a row is the time in which it
+//! holds: all of it, where keys have no versions.
 //!
 //! The capability stands at the frontier of that stream, below everything that can still be said, and is dropped when
 //! the stream has ended. So a table holds nothing back that the stream does not.
@@ -11,7 +12,7 @@ use super::container::RowBox;
 use super::shared::Shared;
 use crate::event::key;
 use crate::result::{Op, RowBatch, RowHead};
-use crate::table::{Change, Table};
+use crate::table::{Change, Rows, Table};
 use crate::time::EventTime;
 use crate::window::PreAggregate;
 use std::collections::BTreeMap;
@@ -23,6 +24,9 @@ use timely::dataflow::operators::generic::operator::Operator;
 
 /// Rows that go together.
 const ROWS: usize = 4_096;
+
+/// A row: from when on it holds, until when, and its values.
+type Row<'t> = (i64, Option<i64>, &'t [u8]);
 
 /// A table as one worker states it. Pure.
 pub(super) struct Stated {
@@ -45,7 +49,10 @@ impl Stated {
         PreAggregate::owner(key::hash(of), self.peers) == self.owner
     }
 
-    fn row(&self, time: i64, (of, revision): (&[u8], u32), values: &[u8], op: Op, out: &mut RowBatch) {
+    fn row(&self, time: i64, (of, revision): (&[u8], u32), row: Row<'_>, op: Op, out: &mut RowBatch) {
+        let (from, until, values) = row;
+        // What holds always has done so since 1970.
+        let from = if from == i64::MIN { 0 } else { from };
         let start = out.bytes.len() as u32;
         out.bytes.extend_from_slice(of);
         out.bytes.extend_from_slice(values);
@@ -55,7 +62,7 @@ impl Stated {
             key_len: of.len() as u32,
             values_len: values.len() as u32,
             op,
-            ..RowHead::new(self.part, time, (0, EventTime::LATEST.0))
+            ..RowHead::new(self.part, time, (from, until.unwrap_or(EventTime::LATEST.0)))
         });
     }
 
@@ -71,29 +78,29 @@ impl Stated {
             Some((known, _)) if known == version => return,
             Some((_, old)) => {
                 for Change { key, old, new } in table.changes_since(&old) {
-                    if !self.owns(&key) {
+                    if !self.owns(key) {
                         continue;
                     }
-                    let revision = self.revisions.get(&key).copied().unwrap_or(0);
-                    if let Some(values) = &old {
-                        self.row(time, (&key, revision), values, Op::Retract, &mut batch);
+                    let revision = self.revisions.get(key).copied().unwrap_or(0);
+                    // The next one, also where the rows were away in between.
+                    let again = old.is_some() || self.revisions.contains_key(key);
+                    let next = if again { revision + 1 } else { 0 };
+                    let [old, new] = [old, new].map(|rows| rows.into_iter().flat_map(Rows::iter).collect::<Vec<_>>());
+                    for row in old.iter().filter(|row| !new.contains(row)) {
+                        self.row(time, (key, revision), *row, Op::Retract, &mut batch);
                     }
-                    if let Some(values) = &new {
-                        // The next one, also where the row was away in between.
-                        let next = if old.is_some() || self.revisions.contains_key(&key) { revision + 1 } else { 0 };
-                        self.row(time, (&key, next), values, Op::Assert, &mut batch);
-                        if next > 0 {
-                            self.revisions.insert(key, next);
-                        }
-                    } else {
-                        self.revisions.insert(key, revision);
+                    for row in new.iter().filter(|row| !old.contains(row)) {
+                        self.row(time, (key, next), *row, Op::Assert, &mut batch);
+                    }
+                    if next > 0 || new.is_empty() {
+                        self.revisions.insert(key.to_owned(), if new.is_empty() { revision } else { next });
                     }
                     full(&mut batch, ROWS);
                 }
             }
             None => {
-                for (key, values) in table.iter().filter(|(key, _)| self.owns(key)) {
-                    self.row(time, (key, 0), values, Op::Assert, &mut batch);
+                for (key, rows) in table.iter().filter(|(key, _)| self.owns(key)) {
+                    rows.iter().for_each(|row| self.row(time, (key, 0), row, Op::Assert, &mut batch));
                     full(&mut batch, ROWS);
                 }
             }

@@ -108,6 +108,7 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
     }
     let lateness: Vec<i64> =
         pattern_groups.iter().map(|group| group.patterns.iter().map(|p| p.lateness).max().unwrap_or(0)).collect();
+    head::kept(&views, &mut heads);
     head::horizons(config, &lateness, &mut heads);
     let sinks = config.sinks.iter().map(|sink| SinkPlan {
         config: sink.clone(),

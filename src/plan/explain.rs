@@ -4,10 +4,12 @@
 //! that is kept and until when, and what each sink can promise.
 
 use super::{
-    DedupPlan, Feed, Head, HeadKind, HeadPlan, JoinPlan, LookupPlan, Plan, SinkPlan, SourcePlan, Stage, WindowPlan,
+    DedupPlan, Feed, Head, HeadKind, HeadPlan, JoinPlan, LookupPlan, Plan, SinkPlan, SourcePlan, Stage, VersionsPlan,
+    WindowPlan,
 };
 use super::{dedup, explain_alert, explain_pattern, join, lookup, table};
 use crate::config::{SinkKind, SinkMode, SourceKind};
+use crate::result::RowSchema;
 use crate::time::Span;
 use crate::window::{Mode, Shape, WindowSpec};
 use serde_json::{Value, json};
@@ -91,6 +93,10 @@ pub fn explain_text(plan: &Plan) -> String {
         line(say, 0, &format!("lookup {}  from {}", head.name, lookup.from[1].join(", ")));
         lookup_lines(head, lookup).iter().for_each(|text| line(say, 1, text));
     }
+    for (head, of) in versions(plan) {
+        line(say, 0, &format!("rows {}  from {}", head.name, of.from.join(", ")));
+        versions_lines(of).iter().for_each(|text| line(say, 1, text));
+    }
     for (head, join) in joins(plan) {
         line(say, 0, &format!("join {}  from {}", head.name, sides(join).join(", ")));
         for text in join_lines(head, join) {
@@ -172,15 +178,39 @@ fn is_part(plan: &Plan, name: &str) -> bool {
 fn joins(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &JoinPlan)> {
     plan.heads.iter().filter_map(|head| match &head.kind {
         HeadKind::Join(join) => Some((head, join)),
-        HeadKind::Dedup(_) | HeadKind::Lookup(_) => None,
+        HeadKind::Dedup(_) | HeadKind::Lookup(_) | HeadKind::Versions(_) => None,
     })
 }
 
 fn lookups(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &LookupPlan)> {
     plan.heads.iter().filter_map(|head| match &head.kind {
         HeadKind::Lookup(lookup) => Some((head, lookup)),
-        HeadKind::Dedup(_) | HeadKind::Join(_) => None,
+        HeadKind::Dedup(_) | HeadKind::Join(_) | HeadKind::Versions(_) => None,
     })
+}
+
+fn versions(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &VersionsPlan)> {
+    plan.heads.iter().filter_map(|head| match &head.kind {
+        HeadKind::Versions(versions) => Some((head, versions)),
+        HeadKind::Dedup(_) | HeadKind::Join(_) | HeadKind::Lookup(_) => None,
+    })
+}
+
+/// What is said of the rows of a table of events.
+fn versions_lines(versions: &VersionsPlan) -> Vec<String> {
+    let key = versions.key.join(", ");
+    let rows =
+        versions.keep.map_or("until the next of the key".to_owned(), |keep| format!("for {} at most", Span(keep)));
+    vec![
+        format!("rows          each event, from its time on, {rows}"),
+        format!("exchanges     events by {key}, with {}", or_none(&versions.columns.join(", "))),
+        match versions.horizon {
+            horizon if horizon >= RowSchema::FOREVER => "kept          each version for ever".to_owned(),
+            horizon => {
+                format!("kept          the newest of a key, older ones for rows that change for {}", Span(horizon))
+            }
+        },
+    ]
 }
 
 /// What is said of a lookup in a table of events.
@@ -309,7 +339,7 @@ fn streams(plan: &Plan) -> Vec<Shown<'_>> {
                     let dedup =
                         plan.heads.iter().filter(|head| head.name == step.name).find_map(|head| match &head.kind {
                             HeadKind::Dedup(dedup) => Some((dedup, &head.stage)),
-                            HeadKind::Join(_) | HeadKind::Lookup(_) => None,
+                            HeadKind::Join(_) | HeadKind::Lookup(_) | HeadKind::Versions(_) => None,
                         });
                     list.push(Shown { behind, step: i, from: vec![from], dedup });
                 }
@@ -583,6 +613,19 @@ pub fn explain_json(plan: &Plan) -> Value {
             })
         })
         .collect();
+    let table_rows: Vec<Value> = versions(plan)
+        .map(|(head, of)| {
+            json!({
+                "name": head.name,
+                "from": of.from,
+                "table": of.table.1,
+                "key": of.key,
+                "columns": of.columns,
+                "keep_us": of.keep,
+                "changes_for_us": (of.horizon < RowSchema::FOREVER).then_some(of.horizon),
+            })
+        })
+        .collect();
     let joins: Vec<Value> = joins(plan)
         .map(|(head, join)| {
             json!({
@@ -649,6 +692,7 @@ pub fn explain_json(plan: &Plan) -> Value {
         "tables": tables,
         "streams": streams,
         "lookups": lookups,
+        "table_rows": table_rows,
         "joins": joins,
         "windows": windows,
         "patterns": explain_pattern::all(plan).into_iter().map(|(g, p)| explain_pattern::json(g, p)).collect::<Vec<_>>(),
@@ -712,7 +756,10 @@ pub fn explain_dot(plan: &Plan) -> String {
             let group = plan.pattern_groups.iter().find(|g| g.patterns.iter().any(|p| p.name == step.name));
             let names: Vec<&str> = match group {
                 Some(group) => group.patterns.iter().map(|p| p.name.as_str()).collect(),
-                None => vec![&step.name],
+                // The rows of a table are the table.
+                None => vec![
+                    versions(plan).find(|(head, _)| head.name == step.name).map_or(&step.name, |(_, of)| &of.table.1),
+                ],
             };
             edges.extend(inputs.flat_map(|input| names.iter().map(move |name| (s.selection(input), *name))));
         }

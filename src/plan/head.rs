@@ -5,8 +5,8 @@
 use super::building::Building;
 use super::compile::stage;
 use super::{
-    DedupPlan, Extensions, Head, HeadInput, HeadKind, HeadPlan, PatternInput, WindowPlan, dedup, join, lookup, pattern,
-    road,
+    DedupPlan, Extensions, Head, HeadInput, HeadKind, HeadPlan, Keyed, PatternInput, ViewPlan, WindowPlan, dedup, join,
+    lookup, pattern, road,
 };
 use crate::config::{Config, DedupConfig, JoinConfig, Located, LookupConfig, StreamConfig};
 use crate::error::Problem;
@@ -14,26 +14,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A head as the file has it.
 #[derive(Clone, Copy)]
-enum Keyed<'a> {
+enum Said<'a> {
     Dedup(&'a StreamConfig, &'a DedupConfig),
     Join(&'a JoinConfig),
     Lookup(&'a LookupConfig),
 }
 
-impl<'a> Keyed<'a> {
+impl<'a> Said<'a> {
     fn name(self) -> &'a str {
         match self {
-            Keyed::Dedup(stream, _) => &stream.name,
-            Keyed::Join(join) => &join.name,
-            Keyed::Lookup(lookup) => &lookup.name,
+            Said::Dedup(stream, _) => &stream.name,
+            Said::Join(join) => &join.name,
+            Said::Lookup(lookup) => &lookup.name,
         }
     }
 
     fn inputs(self) -> Vec<&'a str> {
         let list: Vec<&Located<String>> = match self {
-            Keyed::Dedup(stream, _) => stream.from.iter().collect(),
-            Keyed::Join(join) => join.from.iter().collect(),
-            Keyed::Lookup(lookup) => lookup.from.iter().flatten().collect(),
+            Said::Dedup(stream, _) => stream.from.iter().collect(),
+            Said::Join(join) => join.from.iter().collect(),
+            Said::Lookup(lookup) => lookup.from.iter().flatten().collect(),
         };
         list.into_iter().map(|from| from.value.as_str()).collect()
     }
@@ -41,17 +41,17 @@ impl<'a> Keyed<'a> {
 
 /// The heads on the roads from sources to windows and patterns, each after all that lead to it, else in the order of the
 /// file. Those in a circle are left out: that is reported elsewhere.
-fn in_order(config: &Config) -> Vec<Keyed<'_>> {
+fn in_order(config: &Config) -> Vec<Said<'_>> {
     let (led, reached) = (road::on_road(config), road::reached(config));
     let live = |name: &str| led.contains(name) && reached.contains(name);
     let streams = config.streams.iter().filter(|s| live(&s.name));
-    let dedups = streams.filter_map(|s| Some(Keyed::Dedup(s, s.dedup.as_ref()?)));
-    let joins = config.joins.iter().filter(|j| live(&j.name)).map(Keyed::Join);
-    let lookups = config.lookups.iter().filter(|l| live(&l.name)).map(Keyed::Lookup);
-    let mut open: Vec<Keyed<'_>> = dedups.chain(joins).chain(lookups).collect();
+    let dedups = streams.filter_map(|s| Some(Said::Dedup(s, s.dedup.as_ref()?)));
+    let joins = config.joins.iter().filter(|j| live(&j.name)).map(Said::Join);
+    let lookups = config.lookups.iter().filter(|l| live(&l.name)).map(Said::Lookup);
+    let mut open: Vec<Said<'_>> = dedups.chain(joins).chain(lookups).collect();
     // Those that lead to each without another one between.
     let names: BTreeSet<&str> = open.iter().map(|keyed| keyed.name()).collect();
-    let before = |keyed: Keyed<'_>| {
+    let before = |keyed: Said<'_>| {
         let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
         let mut list: Vec<String> = keyed.inputs().into_iter().map(str::to_owned).collect();
         while let Some(name) = list.pop() {
@@ -64,7 +64,7 @@ fn in_order(config: &Config) -> Vec<Keyed<'_>> {
         }
         found
     };
-    let mut order: Vec<Keyed<'_>> = Vec::new();
+    let mut order: Vec<Said<'_>> = Vec::new();
     while let Some(at) = open
         .iter()
         .position(|keyed| before(*keyed).iter().all(|name| order.iter().any(|done| done.name() == name.as_str())))
@@ -94,7 +94,7 @@ pub(super) fn heads<'a>(
     for (h, keyed) in order.iter().enumerate().rev() {
         // Twice: the first time finds the paths, and so where the computed columns begin.
         let mut draft = config.windows.iter().map(|_| None).collect::<Vec<_>>();
-        let joined = if let Keyed::Join(join) = keyed { Some(*join) } else { None };
+        let joined = if let Said::Join(join) = keyed { Some(*join) } else { None };
         let begin = |paths| {
             let mut building = Building::new((config, extensions), needed, &plans, tick, Head::Keyed(h), paths);
             (building.drafts, building.joined) = (found.drafts, joined);
@@ -109,16 +109,20 @@ pub(super) fn heads<'a>(
         found.patterns.extend(pattern_inputs);
         add(&mut plans, inputs);
         let (kind, delay) = match keyed {
-            Keyed::Dedup(_, dedup) => {
+            Said::Dedup(_, dedup) => {
                 let (by, within) = (dedup.by.value.clone(), dedup.within.0);
                 (HeadKind::Dedup(DedupPlan { by, within, horizon: 0 }), 0)
             }
-            Keyed::Join(join) => {
+            Said::Join(join) => {
                 let plan = join::plan(join, tick, &paths);
                 let delay = plan.bounds.hold;
                 (HeadKind::Join(plan), delay)
             }
-            Keyed::Lookup(of) => (HeadKind::Lookup(lookup::plan(config, of, &paths)), 0),
+            Said::Lookup(of) if of.is_rows() => {
+                let part = config.row_parts().position(|name| name == of.table).unwrap_or(0);
+                (HeadKind::Versions(lookup::versions(config, of, part)), 0)
+            }
+            Said::Lookup(of) => (HeadKind::Lookup(lookup::plan(config, of, &paths)), 0),
         };
         plans[h] = Some(HeadPlan {
             name: keyed.name().to_owned(),
@@ -149,14 +153,26 @@ pub(super) fn horizons(config: &Config, lateness: &[i64], heads: &mut [HeadPlan]
         let within = match &heads[h].kind {
             HeadKind::Dedup(dedup) => dedup.within,
             HeadKind::Lookup(_) => 0,
-            HeadKind::Join(_) => continue,
+            HeadKind::Join(_) | HeadKind::Versions(_) => continue,
         };
         let reach = behind(config, lateness, heads, h, within);
         match &mut heads[h].kind {
             HeadKind::Dedup(dedup) => dedup.horizon = reach,
             HeadKind::Lookup(lookup) => lookup.horizon = reach,
-            HeadKind::Join(_) => {}
+            HeadKind::Join(_) | HeadKind::Versions(_) => {}
         }
+    }
+}
+
+/// Says how long rows may change that versions of tables are joined with. The views are planned.
+pub(super) fn kept(views: &[ViewPlan], heads: &mut [HeadPlan]) {
+    for head in heads {
+        let HeadKind::Versions(versions) = &mut head.kind else { continue };
+        let reads = |step: &&Keyed| {
+            step.feeds.iter().any(|feed| feed.parts.as_ref().is_some_and(|p| p.contains(&versions.part)))
+        };
+        let steps = views.iter().flat_map(|view| &view.steps).filter(reads);
+        versions.horizon = steps.map(|step| step.keep).max().unwrap_or(0);
     }
 }
 
@@ -176,6 +192,7 @@ fn reach(config: &Config, lateness: &[i64], heads: &[HeadPlan], h: usize, within
     let most = behind(config, lateness, heads, h, within);
     match &head.kind {
         HeadKind::Dedup(_) => most,
+        HeadKind::Versions(versions) => versions.horizon,
         // No version of a row is too late, as of a window over all of time no event is.
         HeadKind::Lookup(_) => most.max(within),
         // What has no key goes on.

@@ -5,7 +5,8 @@
 //! `stream.table`; and the stream itself with what is left.
 
 use super::building::{Building, Built, Local, Names};
-use super::{HeadInput, LookupPlan};
+use super::table::columns;
+use super::{HeadInput, LookupPlan, VersionsPlan};
 use crate::config::{Config, EnrichConfig, Located, LookupConfig, StreamConfig, TableConfig, TableKind};
 use crate::error::Problem;
 use crate::event::FieldPath;
@@ -36,7 +37,23 @@ pub(super) fn lowered(config: &Config, problems: &mut Vec<Problem>) -> Config {
         }
         streams.push(left);
     }
+    lookups.extend(config.joined_tables().filter_map(|table| rows(config, table)));
     Config { streams, lookups, ..config.clone() }
+}
+
+/// The rows of a table of events that views join.
+fn rows(config: &Config, table: &TableConfig) -> Option<LookupConfig> {
+    let TableKind::Stream { from, keep, .. } = &table.kind else { return None };
+    let place = |column: String| (column.clone(), Located { value: column, ..from[0].clone() });
+    Some(LookupConfig {
+        name: format!("{}.rows", table.name),
+        table: table.name.clone(),
+        from: [from.clone(), Vec::new()],
+        columns: table.key.iter().map(|key| key.value.clone()).collect(),
+        key: Vec::new(),
+        add: columns(&Config { streams: Vec::new(), ..config.clone() }, &table.name).into_iter().map(place).collect(),
+        keep: *keep,
+    })
 }
 
 /// Takes the lookup at `at` and all before it out of a stream.
@@ -108,6 +125,19 @@ pub(super) fn plan(config: &Config, lookup: &LookupConfig, paths: &[FieldPath]) 
     }
 }
 
+/// The plan of a table's rows. `part`: the schema that they have.
+pub(super) fn versions(config: &Config, lookup: &LookupConfig, part: usize) -> VersionsPlan {
+    VersionsPlan {
+        table: (config.tables.iter().position(|table| table.name == lookup.table).unwrap_or(0), lookup.table.clone()),
+        from: lookup.from[0].iter().map(|from| from.value.clone()).collect(),
+        key: lookup.columns.clone(),
+        columns: lookup.add.iter().map(|(name, _)| name.clone()).collect(),
+        keep: lookup.keep.map(|span| span.0),
+        part: part as u32,
+        horizon: 0,
+    }
+}
+
 impl Building<'_> {
     /// Ends a road at each lookup that reads `from`, as rows or as events.
     pub(super) fn lookup_roads(&mut self, from: &str, selection: usize, names: &Names) {
@@ -139,12 +169,21 @@ impl Building<'_> {
         });
         if let Some((h, paths)) = found {
             self.at = Some(lookup.from[side][input].clone());
-            let columns = paths.iter().filter_map(|path| match (side, added(lookup, path)) {
-                (0, Some(column)) => Some(FieldPath::dotted(column)),
-                (1, None) => Some(path.clone()),
-                _ => None,
-            });
-            let columns = columns.map(|path| self.slot(names, &path)).collect();
+            let columns: Vec<FieldPath> = match lookup.is_rows() {
+                true => {
+                    let all = lookup.columns.iter().chain(lookup.add.iter().map(|(name, _)| name));
+                    all.map(|column| FieldPath::dotted(column)).collect()
+                }
+                false => {
+                    let columns = paths.iter().filter_map(|path| match (side, added(lookup, path)) {
+                        (0, Some(column)) => Some(FieldPath::dotted(column)),
+                        (1, None) => Some(path.clone()),
+                        _ => None,
+                    });
+                    columns.collect()
+                }
+            };
+            let columns = columns.iter().map(|path| self.slot(names, path)).collect();
             let mut road: Vec<usize> = self.road.iter().map(|(_, input)| *input).collect();
             road.push(input);
             road.reverse();

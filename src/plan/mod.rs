@@ -205,6 +205,8 @@ pub enum HeadKind {
     Join(JoinPlan),
     /// Those of one side are rows of a table, in which those of the other are looked up.
     Lookup(LookupPlan),
+    /// They are rows of a table that views join.
+    Versions(VersionsPlan),
 }
 
 /// How a stream drops duplicates.
@@ -247,6 +249,25 @@ pub struct LookupPlan {
     /// How long a row is there, microseconds; `None`: until there is a newer one.
     pub keep: Option<i64>,
     /// How far behind its tick an event is too late for everything behind; microseconds.
+    pub horizon: i64,
+}
+
+/// How events become rows of a table that views join.
+#[derive(Debug)]
+pub struct VersionsPlan {
+    /// The table, by its place in [`Plan::tables`], and its name.
+    pub table: (usize, String),
+    /// The parts whose events are rows.
+    pub from: Vec<String>,
+    /// The columns of the key.
+    pub key: Vec<String>,
+    /// The columns beside it.
+    pub columns: Vec<String>,
+    /// How long a row holds, microseconds; `None`: until there is a newer one.
+    pub keep: Option<i64>,
+    /// The index of the rows among the schemas.
+    pub part: u32,
+    /// How long behind their end rows of views may change that it is joined with; microseconds.
     pub horizon: i64,
 }
 
@@ -311,6 +332,11 @@ impl Plan {
         }
         for feed in self.windows.iter().filter(|w| w.part == part).flat_map(|w| &w.feeds) {
             self.sources_behind(feed.head, &mut sources);
+        }
+        for head in &self.heads {
+            if matches!(&head.kind, HeadKind::Versions(versions) if versions.part == part) {
+                head.inputs.iter().for_each(|input| self.sources_behind(input.from, &mut sources));
+            }
         }
         let has = |group: &&PatternGroup| group.patterns.iter().any(|p| p.shown.part == part);
         for input in self.pattern_groups.iter().filter(has).flat_map(|g| &g.inputs) {

@@ -28,6 +28,11 @@ fn leading(config: &Config, rests: bool) -> BTreeSet<&str> {
     let read = config.windows.iter().flat_map(|w| &w.from).chain(config.patterns.iter().flat_map(|p| &p.from));
     let mut open: Vec<&Located<String>> = read.collect();
     let mut needed = BTreeSet::new();
+    // Views read the rows of tables.
+    for lookup in config.lookups.iter().filter(|lookup| lookup.is_rows()) {
+        needed.insert(lookup.name.as_str());
+        open.extend(&lookup.from[0]);
+    }
     while let Some(name) = open.pop() {
         for stream in config.streams.iter().filter(|s| s.name == name.value) {
             if needed.insert(stream.name.as_str()) {
@@ -60,7 +65,8 @@ pub(super) fn reached(config: &Config) -> BTreeSet<&str> {
         let both = |join: &&JoinConfig| join.from.iter().all(|from| reached.contains(from.value.as_str()));
         let join = config.joins.iter().filter(|j| new(&j.name)).find(both).map(|j| &j.name);
         let any = |from: &Vec<Located<String>>| from.iter().any(|from| reached.contains(from.value.as_str()));
-        let lookup = config.lookups.iter().filter(|l| new(&l.name)).find(|l| l.from.iter().all(any)).map(|l| &l.name);
+        let lookup = config.lookups.iter().filter(|l| new(&l.name));
+        let lookup = lookup.filter(|l| any(&l.from[0]) && (l.is_rows() || any(&l.from[1]))).map(|l| &l.name).next();
         let Some(name) = stream.or(join).or(lookup) else { return reached };
         reached.insert(name);
     }

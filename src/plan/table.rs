@@ -44,8 +44,8 @@ pub(super) fn tables(config: &Config) -> Vec<TablePlan> {
     list
 }
 
-/// The columns of a table that something reads.
-fn columns(config: &Config, table: &str) -> Vec<String> {
+/// The columns of a table beside its key that something reads.
+pub(super) fn columns(config: &Config, table: &str) -> Vec<String> {
     let lookups = config.streams.iter().flat_map(|stream| &stream.enrich).filter(|enrich| enrich.table.value == table);
     let mut columns: Vec<String> = Vec::new();
     let key = config.tables.iter().filter(|one| one.name == table).flat_map(|table| &table.key);
@@ -71,11 +71,16 @@ pub(super) fn schemas(config: &Config, problems: &mut Vec<Problem>) -> Vec<RowSc
             TableKind::Stream { .. } => true,
         };
         for join in joins().filter(|join| join.with.value == table.name) {
-            if versions {
-                let message = "a join of rows with a table of versions is planned but not in this version";
-                let help = "join a table of a file without time, or look events up in it: enrich of a stream";
-                problems.push(join.with.problem("config.planned", message, Some(help.into())));
-            } else if join.add.is_empty() {
+            if let TableKind::Stream { columns, .. } = &table.kind {
+                let known = || columns.iter().chain(&table.key).map(|column| column.value.as_str());
+                let wrong = |column: &str| !columns.is_empty() && !known().any(|one| one == column);
+                for (_, column) in join.on.iter().chain(&join.add).filter(|(_, column)| wrong(&column.value)) {
+                    let message = format!("table {} has no column '{}'", table.name, column.value);
+                    let help = format!("its columns are {}", known().collect::<Vec<_>>().join(", "));
+                    problems.push(column.problem("view.column", message, Some(help)));
+                }
+            }
+            if join.add.is_empty() {
                 let message = format!("what is added of table '{}' is not said", table.name);
                 problems.push(join.with.problem("view.join", message, Some("name columns: add = [\"..\"]".into())));
             }
@@ -86,7 +91,7 @@ pub(super) fn schemas(config: &Config, problems: &mut Vec<Problem>) -> Vec<RowSc
             values: columns(config, &table.name),
             capped: false,
             early: false,
-            kind: RowKind::Table,
+            kind: if versions { RowKind::Versions } else { RowKind::Table },
             keep: RowSchema::FOREVER,
         });
     }

@@ -57,8 +57,17 @@ pub enum RowKind {
     Match,
     /// Rows of a table; their window is the time in which they hold.
     Table,
+    /// Rows of a table whose keys have versions: of a key, each holds until the next, as its window says.
+    Versions,
     /// Changes of alerts; one is told from others by all of its values.
     Alert,
+}
+
+impl RowKind {
+    /// Whether the rows are those of a table.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Versions)
+    }
 }
 
 impl RowSchema {

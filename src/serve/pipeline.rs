@@ -49,7 +49,7 @@ fn kind(schema: &RowSchema) -> &'static str {
     match schema.kind {
         RowKind::Window => "window",
         RowKind::Match => "pattern",
-        RowKind::Table => "table",
+        RowKind::Table | RowKind::Versions => "table",
         RowKind::Alert => "alert",
     }
 }

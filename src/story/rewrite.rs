@@ -11,7 +11,7 @@ use super::read::parse;
 use super::rows::Row;
 use super::run::Told;
 use crate::error::{Error, Kind};
-use crate::result::{RowKind, RowSchema};
+use crate::result::RowSchema;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
@@ -39,7 +39,7 @@ pub fn rewrite(case: &Case, told: &Told) -> Result<String, Verdict> {
         }
         text.push_str("\n[expect]\n");
         let all = told.schemas.iter().enumerate();
-        for (part, schema) in all.filter(|(_, schema)| schema.kind != RowKind::Table) {
+        for (part, schema) in all.filter(|(_, schema)| !schema.kind.is_table()) {
             let rows: String = of_part(told, Some(part)).map(|(line, _)| format!("{line}\n")).collect();
             let _ = writeln!(text, "{} = {}", schema.name, quoted(&rows));
         }

@@ -60,6 +60,14 @@ impl Lookup {
         }
     }
 
+    /// The row before a place and its cells, and the time of the first at or behind it.
+    pub(super) fn around(&self, key: KeyHash, place: Origin) -> (Option<(Origin, &[u8])>, Option<i64>) {
+        let row = (key, place);
+        let before = self.rows.range((key, FIRST)..row).next_back();
+        let after = self.rows.range(row..=(key, LAST)).next();
+        (before.map(|((_, place), cells)| (*place, &cells[..])), after.map(|((_, place), _)| place.time))
+    }
+
     /// Nothing finds a row as of `time` or later.
     fn leaves(&mut self, row: (KeyHash, Origin), time: i64) {
         self.leaving.entry(time.div_euclid(self.stretch)).or_default().push(row);

@@ -10,6 +10,7 @@ mod join;
 mod lookup;
 mod ordered;
 mod sample;
+mod versions;
 
 pub use dedup::Dedup;
 pub use enrich::Enrich;
@@ -17,6 +18,7 @@ pub use join::{Bounds, Join, Joined};
 pub use lookup::Lookup;
 pub use ordered::{Damaged, Event, KeyHash, Ordered, Writer, hash_of};
 pub use sample::Sample;
+pub use versions::Versions;
 
 use crate::event::{Column, EventBatch};
 use crate::expr::{Program, Rows, Scratch};

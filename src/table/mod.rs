@@ -28,7 +28,7 @@ pub use build::{Builder, Built};
 pub use changes::Change;
 pub use file::{Loaded, Spec, Stamp, load};
 pub use live::{Handles, Live, Tables};
-pub use rows::Table;
+pub use rows::{Rows, Table};
 pub use watch::{Watched, Watcher, set};
 
 /// Why rows cannot be kept.

@@ -163,8 +163,8 @@ impl Table {
         }
     }
 
-    /// Each key with the values of its row; of versions the newest. In an order that depends on the keys alone.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// Each key with its rows, in an order that depends on the keys alone.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Rows<'_>)> {
         let end = self.starts.last().map_or(0, |end| *end as usize * UNIT);
         let mut at = 0;
         std::iter::from_fn(move || {
@@ -174,9 +174,35 @@ impl Table {
             let (length, size) = Self::head(&self.records, at);
             let (key, rest) = self.records[at + HEAD..at + size].split_at(length);
             at += size.next_multiple_of(UNIT);
-            let values = if self.versioned { as_of(rest, i64::MAX).unwrap_or_default() } else { rest };
-            Some((key, values))
+            Some((key, Rows { record: rest, versioned: self.versioned }))
         })
+    }
+}
+
+/// The rows of a key: one, or its versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows<'t> {
+    record: &'t [u8],
+    versioned: bool,
+}
+
+impl<'t> Rows<'t> {
+    /// Each row by age: from when on it is valid, the time it is valid before (`None`: there is no next one), and its values.
+    /// The one row of a key without versions is valid from [`i64::MIN`] on.
+    pub fn iter(self) -> impl Iterator<Item = (i64, Option<i64>, &'t [u8])> {
+        let (count, rest) = match self.record.split_first_chunk::<4>().filter(|_| self.versioned) {
+            Some((count, rest)) => (u32::from_le_bytes(*count) as usize, rest),
+            None => (0, self.record),
+        };
+        let (list, values) = rest.split_at(if self.versioned { (count * VERSION).min(rest.len()) } else { 0 });
+        let one = (!self.versioned).then_some((i64::MIN, None, values));
+        let mut start = 0;
+        let versions = (0..count).filter_map(move |i| {
+            let (time, end) = version(list, i)?;
+            let row = values.get(std::mem::replace(&mut start, end)..end)?;
+            Some((time, version(list, i + 1).map(|(next, _)| next), row))
+        });
+        one.into_iter().chain(versions)
     }
 }
 
@@ -204,17 +230,19 @@ fn as_of(record: &[u8], time: i64) -> Option<&[u8]> {
     let (count, rest) = record.split_first_chunk::<4>()?;
     let count = u32::from_le_bytes(*count) as usize;
     let (list, values) = rest.split_at_checked(count * VERSION)?;
-    let version = |i: usize| -> Option<(i64, usize)> {
-        let (time, end) = list.get(i * VERSION..(i + 1) * VERSION)?.split_first_chunk::<8>()?;
-        Some((i64::from_le_bytes(*time), u32::from_le_bytes(end.try_into().ok()?) as usize))
-    };
     // The first that is after `time`.
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low + (high - low) / 2;
-        if version(middle)?.0 <= time { low = middle + 1 } else { high = middle }
+        if version(list, middle)?.0 <= time { low = middle + 1 } else { high = middle }
     }
     let last = low.checked_sub(1)?;
-    let start = if last == 0 { 0 } else { version(last - 1)?.1 };
-    values.get(start..version(last)?.1)
+    let start = if last == 0 { 0 } else { version(list, last - 1)?.1 };
+    values.get(start..version(list, last)?.1)
+}
+
+/// The time of a version of a list, and where its values end.
+fn version(list: &[u8], i: usize) -> Option<(i64, usize)> {
+    let (time, end) = list.get(i * VERSION..(i + 1) * VERSION)?.split_first_chunk::<8>()?;
+    Some((i64::from_le_bytes(*time), u32::from_le_bytes(end.try_into().ok()?) as usize))
 }

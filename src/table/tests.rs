@@ -139,22 +139,40 @@ proptest! {
 
     #[test]
     fn changes_when_they_are_applied_to_the_old_table_then_give_the_new(old in rows(), new in rows(), versioned in any::<bool>()) {
-        let map = |table: &Table| -> BTreeMap<Vec<u8>, Vec<u8>> {
-            table.iter().map(|(key, row)| (key.to_vec(), row.to_vec())).collect()
-        };
+        type Held = BTreeMap<Vec<u8>, Vec<(i64, Option<i64>, Vec<u8>)>>;
+        let list = |rows: crate::table::Rows<'_>| rows.iter().map(|(from, until, row)| (from, until, row.to_vec())).collect::<Vec<_>>();
+        let map = |table: &Table| -> Held { table.iter().map(|(key, rows)| (key.to_vec(), list(rows))).collect() };
         let (old, new) = (built(&old, versioned).table, built(&new, versioned).table);
         let (mut rows, expected) = (map(&old), map(&new));
         prop_assert_eq!(expected.len(), new.keys());
         for Change { key, old, new } in new.changes_since(&old) {
             prop_assert_ne!(&old, &new);
             let was = match new {
-                Some(row) => rows.insert(key, row),
-                None => rows.remove(&key),
+                Some(new) => rows.insert(key.to_vec(), list(new)),
+                None => rows.remove(key),
             };
-            prop_assert_eq!(was, old);
+            prop_assert_eq!(was, old.map(list));
         }
         prop_assert_eq!(rows, expected);
-        prop_assert_eq!(new.changes_since(&new), vec![]);
+        prop_assert_eq!(new.changes_since(&new).count(), 0);
+    }
+
+    #[test]
+    fn versions_when_they_are_listed_then_hold_until_the_next_and_are_what_is_found_then(rows in rows()) {
+        let table = built(&rows, true).table;
+        let mut listed = 0;
+        for (key, rows) in table.iter() {
+            let list: Vec<_> = rows.iter().collect();
+            prop_assert!(list.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 == Some(two[1].0)));
+            prop_assert_eq!(list.last().map(|last| last.1), Some(None));
+            let find = |time| table.lookup(crate::event::key::hash(key), key, time);
+            prop_assert_eq!(find(list[0].0 - 1), None);
+            for (from, until, row) in &list {
+                prop_assert_eq!((find(*from), find(until.map_or(i64::MAX, |until| until - 1))), (Some(*row), Some(*row)));
+            }
+            listed += list.len();
+        }
+        prop_assert_eq!(listed, table.rows());
     }
 
     #[test]
@@ -173,7 +191,7 @@ proptest! {
 fn a_table_when_it_is_empty_then_finds_nothing() {
     for table in [Table::empty(1), built(&Vec::new(), false).table] {
         assert_eq!((table.lookup(0, &[], 0), table.lookup(u64::MAX, b"x", 0)), (None, None));
-        assert_eq!((table.iter().count(), table.changes_since(&table)), (0, vec![]));
+        assert_eq!((table.iter().count(), table.changes_since(&table).count()), (0, 0));
     }
 }
 
@@ -298,7 +316,7 @@ fn files_when_something_is_wrong_then_say_what_and_where() {
         assert_eq!(look(&large, &[One::Int(n)], 0), Some(vec![format!("Int({n})")]));
     }
     assert_eq!(look(&large, &[One::Int(200_000)], 0), None);
-    assert!(large.changes_since(&Table::empty(1)).len() == 200_000 && large.changes_since(&large).is_empty());
+    assert_eq!((large.changes_since(&Table::empty(1)).count(), large.changes_since(&large).count()), (200_000, 0));
     let error = read_at(csv, &[], Path::new("/nowhere/t")).unwrap_err();
     assert!(error.starts_with("error[table.open]: the file of table t cannot be read: "), "{error}");
     assert!(error.contains("--> /nowhere/t\n"), "{error}");

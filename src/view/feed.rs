@@ -3,7 +3,8 @@
 use super::project::{Project, Projector};
 use super::row::{ordered, write_head};
 use crate::event::key;
-use crate::result::{Op, RowRef};
+use crate::result::{Op, RowRef, RowSchema};
+use crate::time::EventTime;
 
 /// How the key of a row is made, and how long it lives. All spans are microseconds behind the row's `window_end`.
 #[derive(Debug, Clone)]
@@ -155,7 +156,9 @@ impl Feed {
                     }
                     value.push(*side);
                     self.rows.stored(i, value);
-                    send(Sent { key, value, time, op, from: i64::MIN, until: end.saturating_add(*life) });
+                    // What holds for all time stays.
+                    let until = if end < EventTime::LATEST.0 { end.saturating_add(*life) } else { RowSchema::FOREVER };
+                    send(Sent { key, value, time, op, from: i64::MIN, until });
                 }
                 Route::Outer { cells, size, slide, timed, life } => {
                     write_head((0, if *timed { end } else { 0 }), self.rows.approximate(i), 0, value);

@@ -11,6 +11,8 @@ pub struct Join {
     pub left: bool,
     /// The partner is the newest at or before, less than this far back; `None`: all, which are of the same window.
     pub within: Option<i64>,
+    /// Partners hold for a time, and are those that hold in the last moment of a row, so far before its end.
+    pub versions: Option<i64>,
     /// Dimensions that partners add.
     pub dimensions: usize,
     /// Values that partners add.
@@ -57,10 +59,18 @@ impl Reduce for Join {
         }
         let Some(within) = self.within else {
             for (row, count) in lefts {
-                for (partner, more) in &partners {
+                // In the order of their bytes those that begin to hold earlier come first.
+                let upto = self.versions.map_or(partners.len(), |last| {
+                    partners.partition_point(|(partner, _)| partner.window.0 <= row.window.1 - last)
+                });
+                let holds =
+                    |partner: &Stored<'_>| self.versions.is_none_or(|last| row.window.1 - last < partner.window.1);
+                let mut found = false;
+                for (partner, more) in partners[..upto].iter().filter(|(partner, _)| holds(partner)) {
                     self.pair(&row, Some(partner), out, count * more);
+                    found = true;
                 }
-                if partners.is_empty() && self.left {
+                if !found && self.left {
                     self.pair(&row, None, out, count);
                 }
             }

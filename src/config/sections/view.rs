@@ -97,7 +97,7 @@ pub(in crate::config) static VIEW_JOIN: Section = Section {
         required(
             "with",
             KeyKind::Text,
-            "The window, pattern, view or table whose columns are added. Of a table the row as it is now; when the file of a table with `refresh` changes, rows that may still change are joined anew.",
+            "The window, pattern, view or table whose columns are added. Of a table the row as it is now, or, where its keys have versions (a file with `time`, a table of events), that which held in the last moment of the window, or at the last event of the match; when the file of a table with `refresh` changes, or a version comes late, rows that may still change are joined anew.",
             "\"user_activity\"",
         ),
         required(

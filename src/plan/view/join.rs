@@ -13,13 +13,13 @@ impl Planner<'_> {
         let input = chain.schema.clone();
         let before = self.problems.len();
         self.refuse("a join", &join.with, &input, false);
-        let table = with.kind == RowKind::Table;
+        let table = with.kind.is_table();
         if !table {
             self.refuse("a join", &join.with, with, false);
         }
         if let Some(within) = join.within.as_ref().filter(|_| table) {
             let message = "the rows of a table have no window that could end before";
-            let help = "remove within: the partner is the row of the table as it is now";
+            let help = "remove within: the partner is the row of the table that holds then";
             self.problems.push(within.problem("view.join", message, Some(help.into())));
         }
         let other_kind = !table && (input.kind != RowKind::Window || with.kind != RowKind::Window);
@@ -76,7 +76,14 @@ impl Planner<'_> {
         let (window, all) = (join.within.is_none() && !table, join.within.is_none());
         let (project, parts) = right.finish(all.then_some(key), values);
         let within = join.within.as_ref().map(|span| span.value.0);
-        let life = if table { RowSchema::FOREVER } else { out.keep.saturating_add(within.unwrap_or(0)) };
+        let versions = with.kind == RowKind::Versions;
+        let life = match table && !versions {
+            true => RowSchema::FOREVER,
+            // A version may be the partner of rows that end at the end of its time, or before.
+            false => out.keep.saturating_add(within.unwrap_or(0)),
+        };
+        // The last moment of a row: its window ends before its end, a match with its last event.
+        let last = i64::from(input.kind == RowKind::Window);
         let partners =
             ViewFeed { parts, project, route: Route::Partner { cells: there, window, side: 1, stays: false, life } };
         let draft = std::mem::replace(&mut chain.draft, Draft::new(&input, None));
@@ -87,6 +94,7 @@ impl Planner<'_> {
         let operation = Operation::Join(Join {
             left: join.left,
             within,
+            versions: versions.then_some(last),
             dimensions: extra.len(),
             values: added.len(),
             own: input.values.len() as u32,

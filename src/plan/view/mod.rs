@@ -159,6 +159,8 @@ impl Planner<'_> {
         let Chain { steps, draft, .. } = chain;
         let values = draft.value_slots();
         let (last, parts) = draft.finish(None, values);
+        let with = view.join.as_ref().and_then(|join| shape::named(self.schemas, &join.with.value));
+        let with = with.map(|schema| schema.kind);
         Some(ViewPlan {
             name: view.name.clone(),
             from: view.reads().map(|from| from.value.clone()).collect(),
@@ -166,7 +168,7 @@ impl Planner<'_> {
             last,
             parts: parts.unwrap_or_default(),
             part,
-            clauses: text::clauses(view),
+            clauses: text::clauses(view, with),
         })
     }
 

@@ -88,7 +88,7 @@ pub(super) fn joined(schema: &mut RowSchema, join: &ViewJoin, with: &RowSchema) 
         schema.values.push(new.to_owned());
     }
     // A row of a table may change at any time, and changes the rows that are still kept.
-    if with.kind != RowKind::Table {
+    if !with.kind.is_table() {
         schema.keep = schema.keep.max(with.keep);
     }
 }

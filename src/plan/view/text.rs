@@ -1,9 +1,11 @@
 //! What a view says, as text for `explain`.
 
 use crate::config::{Expressions, Located, ViewConfig};
+use crate::result::RowKind;
 
 /// What a view says, clause by clause.
-pub(super) fn clauses(view: &ViewConfig) -> Vec<(&'static str, String)> {
+/// `with`: what the rows that a join reads are.
+pub(super) fn clauses(view: &ViewConfig, with: Option<RowKind>) -> Vec<(&'static str, String)> {
     let all = |list: &Expressions| {
         let each = list.iter().map(|(name, text)| format!("{name} = {}", text.value));
         each.collect::<Vec<_>>().join(", ")
@@ -17,8 +19,12 @@ pub(super) fn clauses(view: &ViewConfig) -> Vec<(&'static str, String)> {
         let kind = if join.left { "left " } else { "" };
         let on = all(&join.on);
         let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
-        let within =
-            join.within.as_ref().map_or(", of the same window".to_owned(), |w| format!(", newest within {}", w.value));
+        let within = match (&join.within, with) {
+            (Some(within), _) => format!(", newest within {}", within.value),
+            (None, Some(RowKind::Table)) => ", as it is now".to_owned(),
+            (None, Some(RowKind::Versions)) => ", as it was in the last moment".to_owned(),
+            (None, _) => ", of the same window".to_owned(),
+        };
         clauses.push(("join", format!("{kind}with {}{on}{within}", join.with.value)));
         if !join.add.is_empty() {
             clauses.push(("add", all(&join.add)));

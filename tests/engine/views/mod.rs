@@ -8,6 +8,7 @@
 //! A long run shows that state leaves.
 
 mod naive;
+mod versions;
 
 use self::naive::{Query, Row, Shape};
 use super::harness::{Width, in_time, run, write_case};
