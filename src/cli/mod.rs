@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod completions;
 mod explain;
+mod export;
 mod generate;
 mod history;
 mod reference;
@@ -56,6 +57,8 @@ enum Command {
     Test(test::TestArgs),
     /// Show what a pipeline compiles to.
     Explain(explain::ExplainArgs),
+    /// Write a dashboard or alerting rules that watch a run, for Grafana and Prometheus.
+    Export(export::ExportArgs),
     /// Follow the partial matches of a pattern, event by event.
     Trace(trace::TraceArgs),
     /// Tell the life of an alert, with the rows and the events behind it.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Test(args) => test::test(args),
         Command::Explain(args) => explain::explain(args),
+        Command::Export(args) => export::export(args),
         Command::Trace(args) => trace::trace(args),
         Command::Why(args) => why::why(args),
         Command::Backtest(args) => backtest::backtest(args),

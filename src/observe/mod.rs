@@ -8,6 +8,7 @@
 //! Threads and the clock are used in `progress` and `pulse` only; what is shown is made by pure functions.
 
 mod console;
+pub mod export;
 mod logs;
 mod metrics;
 mod number;

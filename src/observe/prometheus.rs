@@ -24,7 +24,8 @@ pub struct Figure {
     pub value: f64,
 }
 
-fn name(metric: &Metric) -> String {
+/// The name of a metric's figures.
+pub(super) fn name(metric: &Metric) -> String {
     let mut name = format!("highwater_{}_{}", metric.scope, metric.name);
     name.push_str(match metric.unit {
         "us" => "_timestamp_seconds",

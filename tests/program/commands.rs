@@ -384,3 +384,33 @@ fn run_with_more_groups_than_are_kept_warns_once_and_counts_the_windows() {
         assert!(ended.out.starts_with("users: 66 rows;"), "{}", ended.out);
     }
 }
+
+#[test]
+fn what_is_exported_when_others_read_it_then_is_a_dashboard_and_rules_that_are_right() {
+    let scratch = Scratch::new();
+    let board = scratch.run(["export", "grafana", &shop()]);
+    board.expect(0, &[]);
+    let board: Value = serde_json::from_str(&board.out).expect("a dashboard is JSON");
+    assert_eq!(board["title"], "Highwater: shop");
+    let rules = scratch.run(["export", "prometheus-rules", &shop(), "--job", "the \"shop\""]);
+    rules.expect(0, &[]);
+    for part in [
+        "- alert: HighErrorRate",
+        "severity: \"critical\"",
+        "HighwaterTableStale",
+        "job=\\\"the \\\\\\\"shop\\\\\\\"\\\"",
+    ] {
+        assert!(rules.out.contains(part), "{part}\n{}", rules.out);
+    }
+    scratch.run(["export", "grafana", "nowhere.toml"]).expect(2, &["nowhere.toml"]);
+    scratch.run(["export", "kibana", &shop()]).expect(2, &["prometheus-rules"]);
+    scratch.write("rules.yml", &rules.out);
+    let tool = std::process::Command::new("promtool").args(["check", "rules"]).arg(scratch.path("rules.yml")).output();
+    match tool {
+        Ok(said) => assert!(said.status.success(), "{}{}", String::from_utf8_lossy(&said.stderr), rules.out),
+        Err(why) => {
+            assert!(std::env::var_os("REQUIRE_SERVERS").is_none(), "promtool: {why}");
+            eprintln!("SKIP: promtool is not here ({why})");
+        }
+    }
+}
