@@ -147,15 +147,22 @@ fn main() {
         "{ROWS} rows joined with a table, all of whose partners change; milliseconds, median (least-greatest) of {ROUNDS}"
     );
     println!("{:<8} {:>10} {:>22} {:>22}", "table", "its rows", "first rows", "corrected");
-    for kind in [Kind::Events, Kind::File(&path)] {
-        for size in [10_000, 100_000, 1_000_000] {
+    // What is asked for: `cargo bench --bench tables -- events 1000000`; else all.
+    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |word: &str| asked.is_empty() || asked.iter().any(|arg| arg == word);
+    for (name, kind) in [("events", Kind::Events), ("file", Kind::File(&path))]
+        .into_iter()
+        .filter(|(name, _)| asked.len() < 2 || wanted(name))
+    {
+        for size in
+            [10_000, 100_000, 1_000_000].into_iter().filter(|size: &u64| asked.len() < 2 || wanted(&size.to_string()))
+        {
             let rounds: Vec<[Duration; 2]> = (0..ROUNDS).map(|_| round(&kind, size)).collect();
             let show = |which: usize| {
                 let mut all: Vec<f64> = rounds.iter().map(|times| times[which].as_secs_f64() * 1e3).collect();
                 all.sort_by(f64::total_cmp);
                 format!("{:.0} ({:.0}-{:.0})", all[ROUNDS / 2], all[0], all[ROUNDS - 1])
             };
-            let name = if matches!(kind, Kind::Events) { "events" } else { "file" };
             println!("{name:<8} {size:>10} {:>22} {:>22}", show(0), show(1));
         }
     }
