@@ -10,7 +10,7 @@
 //! Errors: `source.open`; `source.letter` for what is no letter, with file and line.
 
 use super::find::cannot_open;
-use super::stream::{Input, Inputs};
+use super::stream::{Input, Inputs, ROOM};
 use super::{Found, Lines, Partition, StreamPartition};
 use crate::error::Error;
 use base64::{Engine, prelude::BASE64_STANDARD as STANDARD};
@@ -118,7 +118,9 @@ impl Letters {
             let letters = once.take()?;
             let path = letters.found.path.clone();
             Some(match File::open(&path) {
-                Ok(file) => Ok(Input { name: path, reader: Box::new(Reading::new(letters, file)), live: false }),
+                Ok(file) => {
+                    Ok(Input { name: path, reader: Box::new(Reading::new(letters, file)), live: false, room: ROOM })
+                }
                 Err(e) => Err(cannot_open(&path, &e)),
             })
         });

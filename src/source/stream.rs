@@ -27,7 +27,13 @@ pub(super) struct Input {
     pub(super) reader: Box<dyn Read + Send>,
     /// What is read is handed on at once; otherwise when a block is full.
     pub(super) live: bool,
+    /// How many bytes it is asked for next: what is asked for must be cleared before, so a live input that has little is
+    /// asked for little.
+    pub(super) room: usize,
 }
+
+/// What an input is asked for at first.
+pub(super) const ROOM: usize = 4 << 10;
 
 /// The inputs of a partition, one after the other; each is opened when the one before it has ended.
 pub(super) type Inputs = Box<dyn FnMut(&Stop) -> Option<Result<Input, Error>> + Send>;
@@ -95,7 +101,7 @@ pub struct StreamPartition {
 impl StreamPartition {
     /// Starts the thread that reads `reader`, which may be live, to its end.
     pub fn start(name: &str, reader: impl Read + Send + 'static, lines: Lines) -> Self {
-        let mut input = Some(Input { name: name.to_owned(), reader: Box::new(reader), live: true });
+        let mut input = Some(Input { name: name.to_owned(), reader: Box::new(reader), live: true, room: ROOM });
         Self::of(name, Vec::new(), Box::new(move |_| input.take().map(Ok)), lines)
     }
 
@@ -233,7 +239,8 @@ impl Reading {
     fn fill(&self, input: &mut Input, bytes: &mut Vec<u8>) -> Result<usize, Error> {
         let old = bytes.len();
         let mut end = old;
-        bytes.resize(old + self.lines.block as usize, 0);
+        let block = self.lines.block as usize;
+        bytes.resize(old + if input.live { input.room.min(block) } else { block }, 0);
         while end < bytes.len() {
             match input.reader.read(&mut bytes[end..]) {
                 Ok(0) => break,
@@ -242,6 +249,7 @@ impl Reading {
                 Err(e) => return Err(self.failed(input, end, &e)),
             }
             if input.live {
+                input.room = (2 * (end - old)).clamp(ROOM, block.max(ROOM));
                 break;
             }
         }

@@ -9,7 +9,7 @@
 //! A file that is truncated and has grown past its old length within one step cannot be told from one that has grown, and
 //! one that is rotated again within a step is not seen.
 
-use super::stream::{Input, Inputs, Stop, StreamPartition};
+use super::stream::{Input, Inputs, ROOM, Stop, StreamPartition};
 use super::{Compression, Found, Lines, find::cannot_open};
 use crate::error::Error;
 use std::fs::File;
@@ -58,7 +58,7 @@ impl StreamPartition {
                 return tail(&path, stop);
             }
             Some(match File::open(&path) {
-                Ok(file) => Ok(Input { reader: compression.unpack(file), name: path, live: false }),
+                Ok(file) => Ok(Input { reader: compression.unpack(file), name: path, live: false, room: ROOM }),
                 Err(e) => Err(cannot_open(&path, &e)),
             })
         });
@@ -84,7 +84,7 @@ fn tail(path: &str, stop: &Stop) -> Option<Result<Input, Error>> {
                     rotated: false,
                     stop: stop.clone(),
                 };
-                return Some(Ok(Input { name: path.to_owned(), reader: Box::new(tail), live: true }));
+                return Some(Ok(Input { name: path.to_owned(), reader: Box::new(tail), live: true, room: ROOM }));
             }
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Some(Err(cannot_open(path, &e))),
             // Between the two steps of a rotation.
