@@ -77,7 +77,7 @@ const ROAD: &[(&str, &[&str])] = &[
             "sink", "source", "table",
         ],
     ),
-    ("serve", &["config", "engine", "error", "event", "observe", "plan", "result", "sink", "time"]),
+    ("serve", &["codec", "config", "engine", "error", "event", "observe", "plan", "result", "sink", "source", "time"]),
     (
         "builder",
         &[
@@ -107,6 +107,7 @@ const ROAD: &[(&str, &[&str])] = &[
             "event",
             "expr",
             "generate",
+            "observe",
             "plan",
             "result",
             "sink",

@@ -19,7 +19,7 @@
 //! | [`codec`] | bytes into event batches: projected JSON, CSV and plain lines |
 //! | [`expr`] | SQL text into code over columns |
 //! | [`generate`] | a seed into a realistic stream of events |
-//! | [`source`] | files, standard input and the generator into numbered blocks of bytes |
+//! | [`source`] | files, standard input, the generator and what is sent into numbered blocks of bytes |
 //! | [`watermark`] | event times of a partition into its clock and ticks |
 //! | [`table`] | files of rows into tables that events are looked up in |
 //! | [`stream`] | batches of events into those that a part reads: enriched, filtered, sampled, routed, without duplicates |
@@ -36,7 +36,7 @@
 //! | [`cluster`] | processes into one computation: sockets, hand-shake, heartbeats |
 //! | [`engine`] | a plan and a topology into a finished run |
 //! | [`builder`] | a program's calls into the settings of a pipeline, and these into a run |
-//! | [`serve`] | a run into HTTP: results, live changes, figures, health |
+//! | [`serve`] | a run into HTTP: results, live changes, figures, health; and batches over HTTP into events of a run |
 //! | [`story`] | case files into verdicts: the runner of users' tests, and of our own |
 //! | [`observe`] | the one list of counters and the set-up of logs |
 //! | [`mod@bench`] | jobs into figures: the engine against a hand-written loop |

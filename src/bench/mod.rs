@@ -4,7 +4,7 @@
 //! file, corrects late events, and answers the same at every width; how it scales; what it costs in memory and CPU
 //! seconds; and, stage by stage, where the time goes ([`profile`]).
 //!
-//! What it does not show: latency, behaviour under late or bad input, more than two processes, input that is not in
+//! What it does not show: latency (but for [`ingest`]), behaviour under late or bad input, more than two processes, input that is not in
 //! the page cache, or any data but the generator's.
 //!
 //! | file | what turns into what |
@@ -18,6 +18,7 @@
 //! | [`measure`] | commands into wall time, CPU seconds and memory |
 //! | [`statistics`], [`report`] | measurements into medians, ratios, tables and JSON |
 //! | [`session`] | settings into a report: rounds of loop and engine in turn |
+//! | [`ingest`], [`send`] | batches of events over HTTP into events a second, and into how long a row takes |
 //! | [`profile`] | a pipeline into nanoseconds an event, by stage |
 //!
 //! This room touches files, processes and the clock; it stands at the end of the road, before [`crate::cli`].
@@ -28,6 +29,7 @@ pub mod compare;
 pub mod days;
 pub mod enrich;
 pub mod funnel;
+pub mod ingest;
 pub mod inputs;
 pub mod jobs;
 pub mod loops;
@@ -43,6 +45,7 @@ pub mod profile;
 pub mod report;
 pub mod rows;
 pub mod scan;
+pub mod send;
 pub mod session;
 pub mod sessions;
 pub mod statistics;

@@ -443,6 +443,7 @@ impl Pipeline {
         options.beside = options.beside.or(beside);
         let server = server.map(Arc::new);
         if let Some(server) = server.clone() {
+            options.given.doors.extend(server.doors());
             tracing::info!("serving on {}", server.url());
             let own = options.on_ready;
             options.on_ready = Box::new(move |running| {

@@ -47,6 +47,23 @@ impl Source {
         Self::of("generate".into(), None)
     }
 
+    /// Events that are sent to the server of the run, over HTTP or a WebSocket, at `/v1/ingest/` and the name of the source;
+    /// for that there must be one (`serve.listen`). Such a source has no end: [`Running::drain`](crate::engine::Running::drain)
+    /// finishes what was accepted.
+    ///
+    /// ```
+    /// # use highwater::{Pipeline, Source, Window};
+    /// let pipeline = Pipeline::new("sent")
+    ///     .with("serve.listen", "127.0.0.1:8080")
+    ///     .source("events", Source::http().max_body("1MiB"))
+    ///     .window("counts", Window::tumbling("10s").from("events").select("n", "count(*)"));
+    /// # pipeline.check().unwrap();
+    /// ```
+    #[track_caller]
+    pub fn http() -> Self {
+        Self::of("http".into(), None)
+    }
+
     /// A source of the named `type`, for one that has no constructor here.
     #[track_caller]
     pub fn of_type(kind: &str) -> Self {
@@ -156,6 +173,10 @@ impl Source {
         max_line(size: &str) says "max_line";
         /// The most lines that are read in a span of time: `"1000/s"`.
         rate_limit(rate: &str) says "rate_limit";
+        /// Of events that are sent: how many bytes may be accepted and not yet read: `"64MiB"`.
+        queue(size: &str) says "queue";
+        /// Of events that are sent: the largest batch: `"16MiB"`.
+        max_body(size: &str) says "max_body";
         /// Of files: all are one partition, read one after the other.
         as_one(yes: bool) says "as_one";
         /// Of files: how they are compressed.

@@ -2,7 +2,7 @@
 
 use super::{Failure, write_out};
 use crate::bench::jobs::Job;
-use crate::bench::{profile, session};
+use crate::bench::{ingest, profile, session};
 use crate::error::Error;
 use crate::observe::Console;
 use clap::Args;
@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// Which jobs: j1, j2, j0, j0b, jx, js, jc, ja, jf, jg, jz; of patterns pa, pb, pc, pcn, pd, pd1, pe, pe0; of views vt.
-    #[arg(long, value_delimiter = ',', default_value = "j1,j2,j0,jx", value_parser = job)]
-    jobs: Vec<Job>,
+    /// Which jobs: j1, j2, j0, j0b, jx, js, jc, ja, jf, jg, jz; of patterns pa, pb, pc, pcn, pd, pd1, pe, pe0; of views vt; in: events
+    /// over HTTP, without a loop.
+    #[arg(long, value_delimiter = ',', default_value = "j1,j2,j0,jx", value_parser = chosen)]
+    jobs: Vec<Chosen>,
+    /// Of in: connections that send.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    connections: u64,
     /// Events of each input.
     #[arg(long, default_value_t = 5_000_000)]
     events: u64,
@@ -43,9 +47,21 @@ pub(super) struct BenchArgs {
     output: Option<PathBuf>,
 }
 
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    Job(Job),
+    /// Events over HTTP.
+    Ingest,
+}
+
+fn chosen(text: &str) -> Result<Chosen, String> {
+    if text.eq_ignore_ascii_case("in") { Ok(Chosen::Ingest) } else { job(text).map(Chosen::Job) }
+}
+
 fn job(text: &str) -> Result<Job, String> {
     Job::named(text).ok_or_else(|| {
-        let names: Vec<&str> = Job::ALL.iter().map(|job| job.name()).collect();
+        let names: Vec<&str> = Job::ALL.iter().map(|job| job.name()).chain(["in"]).collect();
         format!("there is no job {text}; the jobs are {}", names.join(", "))
     })
 }
@@ -74,11 +90,37 @@ pub(super) fn bench(args: &BenchArgs, console: &Console) -> Result<(), Failure> 
     write_out(result?.as_bytes())
 }
 
+/// The jobs that have a loop.
+fn jobs(args: &BenchArgs) -> Vec<Job> {
+    let job = |chosen: &Chosen| match chosen {
+        Chosen::Job(job) => Some(*job),
+        Chosen::Ingest => None,
+    };
+    args.jobs.iter().filter_map(job).collect()
+}
+
 fn session(args: &BenchArgs, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<String, Failure> {
     let program = std::env::current_exe()
         .map_err(|e| Error::outside("bench.program", format!("this program cannot find itself: {e}")))?;
+    let (jobs, mut out, mut list) = (jobs(args), String::new(), Vec::new());
+    if args.jobs.contains(&Chosen::Ingest) {
+        let settings = ingest::Settings {
+            events: args.events,
+            workers: args.workers.clone(),
+            repeat: usize::from(args.repeat),
+            connections: args.connections,
+            folder: folder.to_owned(),
+            program: program.clone(),
+        };
+        let (text, figures) = ingest::run(&settings, tell)?;
+        out.push_str(&text);
+        list.push(figures);
+        if jobs.is_empty() {
+            return Ok(if args.json { format!("{:#}\n", serde_json::Value::from(list)) } else { out });
+        }
+    }
     let settings = session::Settings {
-        jobs: args.jobs.clone(),
+        jobs,
         events: args.events,
         workers: args.workers.clone(),
         processes: args.processes,
@@ -87,13 +129,20 @@ fn session(args: &BenchArgs, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resul
         program,
     };
     let report = session::run(&settings, tell)?;
-    Ok(if args.json { format!("{:#}\n", report.json()) } else { report.text() })
+    if args.json {
+        let mut report = report.json();
+        if !list.is_empty() {
+            report["ingest"] = list.into();
+        }
+        return Ok(format!("{report:#}\n"));
+    }
+    Ok(report.text() + &out)
 }
 
 fn profiles(args: &BenchArgs, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<String, Failure> {
     let mut out = String::new();
     let mut list = Vec::new();
-    for job in &args.jobs {
+    for job in &jobs(args) {
         let input = session::input(job.input(), args.events, folder, tell)?;
         let output = folder.join("profile.ndjson");
         tell(&format!("profiling {}", job.name()));

@@ -43,6 +43,13 @@ pub(super) fn load(file: &Path, set: &[String]) -> Result<Config, Failure> {
             SourceKind::File(files) => files.follow = false,
             SourceKind::Generate(generate) => generate.pace = Pace::None,
             SourceKind::Stdin | SourceKind::Program => {}
+            SourceKind::Http(_) => {
+                let message = format!("the events of source '{}' are sent to a run, and kept nowhere", source.name);
+                let flag = format!("--set sources.{}", source.name);
+                let help =
+                    format!("give them as a file, without queue and max_body: {flag}.type=file {flag}.path=FILE");
+                return Err(Error::user("history.input", message).help(help).into());
+            }
         }
         if source.time.clock == TimeClock::Processing {
             let message =

@@ -3,8 +3,8 @@
 use super::{Failure, FileArgs, plan};
 use crate::cluster::{Fate, Topology, hosts};
 use crate::config::{AfterEnd, Pace, SourceKind};
-use crate::engine::{Options, Running, run as run_plan};
-use crate::error::{Error, Severity};
+use crate::engine::{Brought, Options, Running, run as run_plan};
+use crate::error::{Error, Problem, Severity};
 use crate::observe::{Console, Ending, Progress, summary};
 use crate::serve;
 use crate::time::parse_span;
@@ -83,10 +83,13 @@ fn topology(args: &RunArgs) -> Result<Topology, Failure> {
 
 pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let (plan, config) = plan(&args.file.file, &args.file.set)?;
-    // Rows that no sink takes are served.
-    let served = |text: &str| args.serve.is_some() && !["[sources", "[streams"].iter().any(|of| text.starts_with(of));
+    // Rows that no sink takes are served, and there is a server for events.
+    let served = |w: &Problem| match w.code {
+        "config.unused" => !["[sources", "[streams"].iter().any(|of| w.text.starts_with(of)),
+        code => code == "source.http",
+    };
     let warnings = config.warnings.iter().filter(|w| w.severity == Severity::Warning);
-    for warning in warnings.filter(|w| w.code != "config.unused" || !served(&w.text)) {
+    for warning in warnings.filter(|w| args.serve.is_none() || !served(w)) {
         tracing::warn!(code = warning.code, line = warning.line, "{}", warning.message);
     }
     let topology = topology(args)?;
@@ -94,7 +97,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     fate.install();
     let signals = Signals::install()?;
     let real_time = config.sources.iter().any(|s| match &s.kind {
-        SourceKind::Stdin | SourceKind::Program => true,
+        SourceKind::Stdin | SourceKind::Program | SourceKind::Http(_) => true,
         SourceKind::Generate(g) => g.pace == Pace::RealTime,
         SourceKind::File(files) => files.follow,
     });
@@ -111,6 +114,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     if let Some(server) = &server {
         console.say(format!("serving on {}\n", server.url()).as_bytes());
     }
+    let doors = server.as_ref().map(|server| server.doors()).unwrap_or_default();
 
     let progress: Arc<Mutex<Option<Progress>>> = Arc::default();
     let began = Arc::new(Mutex::new(Instant::now()));
@@ -138,6 +142,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         stdout,
         dead_letters: letters,
         beside,
+        given: Brought { doors, ..Brought::default() },
         on_ready,
         notify: true,
         ..Options::local(args.workers)

@@ -74,6 +74,7 @@ pub(super) fn check(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
         unused(config, parts, ctx);
     }
     one_stdin(config, parts, ctx);
+    served(config, parts, ctx);
     outputs(config, parts, ctx);
     for source in &config.sources {
         if source.max_line > config.run.max_inflight {
@@ -508,6 +509,17 @@ fn one_stdin(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
         let help = "let one source read it, and streams read that source".to_owned();
         let place = place(parts, Role::Source, &source.name, "type");
         ctx.problems.push(place.problem("source.stdin", message, Some(help)));
+    }
+}
+
+/// Events that are sent need a server, which can also be asked for when the pipeline is run.
+fn served(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
+    let sent = config.sources.iter().filter(|source| matches!(source.kind, SourceKind::Http(_)));
+    for source in sent.filter(|_| config.serve.listen.is_none()) {
+        let message = "events are sent to the server of the run, and the file has none";
+        let help = "add [serve] with listen = \"127.0.0.1:8080\", or run it with --serve".to_owned();
+        let problem = place(parts, Role::Source, &source.name, "type").problem("source.http", message, Some(help));
+        ctx.problems.push(Problem { severity: Severity::Warning, ..problem });
     }
 }
 

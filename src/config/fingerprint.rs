@@ -7,9 +7,9 @@
 //! looks at it (`[serve]`).
 
 use super::settings::{
-    AlertConfig, Config, DedupConfig, Expressions, FileConfig, GenerateConfig, JoinConfig, Located, Matching,
-    PatternConfig, RunSettings, SampleConfig, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig, TopConfig,
-    ViewConfig, ViewJoin, WindowConfig, WindowShape, WithinStep,
+    AlertConfig, Config, DedupConfig, Expressions, FileConfig, GenerateConfig, IngestConfig, JoinConfig, Located,
+    Matching, PatternConfig, RunSettings, SampleConfig, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig,
+    TopConfig, ViewConfig, ViewJoin, WindowConfig, WindowShape, WithinStep,
 };
 use super::table::{EnrichConfig, TableConfig, TableFile, TableKind, TableTime};
 use sha2::{Digest, Sha256};
@@ -140,6 +140,8 @@ fn source(text: &mut Canon, part: &SourceConfig) {
         }
         SourceKind::Program => text.put("program", ""),
         SourceKind::Stdin => text.put("stdin", ""),
+        // How much of it may wait changes no result.
+        SourceKind::Http(IngestConfig { queue: _, max_body: _ }) => text.put("http", ""),
         SourceKind::Generate(settings) => {
             let GenerateConfig {
                 events,

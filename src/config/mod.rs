@@ -57,10 +57,10 @@ pub use sections::reference;
 pub use serve::{Access, AfterEnd, Listen, PUBLIC_HELP, ServeConfig, check_token, parse_listen};
 pub use settings::{
     AlertConfig, Config, CsvConfig, DedupConfig, Events, Expressions, FieldType, FileCompression, FileConfig,
-    FileFormat, GenerateConfig, JoinConfig, JoinKind, LinesConfig, Located, LookupConfig, MatchMode, Matching, OnBad,
-    Pace, PatternConfig, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode, Skip, SourceConfig,
-    SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeClock, TimeField, Times, TopConfig, ViewConfig, ViewJoin,
-    WindowConfig, WindowShape, WithinStep,
+    FileFormat, GenerateConfig, IngestConfig, JoinConfig, JoinKind, LinesConfig, Located, LookupConfig, MatchMode,
+    Matching, OnBad, Pace, PatternConfig, PreAggregate, RunSettings, SampleConfig, SinkConfig, SinkKind, SinkMode,
+    Skip, SourceConfig, SourceFormat, SourceKind, StdoutFormat, StreamConfig, TimeClock, TimeField, Times, TopConfig,
+    ViewConfig, ViewJoin, WindowConfig, WindowShape, WithinStep,
 };
 pub use size::{ByteSize, parse_size};
 pub use table::{EnrichConfig, TableConfig, TableFile, TableKind, TableTime};

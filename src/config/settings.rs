@@ -195,8 +195,19 @@ pub enum SourceKind {
     Stdin,
     /// The built-in generator.
     Generate(GenerateConfig),
+    /// Whoever sends events to the server of the run; one partition.
+    Http(IngestConfig),
     /// The program that runs the pipeline; one partition.
     Program,
+}
+
+/// How much is taken of those who send events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IngestConfig {
+    /// Bytes that are accepted and not yet read, at most.
+    pub queue: ByteSize,
+    /// Bytes of a batch, at most; not more than `queue`.
+    pub max_body: ByteSize,
 }
 
 /// Which files a source reads, and how.

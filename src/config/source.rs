@@ -1,17 +1,18 @@
 //! One table of `[sources]` into a [`SourceConfig`].
 
 use super::reader::{Context, Fields};
-use super::sections::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_STDIN, SOURCE_TIME};
+use super::sections::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_HTTP, SOURCE_STDIN, SOURCE_TIME};
 use super::settings::{
-    CsvConfig, FieldType, FileCompression, FileConfig, GenerateConfig, LinesConfig, OnBad, Pace, SourceConfig,
-    SourceFormat, SourceKind, TimeClock, TimeField,
+    CsvConfig, FieldType, FileCompression, FileConfig, GenerateConfig, IngestConfig, LinesConfig, OnBad, Pace,
+    SourceConfig, SourceFormat, SourceKind, TimeClock, TimeField,
 };
 use super::tree::{Data, Node};
 use super::value;
 use crate::error::{Problem, Severity};
 use crate::time::{EventTime, Span, TimeFormat, TimeUnit};
 
-/// The `idle_after` of files that are followed: one that nobody writes to any more is nothing unusual there.
+/// The `idle_after` of files that are followed, and of events that are sent: that nobody writes any more is nothing
+/// unusual there.
 const FOLLOWED_IDLE: Span = Span(30_000_000);
 
 /// The kind of a source whose events a program brings; no word of the file.
@@ -28,9 +29,10 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         Some("file") => Some(&SOURCE_FILE),
         Some("stdin") => Some(&SOURCE_STDIN),
         Some("generate") => Some(&SOURCE_GENERATE),
+        Some("http") => Some(&SOURCE_HTTP),
         _ => None,
     };
-    let all = [&SOURCE_FILE, &SOURCE_STDIN, &SOURCE_GENERATE];
+    let all = [&SOURCE_FILE, &SOURCE_STDIN, &SOURCE_HTTP, &SOURCE_GENERATE];
     match section {
         Some(section) => fields.also(section),
         None if kind == Some(PROGRAM) => {}
@@ -41,7 +43,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
     if kind.is_some() {
         fields.unknown_keys(&all, ctx);
     }
-    let format = format(&fields, kind == Some("generate"), ctx);
+    let format = format(&fields, kind.unwrap_or_default(), ctx);
     let common = SourceConfig {
         name: name.to_owned(),
         line: node.place.line,
@@ -61,6 +63,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
     let kind = match kind? {
         "file" => SourceKind::File(files(&fields, ctx)?),
         "generate" => SourceKind::Generate(generate(&fields, ctx)),
+        "http" => SourceKind::Http(http(&fields, ctx)),
         PROGRAM => SourceKind::Program,
         _ => SourceKind::Stdin,
     };
@@ -68,7 +71,7 @@ pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<SourceC
         // The clock goes on by itself: it waits for no event, and no partition holds another back.
         return Some(SourceConfig { kind, out_of_orderness: Span::ZERO, idle_after: None, ..common });
     }
-    let follows = matches!(&kind, SourceKind::File(file) if file.follow);
+    let follows = matches!(&kind, SourceKind::File(file) if file.follow) || matches!(&kind, SourceKind::Http(_));
     let idle_after = common.idle_after.or(follows.then_some(FOLLOWED_IDLE));
     Some(SourceConfig { kind, idle_after, ..common })
 }
@@ -148,12 +151,16 @@ fn files(fields: &Fields<'_>, ctx: &mut Context) -> Option<FileConfig> {
 }
 
 /// The format, and the keys that belong to it.
-fn format(fields: &Fields<'_>, generated: bool, ctx: &mut Context) -> SourceFormat {
+fn format(fields: &Fields<'_>, kind: &str, ctx: &mut Context) -> SourceFormat {
     let format = fields.get("format", ctx, value::word).expect("the format has a default");
-    let json = format.value == "json" || generated;
-    if generated && format.value != "json" {
-        let help = "remove format".to_owned();
-        ctx.problems.push(format.problem("source.format", "the generator writes JSON", Some(help)));
+    let only_json = match kind {
+        "generate" => Some("the generator writes JSON"),
+        "http" => Some("events that are sent over HTTP are JSON in this version"),
+        _ => None,
+    };
+    let json = format.value == "json" || only_json.is_some();
+    if let Some(message) = only_json.filter(|_| format.value != "json") {
+        ctx.problems.push(format.problem("source.format", message, Some("remove format".to_owned())));
     }
     let types = types(fields, ctx);
     let csv = CsvConfig {
@@ -226,6 +233,30 @@ pub(super) fn types(fields: &Fields<'_>, ctx: &mut Context) -> Vec<(String, Fiel
         }
     }
     types
+}
+
+fn http(fields: &Fields<'_>, ctx: &mut Context) -> IngestConfig {
+    let queue = fields.or_default("queue", ctx, value::size);
+    let mut max_body = fields.or_default("max_body", ctx, value::size);
+    let (_, said) = fields.entry("max_body", ctx);
+    if said.is_none() {
+        max_body = max_body.min(queue);
+    }
+    if let Some(Node { place, .. }) = said
+        && max_body > queue
+    {
+        let message = "a batch of max_body bytes would never find room in the queue";
+        let help = format!("let queue ({queue}) be at least max_body ({max_body})");
+        ctx.problems.push(place.problem("source.queue", message, Some(help)));
+    }
+    if let (_, Some(node)) = fields.entry("on_bad", ctx)
+        && fields.or_default("on_bad", ctx, value::word) == "stop"
+    {
+        let message = "whoever may send events could end the run by one that is none";
+        let help = "remove on_bad: what is no event is refused, and said to who sent it".to_owned();
+        ctx.problems.push(node.place.problem("source.on_bad", message, Some(help)));
+    }
+    IngestConfig { queue, max_body }
 }
 
 /// A count whose bound in the reference is that of `u32` or less.

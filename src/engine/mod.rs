@@ -15,7 +15,7 @@ use crate::notify::ActionCounts;
 use crate::observe::{Metrics, PartShape, SourceShape};
 use crate::plan::Plan;
 use crate::sink::{Finished, Sink, is_closed};
-use crate::source::{DeadLetters, WallClock};
+use crate::source::{DeadLetters, Door, WallClock};
 use crate::table::Watcher;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -27,6 +27,8 @@ use std::time::Duration;
 pub struct Brought {
     /// Lines of sources; read in process 0.
     pub sources: Vec<(String, Box<dyn Read + Send>)>,
+    /// The ways into sources of events that are sent; read in process 0.
+    pub doors: Vec<(String, Arc<Door>)>,
     /// Sinks, each of which gets its rows in their final order; used in process 0.
     pub sinks: Vec<(String, Box<dyn Sink>)>,
     /// Who hears of alerts beside those who are notified; used in process 0.
@@ -129,7 +131,8 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let plan = Arc::new(plan);
     // Before anything is read of the sources: there is no event without its tables.
     let loaded = open::tables(&plan)?;
-    let (sources, too_late) = open::sources(&plan, &topology, (stdin, given.sources), block_bytes, &dead_letters)?;
+    let inputs = open::Inputs { stdin, given: given.sources, doors: given.doors };
+    let (sources, too_late) = open::sources(&plan, &topology, inputs, block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources, &loaded);
     let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout, &mut given.sinks)?) } else { None };
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));

@@ -14,8 +14,9 @@ use crate::observe::Metrics;
 use crate::plan::{Plan, SinkPlan, TablePlan};
 use crate::sink::{Format, Mode, Ordered, Sink, SinkKind, SinkSpec};
 use crate::source::{
-    BLOCK_BYTES, Compression, DeadLetters, FilePartition, Found, GeneratePartition, InOrder, LINE_TOO_LONG, Lane,
-    Letters, Limit, LimitedPartition, Lines, Partition, Share, StreamPartition, find, is_same_file,
+    BLOCK_BYTES, Compression, DeadLetters, Door, DoorPartition, FilePartition, Found, GeneratePartition, InOrder,
+    LINE_TOO_LONG, Lane, Letters, Limit, LimitedPartition, Lines, Partition, Share, StreamPartition, find,
+    is_same_file,
 };
 use crate::table::{Loaded, Spec, Table, Tables, Watched, load};
 use sha2::{Digest, Sha256};
@@ -33,12 +34,19 @@ pub(super) fn reasons() -> &'static [&'static str] {
     REASONS.get_or_init(|| RejectReason::ALL.iter().map(|r| r.code()).chain([LINE_TOO_LONG]).collect())
 }
 
+/// What sources read that is not found by a path.
+pub(super) struct Inputs {
+    pub(super) stdin: Option<Reader>,
+    pub(super) given: Vec<(String, Reader)>,
+    pub(super) doors: Vec<(String, Arc<Door>)>,
+}
+
 /// Opens all sources, with the dead letters that are to be read again; the files of letters last, when all else is known
 /// to be there. Gives for each window the file of what is too late.
 pub(super) fn sources(
     plan: &Plan,
     topology: &Topology,
-    (mut stdin, mut given): (Option<Reader>, Vec<(String, Reader)>),
+    Inputs { mut stdin, mut given, doors }: Inputs,
     block: Option<u64>,
     dead_letters: &[String],
 ) -> Result<(Vec<Opened>, Vec<Option<DeadLetters>>), Error> {
@@ -59,6 +67,17 @@ pub(super) fn sources(
                 // Standard input belongs to process 0; the others have a partition that is empty.
                 let reader = stdin.take().filter(|_| share.process == 0).unwrap_or_else(|| Box::new(std::io::empty()));
                 vec![Box::new(StreamPartition::start("stdin", reader, Lines { block: size(BLOCK_BYTES), ..lines }))]
+            }
+            SourceKind::Http(_) if share.process != 0 => vec![Box::new(DoorPartition::elsewhere())],
+            SourceKind::Http(_) => {
+                let door = doors.iter().find(|(name, _)| *name == p.name).map(|(_, door)| Arc::clone(door));
+                let door = door.ok_or_else(|| {
+                    let message = "the events of this source are sent to the server of the run, and there is none";
+                    Error::user("source.http", message)
+                        .at(format!("sources.{}", p.name))
+                        .help("run it with --serve 127.0.0.1:8080, or add [serve] with listen = \"127.0.0.1:8080\"")
+                })?;
+                vec![Box::new(DoorPartition::new(door, size(BLOCK_BYTES)))]
             }
             SourceKind::Program => {
                 let Some(at) = given.iter().position(|(name, _)| *name == p.name) else {

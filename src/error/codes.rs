@@ -89,12 +89,23 @@ const CODES: &[Code] = &[
     code("alert.template", "A text has a brace or a name that stands for nothing.", "Write `{name}` for a column."),
     code("alert.when", "The condition of an alert is not true or false.", "Write a comparison, such as `errors > 5`."),
     code(
+        "api.body",
+        "The body of a request is too large, too slow, damaged, or not of the form that is expected.",
+        "The message says what is wrong, and where.",
+    ),
+    code(
         "api.busy",
         "The server has as many connections as it takes.",
         "Close some, or raise `max_connections` of `[serve]`.",
     ),
+    code(
+        "api.closed",
+        "The run takes no events: it has not begun, or finishes.",
+        "Send them again, where there is a run again.",
+    ),
+    code("api.full", "There is no room for a batch of events.", "Send it again after the time in `Retry-After`."),
     code("api.host", "The server was called by a name that is not its own.", "Use its address, or configure tokens."),
-    code("api.method", "A path is only read.", "Use GET."),
+    code("api.method", "A path is not asked by this method.", "Use one of the header `Allow`."),
     code(
         "api.origin",
         "A page of another site asks the server.",
@@ -107,7 +118,17 @@ const CODES: &[Code] = &[
     ),
     code("api.path", "There is nothing at this path.", "Look at `/openapi.json`, which has every path."),
     code("api.question", "A parameter of a request is wrong.", "The message says what to write."),
+    code(
+        "api.records",
+        "Records of a batch are no events; nothing of it was taken.",
+        "Mend those that are listed, or send the batch with `?on_bad=skip`.",
+    ),
     code("api.role", "The role of the token may not do this.", "Use a token of the role that `/openapi.json` names."),
+    code(
+        "api.source",
+        "No source of the pipeline that takes events has this name.",
+        "Use a source with `type = \"http\"`; the message names the nearest.",
+    ),
     code(
         "api.token",
         "A request needs a token that the server knows.",
@@ -408,11 +429,21 @@ const CODES: &[Code] = &[
     code("source.generate", "The settings of the generator do not fit together.", "Change them as the message says."),
     code("source.header", "The header of CSV cannot be read.", "Name the columns, or raise `max_line`."),
     code(
+        "source.http",
+        "Events are sent to the server of a run, and there is none; for `check` a warning.",
+        "Add `[serve]`, or run it with `--serve 127.0.0.1:8080`.",
+    ),
+    code(
         "source.letter",
         "A dead letter cannot be fed back.",
         "Give a file that this pipeline wrote; edit the text of \"line\" alone.",
     ),
     code("source.max_line", "`max_line` is more than `max_inflight`.", "Raise one or lower the other."),
+    code(
+        "source.on_bad",
+        "Whoever sends events over HTTP could end the run.",
+        "Remove `on_bad`: what is no event is refused, or skipped.",
+    ),
     code("source.open", "An input cannot be opened.", "Check the path and the permission to read."),
     code(
         "source.path",
@@ -423,6 +454,11 @@ const CODES: &[Code] = &[
         "source.pattern",
         "The pattern of lines is not a regular expression with named groups.",
         "Mend it as the message says.",
+    ),
+    code(
+        "source.queue",
+        "A batch of `max_body` bytes has no room in the queue.",
+        "Raise `queue`, or lower `max_body`.",
     ),
     code("source.quote", "Delimiter and quote of CSV are the same.", "Let them differ."),
     code("source.read", "An input cannot be read on.", "Check the disk and run again."),

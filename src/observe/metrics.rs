@@ -43,7 +43,7 @@ impl Kind for Mark {
 /// One thing that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// What it is counted of: `source`, `partition`, `part`, `table`, `sink`, `action` or `server`.
+    /// What it is counted of: `source`, `partition`, `part`, `table`, `sink`, `action`, `server` or `ingest`.
     pub scope: &'static str,
     /// Its name; unique in its scope.
     pub name: &'static str,
@@ -339,6 +339,20 @@ scope! { "server", "the HTTP server", ServerMetrics, ServerCounts, SERVER,
     dropped_rows: Counter => u64, "rows", "Rows no longer kept, as they are older than the history or there are too many.";
 }
 
+scope! { "ingest", "one source that is sent its events", IngestMetrics, IngestCounts, INGEST,
+    batches: ByLabel => Vec<(String, u64)>, "batches", "Batches that were sent, by what became of them.";
+    events: Counter => u64, "events", "Events that were accepted.";
+    bytes: Counter => u64, "bytes", "Bytes that were accepted, decompressed.";
+    waiting: Gauge => i64, "bytes", "Bytes that were accepted and are not yet read, with those on their way in.";
+}
+
+impl IngestMetrics {
+    /// Counts of a source, whose batches have these outcomes.
+    pub fn new(name: &str, outcomes: &[&str]) -> Self {
+        Self { name: name.to_owned(), batches: ByLabel::new(outcomes.iter().copied()), ..Self::default() }
+    }
+}
+
 impl ServerMetrics {
     /// Counts of a server, which refuses for these reasons.
     pub fn new(name: &str, reasons: &[&str]) -> Self {
@@ -348,7 +362,7 @@ impl ServerMetrics {
 
 /// The one list of what is counted.
 pub fn list() -> impl Iterator<Item = &'static Metric> {
-    [SOURCE, PARTITION, PART, TABLE, SINK, ACTION, SERVER].into_iter().flatten()
+    [SOURCE, PARTITION, PART, TABLE, SINK, ACTION, SERVER, INGEST].into_iter().flatten()
 }
 
 /// A source of the plan.
@@ -593,12 +607,13 @@ mod tests {
         p.length.raise(1);
         let mut seen = BTreeSet::new();
         let mut see = |s: Sample<'_>| {
-            assert_eq!(s.label.is_some(), matches!(s.metric.name, "rejected" | "non_numeric" | "refused"));
+            assert_eq!(s.label.is_some(), matches!(s.metric.name, "rejected" | "non_numeric" | "refused" | "batches"));
             assert!(!s.of.is_empty() && s.value <= 1);
             seen.insert((s.metric.scope, s.metric.name));
         };
         m.snapshot().each(&mut see);
         ServerMetrics::new("http", &["token"]).read().each(&mut see);
+        IngestMetrics::new("events", &["accepted"]).read().each(&mut see);
         assert_eq!(seen, names);
     }
 

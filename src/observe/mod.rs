@@ -20,10 +20,10 @@ mod summary;
 pub use console::{Around, Console};
 pub use logs::{DEFAULT_FILTER, LogFormat, init as init_logs};
 pub use metrics::{
-    ActionCounts, ActionMetrics, ByLabel, Counter, Gauge, Mark, Metric, Metrics, Moves, PartCounts, PartId,
-    PartMetrics, PartShape, PartitionCounts, PartitionId, PartitionMetrics, Sample, ServerCounts, ServerMetrics, Share,
-    SinkCounts, SinkId, SinkMetrics, Snapshot, SourceCounts, SourceId, SourceMetrics, SourceShape, TableCounts,
-    TableId, TableMetrics, list,
+    ActionCounts, ActionMetrics, ByLabel, Counter, Gauge, IngestCounts, IngestMetrics, Mark, Metric, Metrics, Moves,
+    PartCounts, PartId, PartMetrics, PartShape, PartitionCounts, PartitionId, PartitionMetrics, Sample, ServerCounts,
+    ServerMetrics, Share, SinkCounts, SinkId, SinkMetrics, Snapshot, SourceCounts, SourceId, SourceMetrics,
+    SourceShape, TableCounts, TableId, TableMetrics, list,
 };
 pub use number::{grouped, short};
 pub use progress::{Progress, Rate, progress_line, terminal_width};

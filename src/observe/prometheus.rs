@@ -2,11 +2,11 @@
 //!
 //! A name is `highwater_<scope>_<name>`, a unit where the name does not say it, and `_total` where it only counts up;
 //! times and spans are seconds. Labels are the scope with the name of the source, partition, part or sink, `source` of a
-//! partition, and `reason` or `value` where a metric is counted by label.
+//! partition, and `reason`, `outcome` or `value` where a metric is counted by label.
 //!
 //! Invariant: all figures of one name stand together, each with labels that no other has.
 
-use super::metrics::{Metric, Moves, Sample, ServerCounts, Snapshot};
+use super::metrics::{IngestCounts, Metric, Moves, Sample, ServerCounts, Snapshot};
 use std::fmt::Write;
 
 /// One number with its name and labels.
@@ -43,7 +43,11 @@ fn figure(s: Sample<'_>, source: Option<&str>) -> Figure {
     labels.extend(source.map(|source| ("source", source.to_owned())));
     labels.push((s.metric.scope, s.of.to_owned()));
     if let Some(label) = s.label {
-        let by = if s.metric.name == "non_numeric" { "value" } else { "reason" };
+        let by = match s.metric.name {
+            "non_numeric" => "value",
+            "batches" => "outcome",
+            _ => "reason",
+        };
         labels.push((by, label.to_owned()));
     }
     let value = if s.metric.unit == "us" { s.value as f64 / 1e6 } else { s.value as f64 };
@@ -51,8 +55,12 @@ fn figure(s: Sample<'_>, source: Option<&str>) -> Figure {
 }
 
 /// All figures: those of the run, where it has begun, with the lag of each source at `now` (microseconds since 1970), and those of the
-/// server. `partitions`: how many each source has.
-pub fn figures(run: Option<(&Snapshot, &[usize])>, server: &ServerCounts, now: i64) -> Vec<Figure> {
+/// server and of the sources that are sent to it. `partitions`: how many each source has.
+pub fn figures(
+    run: Option<(&Snapshot, &[usize])>,
+    (server, ingest): (&ServerCounts, &[IngestCounts]),
+    now: i64,
+) -> Vec<Figure> {
     let mut all = vec![Figure {
         name: "highwater_build_info".into(),
         help: "1; the label says which version this is.",
@@ -80,6 +88,7 @@ pub fn figures(run: Option<(&Snapshot, &[usize])>, server: &ServerCounts, now: i
         snapshot.sinks.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
     }
     server.each(&mut |s| all.push(figure(s, None)));
+    ingest.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
     let mut names: Vec<String> = Vec::new();
     for figure in &all {
         if !names.contains(&figure.name) {
@@ -114,7 +123,7 @@ pub fn prometheus(figures: &[Figure]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Metrics, PartShape, ServerMetrics, SourceId, SourceShape};
+    use super::super::{IngestMetrics, Metrics, PartShape, ServerMetrics, SourceId, SourceShape};
     use super::*;
     use std::collections::BTreeSet;
 
@@ -132,8 +141,9 @@ mod tests {
         p.position.raise(2_500_000);
         p.offset.raise(7);
         let server = ServerMetrics::new("http", &["token"]);
+        let ingest = IngestMetrics::new("b", &["full"]);
         let snapshot = metrics.snapshot();
-        let figures = figures(Some((&snapshot, &[2, 2])), &server.read(), 4_000_000);
+        let figures = figures(Some((&snapshot, &[2, 2])), (&server.read(), &[ingest.read()]), 4_000_000);
         let text = prometheus(&figures);
         for line in [
             "# TYPE highwater_source_bytes_total counter",
@@ -144,6 +154,8 @@ mod tests {
             "highwater_source_lag_seconds{source=\"b\"} 1.5",
             "highwater_part_state_bytes{part=\"pages\"} 0",
             "highwater_sink_backlog_bytes{sink=\"out\"} 0",
+            "highwater_ingest_batches_total{ingest=\"b\",outcome=\"full\"} 0",
+            "highwater_ingest_waiting_bytes{ingest=\"b\"} 0",
             "highwater_server_refused_total{server=\"http\",reason=\"token\"} 0",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");

@@ -375,6 +375,9 @@ fn kind(source: &SourcePlan) -> String {
         }
         SourceKind::Program => "the program, 1 partition".into(),
         SourceKind::Stdin => "standard input, 1 partition".into(),
+        SourceKind::Http(http) => {
+            format!("sent to /v1/ingest/{}, 1 partition, {} may wait", source.name, http.queue)
+        }
         SourceKind::Generate(g) => {
             let s = if g.partitions == 1 { "" } else { "s" };
             format!("generator, {} events, {} partition{s}", g.events, g.partitions)

@@ -31,10 +31,16 @@ pub(super) enum Refusal {
     Question,
     /// There are too many connections.
     Busy,
+    /// What was sent cannot be used.
+    Body,
+    /// There is no room for what was sent.
+    Full,
+    /// The run takes nothing.
+    Closed,
 }
 
 impl Refusal {
-    pub(super) const ALL: [(&'static str, Refusal); 8] = [
+    pub(super) const ALL: [(&'static str, Refusal); 11] = [
         ("token", Refusal::Token),
         ("role", Refusal::Role),
         ("host", Refusal::Host),
@@ -43,6 +49,9 @@ impl Refusal {
         ("method", Refusal::Method),
         ("question", Refusal::Question),
         ("busy", Refusal::Busy),
+        ("body", Refusal::Body),
+        ("full", Refusal::Full),
+        ("closed", Refusal::Closed),
     ];
 }
 

@@ -6,6 +6,7 @@
 use super::access::Refusal;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value};
 
 /// What a handler gives.
 pub(super) type Answer = Result<Response<Body>, Wrong>;
@@ -18,6 +19,10 @@ pub(super) struct Wrong {
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) help: String,
+    /// What the response has besides.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the body says besides the error.
+    pub(super) more: Map<String, Value>,
 }
 
 /// The policy of pages: everything from here, nothing inline, nobody frames them.
@@ -41,7 +46,8 @@ impl Wrong {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { status, refusal, code, message: message.into(), help: help.into() }
+        let (message, help) = (message.into(), help.into());
+        Self { status, refusal, code, message, help, headers: Vec::new(), more: Map::new() }
     }
 
     /// A question that makes no sense.
@@ -79,10 +85,10 @@ impl Wrong {
             Refusal::Method => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "api.method",
-                "this path is only read",
-                "use GET; /openapi.json has every path",
+                "this path is not asked in this way",
+                "/openapi.json has every path",
             ),
-            Refusal::Path | Refusal::Question => {
+            Refusal::Path | Refusal::Question | Refusal::Body | Refusal::Full | Refusal::Closed => {
                 (StatusCode::NOT_FOUND, "api.path", "there is nothing at this path", "/openapi.json has every path")
             }
             Refusal::Busy => (
@@ -95,19 +101,21 @@ impl Wrong {
         Self::new(status, refusal, code, message, help)
     }
 
+    /// The error as JSON.
+    pub(super) fn error(&self) -> Value {
+        serde_json::json!({ "code": self.code, "message": self.message, "help": self.help })
+    }
+
     /// The response.
     pub(super) fn response(&self) -> Response<Body> {
-        let body = serde_json::json!({
-            "error": { "code": self.code, "message": self.message, "help": self.help }
-        });
-        let mut response = text("application/json", body.to_string());
+        let mut body = serde_json::json!({ "error": self.error() });
+        self.more.iter().for_each(|(name, value)| body[name] = value.clone());
+        let mut response = json(&body);
         *response.status_mut() = self.status;
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        }
+        response.headers_mut().extend(self.headers.iter().cloned());
         response
     }
 }
@@ -120,7 +128,7 @@ pub(super) fn text(kind: &'static str, body: impl Into<Body>) -> Response<Body> 
 }
 
 /// A response of JSON.
-pub(super) fn json(value: &serde_json::Value) -> Response<Body> {
+pub(super) fn json(value: &Value) -> Response<Body> {
     text("application/json", value.to_string())
 }
 

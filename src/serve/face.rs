@@ -2,6 +2,7 @@
 
 use super::access::Tokens;
 use super::health::Motion;
+use super::ingest::Inlet;
 use super::store::Store;
 use crate::observe::{Metrics, ServerMetrics, Snapshot};
 use crate::result::RowSchema;
@@ -75,6 +76,8 @@ pub(super) struct Face {
     pub(super) tokens: Tokens,
     pub(super) counts: Arc<ServerMetrics>,
     pub(super) shelf: Arc<Shelf>,
+    /// The ways into sources that are sent their events.
+    pub(super) inlets: Vec<Arc<Inlet>>,
     pub(super) schemas: Vec<RowSchema>,
     /// The pipeline as it is shown: name, file, text, plan.
     pub(super) pipeline: serde_json::Value,

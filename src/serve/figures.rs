@@ -3,7 +3,7 @@
 use super::answer::{Answer, json, text as body};
 use super::face::{Face, now};
 use super::routes::Ask;
-use crate::observe::{Figure, figures, prometheus};
+use crate::observe::{Figure, IngestCounts, figures, prometheus};
 use serde_json::{Map, Value, json as value};
 
 fn all(face: &Face) -> Vec<Figure> {
@@ -13,7 +13,15 @@ fn all(face: &Face) -> Vec<Figure> {
     face.counts.kept_rows.set(i64::try_from(rows).unwrap_or(i64::MAX));
     face.counts.kept_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     face.counts.dropped_rows.set(dropped);
-    figures(run, &face.counts.read(), now())
+    let ingest: Vec<IngestCounts> = face
+        .inlets
+        .iter()
+        .map(|inlet| {
+            inlet.counts.waiting.set(i64::try_from(inlet.door.taken()).unwrap_or(i64::MAX));
+            inlet.counts.read()
+        })
+        .collect();
+    figures(run, (&face.counts.read(), &ingest), now())
 }
 
 /// `/metrics`

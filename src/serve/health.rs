@@ -1,7 +1,7 @@
 //! Whether the process lives, and whether its run does its work.
 //!
 //! Ready: sources are open; event time has moved while events came, or nothing came, or the input has ended; no sink has
-//! failed. Event time that has stood still for [`STILL`] while events came is a fault: a partition that holds the others back, or a
+//! failed; events that are sent find room. Event time that has stood still for [`STILL`] while events came is a fault: a partition that holds the others back, or a
 //! part that does not keep up.
 
 use super::answer::{Answer, json};
@@ -69,6 +69,12 @@ pub(super) fn ready(face: &Face, _: &Ask) -> Answer {
             checks.push(("sources", true, format!("{partitions} partitions, {ended} of them at their end")));
             let (moves, detail) = frontier(face, &snapshot);
             checks.push(("frontier", moves, detail));
+            for inlet in &face.inlets {
+                let (taken, limit) = (inlet.door.taken(), inlet.door.limit());
+                let full = if inlet.door.is_full() { "full: " } else { "" };
+                let detail = format!("{full}{taken} of {limit} bytes wait for source {}", inlet.name);
+                checks.push(("queue", full.is_empty(), detail));
+            }
             // A sink that fails ends the run.
             let waiting: i64 = snapshot.sinks.iter().map(|s| s.backlog).sum();
             checks.push(("sinks", true, format!("{waiting} bytes wait")));

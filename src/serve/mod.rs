@@ -1,8 +1,8 @@
 //! A run, turned into something that can be looked at: an HTTP server on threads of its own.
 //!
-//! It runs beside the workers and shares two things with them: counts, which it only reads, and a bounded store of rows, which a
-//! thread of the engine's sinks fills ([`Server::rows`]). No request ever waits for the dataflow, nor the dataflow for a request; the
-//! store is locked for the length of a look.
+//! It runs beside the workers and shares three things with them: counts, which it only reads, a bounded store of rows, which a
+//! thread of the engine's sinks fills ([`Server::rows`]), and bounded queues of events that are sent ([`Server::doors`]). No request
+//! ever waits for the dataflow, nor the dataflow for a request; the store is locked for the length of a look.
 //!
 //! Where it listens and who may ask is decided before the run begins: an address that others can reach needs a token
 //! (`listen.public`), one that cannot be used is an error (`listen.address`).
@@ -17,6 +17,7 @@ mod face;
 mod feed;
 mod figures;
 mod health;
+mod ingest;
 mod live;
 mod page;
 mod pipeline;
@@ -34,8 +35,10 @@ use crate::error::{Error, Kind};
 use crate::observe::{Metrics, ServerMetrics};
 use crate::plan::{Plan, explain_json};
 use crate::sink::Sink;
+use crate::source::Door;
 use access::{Refusal, Tokens};
 use face::{Face, Phase, Shelf};
+use ingest::Inlet;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -148,6 +151,7 @@ impl Server {
             tokens: Tokens::new(tokens, &listen.host),
             counts: Arc::new(ServerMetrics::new("http", &Refusal::ALL.map(|(word, _)| word))),
             shelf: Arc::new(Shelf::new(Store::new(&plan.schemas, *bounds))),
+            inlets: Inlet::all(plan),
             schemas: plan.schemas.clone(),
             pipeline,
             epoch: epoch()?,
@@ -157,6 +161,7 @@ impl Server {
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            .max_blocking_threads(2)
             .thread_name("serve")
             .enable_io()
             .enable_time()
@@ -174,6 +179,11 @@ impl Server {
     /// The sink that fills the store; it takes the rows of every part.
     pub fn rows(&self) -> Box<dyn Sink> {
         Box::new(feed::Feed::new(Arc::clone(&self.face.shelf), Arc::clone(&self.face.counts)))
+    }
+
+    /// The ways into sources that are sent their events.
+    pub fn doors(&self) -> Vec<(String, Arc<Door>)> {
+        self.face.inlets.iter().map(|inlet| (inlet.name.clone(), Arc::clone(&inlet.door))).collect()
     }
 
     fn set(&self, phase: Phase) {

@@ -1,10 +1,10 @@
-//! Files, standard input and the generator, turned into numbered blocks of bytes.
+//! Files, standard input, the generator, and what is sent, turned into numbered blocks of bytes.
 //!
 //! A [`Partition`] is shared by all workers of a process: each asks for the [`Partition::next`] block when it is ready
 //! for more. Blocks are numbered in the order of the input, each holds whole lines, and the blocks of one partition
 //! together hold every line once. Several processes divide a plain file's or the generator's blocks among them
 //! (block modulo processes); compressed and followed files belong to one process each (partition modulo processes),
-//! standard input to process 0.
+//! standard input and what is sent to process 0.
 //!
 //! Reading a file's block happens on the worker that decodes it: a copy out of the page cache into the worker's own
 //! cache, which is where the decoder wants it. What can block or must be read in order (standard input, compressed and
@@ -12,6 +12,7 @@
 
 mod claims;
 mod deadletter;
+mod door;
 mod file;
 mod find;
 mod generate;
@@ -24,6 +25,7 @@ mod wall;
 
 use claims::Claims;
 pub use deadletter::{DeadLetter, DeadLetters, Lane};
+pub use door::{Door, DoorPartition, Room, Shut};
 pub use file::FilePartition;
 pub use find::{Found, find, is_same_file};
 pub use generate::GeneratePartition;

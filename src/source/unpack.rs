@@ -8,7 +8,10 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read};
 
-/// How a file is compressed.
+/// What a frame of zstd in a file may ask for.
+const LARGEST_WINDOW: u64 = 128 << 20;
+
+/// How bytes are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// Not at all.
@@ -35,11 +38,23 @@ impl Compression {
 
     /// The plain bytes of `reader`.
     pub(super) fn unpack(self, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-        let reader = BufReader::with_capacity(64 * 1024, reader);
+        self.within(BufReader::with_capacity(64 * 1024, reader), LARGEST_WINDOW)
+    }
+
+    /// The plain bytes of `packed`; a frame of zstd that asks for a window larger than `window` is refused.
+    pub fn unpack_bytes(self, packed: &[u8], window: u64) -> Box<dyn Read + Send + '_> {
+        self.within(packed, window)
+    }
+
+    fn within<'a>(self, reader: impl BufRead + Send + 'a, window: u64) -> Box<dyn Read + Send + 'a> {
         match self {
             Compression::None => Box::new(reader),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
-            Compression::Zstd => Box::new(Zstd { reader, frame: FrameDecoder::new(), inside: false, any: false }),
+            Compression::Zstd => {
+                let mut frame = FrameDecoder::new();
+                frame.set_max_window_size(window);
+                Box::new(Zstd { reader, frame, inside: false, any: false })
+            }
         }
     }
 }

@@ -13,7 +13,7 @@
 //! - `processing`: sources whose time is that of the clock.
 //! - `receivers`: alerts told to a real Alertmanager and a real mail server.
 //! - `rotation`: a followed file under a process that writes, rotates and truncates it.
-//! - `serve`: what a run answers over HTTP, to whom, and what clients that follow are told.
+//! - `serve`: what a run answers over HTTP, to whom, what clients that follow are told, and events that are sent to it.
 //! - `tables`: a table whose file changes, and wrong files of tables.
 //! - `sources`: files that are followed, patterns, other formats than JSON.
 //!

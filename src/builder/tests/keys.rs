@@ -40,6 +40,7 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
     let mut list = match (part, of) {
         ("sources.<name>", Some("file")) => vec![("type", "\"file\""), ("path", "\"x.ndjson\"")],
         ("sources.<name>", Some("generate")) => vec![("type", "\"generate\"")],
+        ("sources.<name>", Some("http")) => vec![("type", "\"http\"")],
         ("sources.<name>", _) => vec![("type", "\"stdin\"")],
         ("tables.<name>", _) => vec![("type", "\"file\""), ("path", "\"x.csv\""), ("key", "\"id\"")],
         ("streams.<name>", _) => vec![("from", "\"events\"")],

@@ -20,7 +20,7 @@ pub(super) use join::{JOIN, JOIN_ON, JOIN_WITHIN};
 pub(super) use pattern::PATTERN;
 pub(super) use serve::{SERVE, SERVE_TOKENS};
 pub(super) use sink::{SINK, SINK_FILE, SINK_STDOUT};
-pub(super) use source::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_STDIN, SOURCE_TIME};
+pub(super) use source::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_HTTP, SOURCE_STDIN, SOURCE_TIME};
 pub(super) use stream::{STREAM, STREAM_DEDUP, STREAM_SAMPLE};
 pub(super) use table::{STREAM_ENRICH, TABLE, TABLE_FILE, TABLE_STREAM, TABLE_TIME};
 pub(super) use view::{VIEW, VIEW_JOIN, VIEW_TOP};
@@ -195,6 +195,7 @@ static SECTIONS: &[Section] = &[
     SOURCE,
     SOURCE_FILE,
     SOURCE_STDIN,
+    SOURCE_HTTP,
     SOURCE_GENERATE,
     SOURCE_TIME,
     TABLE,

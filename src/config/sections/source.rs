@@ -14,20 +14,8 @@ pub(in crate::config) static SOURCE: Section = Section {
         required(
             "type",
             word(
-                &["file", "stdin", "generate"],
-                &[
-                    "amqp",
-                    "http",
-                    "kafka",
-                    "kinesis",
-                    "mqtt",
-                    "nats",
-                    "pubsub",
-                    "pulsar",
-                    "rabbitmq",
-                    "redis",
-                    "websocket",
-                ],
+                &["file", "stdin", "generate", "http"],
+                &["amqp", "kafka", "kinesis", "mqtt", "nats", "pubsub", "pulsar", "rabbitmq", "redis"],
             ),
             "What kind of source it is.",
             "\"file\"",
@@ -59,8 +47,8 @@ pub(in crate::config) static SOURCE: Section = Section {
             WINDOW_SPAN,
             "After such a silence a partition no longer holds the windows of the others open; events that it brings \
              later count from where the others are then, and correct. Only a silence of the input counts, never a wait of \
-             our own. It makes the order of statements depend on the clock, so it is off but for `follow`, where it is \
-             `30s`.",
+             our own. It makes the order of statements depend on the clock, so it is off but for `follow` and `http`, where \
+             it is `30s`.",
             "\"30s\"",
         ),
         optional(
@@ -177,6 +165,33 @@ pub(in crate::config) static SOURCE_STDIN: Section = Section {
     noun: "a source of type stdin",
     doc: "Standard input, as one partition. At most one source can be of this type.",
     keys: &[],
+    planned: &[],
+};
+
+pub(in crate::config) static SOURCE_HTTP: Section = Section {
+    path: "sources.<name>",
+    of: Some("http"),
+    noun: "a source of type http",
+    doc: "Events that are sent to the server of the run (`--serve` or `[serve]`), as JSON: POST or WebSocket to \
+          `/v1/ingest/<name>`. One partition, in process 0, in the order in which batches are accepted. It has no end: Ctrl-C \
+          finishes what was accepted. What was accepted is in memory until it is read.",
+    keys: &[
+        optional(
+            "queue",
+            KeyKind::Size { least: ByteSize(1 << 16), most: ByteSize(1 << 40) },
+            "\"64MiB\"",
+            "How many bytes may be accepted and not yet read, with those on their way in. A batch for which there is no room \
+             is refused (429), on a WebSocket it waits.",
+            "\"256MiB\"",
+        ),
+        optional(
+            "max_body",
+            KeyKind::Size { least: ByteSize(1 << 10), most: ByteSize(1 << 30) },
+            "\"16MiB\"",
+            "The largest batch, as it is sent and decompressed; at most `queue`, and that where it is not given. On a WebSocket a message is at most 1 MiB.",
+            "\"4MiB\"",
+        ),
+    ],
     planned: &[],
 };
 

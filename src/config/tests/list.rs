@@ -15,6 +15,8 @@ type = "stdin"
 time = {}
 [sources.g]
 type = "generate"
+[sources.h]
+type = "http"
 [tables.users]
 type = "file"
 path = "users.csv"
@@ -131,6 +133,7 @@ pub(super) fn part_of(section: &Section) -> Option<String> {
         ("", _) => return None,
         ("sources.<name>", Some("stdin")) => "s",
         ("sources.<name>", Some("generate")) => "g",
+        ("sources.<name>", Some("http")) => "h",
         ("sources.<name>" | "sources.<name>.time", _) => "f",
         ("tables.<name>", Some("stream")) => "pages",
         ("tables.<name>" | "tables.<name>.time", _) => "users",

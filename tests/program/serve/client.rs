@@ -2,7 +2,7 @@
 
 use crate::harness::{Child, LIMIT, Scratch};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
@@ -51,13 +51,13 @@ impl Served {
 
     /// Sends a request as it is, and reads to the end of the connection.
     pub fn raw(&self, request: &str) -> Answer {
-        self.attempt(request).unwrap()
+        self.attempt(request.as_bytes()).unwrap()
     }
 
     /// The same; an error where the server closes the connection.
-    fn attempt(&self, request: &str) -> std::io::Result<Answer> {
+    fn attempt(&self, request: &[u8]) -> std::io::Result<Answer> {
         let mut stream = self.connect();
-        stream.write_all(request.as_bytes())?;
+        stream.write_all(request)?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         let text = String::from_utf8(bytes).unwrap();
@@ -75,6 +75,16 @@ impl Served {
         self.raw(&self.request(path, headers))
     }
 
+    /// Asks by a method, with a body.
+    pub fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            self.address,
+            body.len()
+        );
+        self.attempt(&[head.as_bytes(), body].concat()).unwrap()
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.ask(path, "")
     }
@@ -83,7 +93,7 @@ impl Served {
     pub fn until(&self, path: &str, right: impl Fn(&Answer) -> bool) -> Answer {
         let mut last = None;
         let found = crate::harness::eventually(|| {
-            let Ok(answer) = self.attempt(&self.request(path, "")) else { return false };
+            let Ok(answer) = self.attempt(self.request(path, "").as_bytes()) else { return false };
             let is_right = right(&answer);
             last = Some(answer);
             is_right
@@ -93,6 +103,17 @@ impl Served {
         last
     }
 
+    /// A connection that is kept.
+    pub fn kept(&self) -> Kept {
+        Kept { stream: BufReader::new(self.connect()), address: self.address.clone() }
+    }
+
+    /// A WebSocket at a path.
+    pub fn socket(&self, path: &str) -> Follower {
+        let request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
+        Follower(tungstenite::client(request, self.connect()).unwrap().0)
+    }
+
     pub fn follow(&self, query: &str) -> Follower {
         self.follow_on(query, self.connect())
     }
@@ -100,6 +121,43 @@ impl Served {
     pub fn follow_on(&self, query: &str, stream: TcpStream) -> Follower {
         let request = format!("ws://{}/v1/stream?{query}", self.address).into_client_request().unwrap();
         Follower(tungstenite::client(request, stream).unwrap().0)
+    }
+}
+
+/// A connection that is kept from one request to the next.
+pub struct Kept {
+    stream: BufReader<TcpStream>,
+    address: String,
+}
+
+impl Kept {
+    /// Sends a body with further headers, each with a line break behind it; an error where the server has closed.
+    pub fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> std::io::Result<Answer> {
+        let (address, length) = (&self.address, body.len());
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}\r\n");
+        self.stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
+        self.answer()
+    }
+
+    /// Reads the next answer.
+    pub fn answer(&mut self) -> std::io::Result<Answer> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut head)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        let mut answer = Answer { status, head, body: String::new() };
+        let mut body = vec![0; answer.header("content-length").parse().unwrap()];
+        self.stream.read_exact(&mut body)?;
+        answer.body = String::from_utf8(body).unwrap();
+        Ok(answer)
+    }
+
+    /// Sends bytes as they are.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
     }
 }
 

@@ -1,6 +1,7 @@
 //! The real program, asked over HTTP and WebSockets.
 
 mod client;
+mod ingest;
 
 use crate::harness::Scratch;
 use client::{Follower, Served};
@@ -163,27 +164,35 @@ fn each_route_asks_for_the_role_that_the_description_names() {
         ("Authorization: Bearer operate-0123456789abcdef\r\n", "operate"),
     ];
     let mut refused = 0;
-    for (path, about) in paths {
-        let needs = about["get"]["x-role"].as_str();
+    for (path, methods) in paths {
         let path = path.replace("/v1/results/{name}", "/v1/results/pages").replace("{name}", "index.html");
-        for (header, role) in callers {
-            let expected = match needs {
-                Some(_) if role == "nobody" => 401,
-                Some(needs) if role != needs && role != "operate" => 403,
-                // It is not asked as a WebSocket.
-                _ if path == "/v1/stream" => 426,
-                _ => 200,
-            };
-            refused += u64::from(expected != 200);
-            let status = match path.as_str() {
-                // It does not end by itself.
-                "/v1/events" if expected == 200 => first_line(&served, &path, header),
-                _ => served.ask(&path, header).status,
-            };
-            assert_eq!(status, expected, "{path} as {role}");
+        // The source that it has is not sent its events.
+        let path = path.replace("{source}", "events");
+        for (method, about) in methods.as_object().unwrap() {
+            let needs = about["x-role"].as_str();
+            for (header, role) in callers {
+                let expected = match needs {
+                    Some(_) if role == "nobody" => 401,
+                    Some(needs) if role != needs && role != "operate" => 403,
+                    // It is not asked as a WebSocket.
+                    _ if path == "/v1/stream" => 426,
+                    _ if path == "/v1/ingest/events" => 404,
+                    _ => 200,
+                };
+                refused += u64::from(expected != 200);
+                let status = match path.as_str() {
+                    // It does not end by itself.
+                    "/v1/events" if expected == 200 => first_line(&served, &path, header),
+                    _ => served.send(&method.to_ascii_uppercase(), &path, header, b"").status,
+                };
+                assert_eq!(status, expected, "{method} {path} as {role}");
+            }
         }
-        let post = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", callers[4].0);
-        assert_eq!(served.raw(&post).status, 405, "{path}");
+        let patched = served.send("PATCH", &path, callers[4].0, b"");
+        assert_eq!(patched.status, 405, "{path}");
+        let allowed: Vec<&str> = patched.header("allow").split(", ").filter(|method| *method != "HEAD").collect();
+        let described: Vec<String> = methods.as_object().unwrap().keys().map(|m| m.to_ascii_uppercase()).collect();
+        assert!(allowed.len() == described.len() && described.iter().all(|m| allowed.contains(&&**m)), "{allowed:?}");
         refused += 1;
     }
     let figures = served.ask("/v1/metrics?prefix=server_refused", callers[2].0).json();
