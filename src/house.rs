@@ -77,7 +77,13 @@ const ROAD: &[(&str, &[&str])] = &[
             "sink", "source", "table",
         ],
     ),
-    ("serve", &["codec", "config", "engine", "error", "event", "observe", "plan", "result", "sink", "source", "time"]),
+    (
+        "serve",
+        &[
+            "alert", "codec", "config", "engine", "error", "event", "notify", "observe", "plan", "result", "sink",
+            "source", "time",
+        ],
+    ),
     (
         "builder",
         &[

@@ -120,6 +120,17 @@ impl Shown {
             Op::Assert => state,
             Op::Retract => State::Corrected,
         };
+        Some(self.as_change(row, told, state))
+    }
+
+    /// What a row of the alert says, whoever hears of it.
+    pub fn standing(&self, row: RowRef<'_>) -> Option<Change> {
+        let told = Told::of(row)?;
+        let state = State::ALL.into_iter().find(|state| state.word() == told.state)?;
+        Some(self.as_change(row, told, state))
+    }
+
+    fn as_change(&self, row: RowRef<'_>, told: Told, state: State) -> Change {
         let window = (row.head.window_start, row.head.window_end);
         let find = |name: &str| {
             let values = row.values().skip(OWN);
@@ -140,7 +151,7 @@ impl Shown {
             self.annotations.iter().map(|(name, text)| (name.clone(), text.render(&find))).collect();
         annotations.insert("summary".to_owned(), told.summary.clone());
         let values = self.values[..self.taken].iter().zip(row.values().skip(OWN));
-        Some(Change {
+        Change {
             id: told.id,
             rule: self.rule.clone(),
             state,
@@ -153,7 +164,7 @@ impl Shown {
             fired: told.fired,
             at: told.at,
             notify: self.notify.clone(),
-        })
+        }
     }
 }
 

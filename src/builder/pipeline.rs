@@ -447,7 +447,7 @@ impl Pipeline {
             tracing::info!("serving on {}", server.url());
             let own = options.on_ready;
             options.on_ready = Box::new(move |running| {
-                server.running(Arc::clone(&running.metrics));
+                server.running(running);
                 own(running);
             });
         }

@@ -124,7 +124,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         move |running: &Running| {
             signals.hand_to(running.clone());
             if let Some(server) = &server {
-                server.running(Arc::clone(&running.metrics));
+                server.running(running);
             }
             *began.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             tracing::info!("ready");

@@ -16,7 +16,7 @@ use crate::codec::{Decoder, Wanted};
 use crate::config::OnBad;
 use crate::error::Error;
 use crate::event::{EventBatch, RowKeys};
-use crate::observe::{Metrics, SourceId, TableId};
+use crate::observe::{Fault, Metrics, OF_BLOCK, SourceId, TableId};
 use crate::plan::{Plan, SourcePlan};
 use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE, WallClock};
 use crate::stream::Steps;
@@ -87,7 +87,18 @@ impl Decoded {
 
     /// The lines that are no events, in the order of their positions.
     fn letters(&self) -> Vec<DeadLetter> {
-        let rejects = self.rejects.iter().map(|reject| {
+        self.letters_of(&self.rejects, &self.block.oversized)
+    }
+
+    /// The last of them.
+    fn newest_letters(&self) -> Vec<DeadLetter> {
+        let (rejects, long) = (&self.rejects, &self.block.oversized);
+        let last = |n: usize| n.saturating_sub(OF_BLOCK);
+        self.letters_of(&rejects[last(rejects.len())..], &long[last(long.len())..])
+    }
+
+    fn letters_of(&self, rejects: &[Reject], oversized: &[(u64, u64)]) -> Vec<DeadLetter> {
+        let rejects = rejects.iter().map(|reject| {
             let at = self.block.range.start + reject.offset as usize;
             let line = &self.batch.bytes[at..at + reject.len as usize];
             DeadLetter {
@@ -98,7 +109,7 @@ impl Decoded {
                 line: line.to_vec(),
             }
         });
-        let oversized = self.block.oversized.iter().map(|(position, length)| DeadLetter {
+        let oversized = oversized.iter().map(|(position, length)| DeadLetter {
             position: *position,
             length: *length,
             reason: LINE_TOO_LONG,
@@ -393,6 +404,27 @@ impl Reader {
         least
     }
 
+    /// Keeps the newest of the letters of a block for those who look at the run.
+    pub(super) fn show(&self, partition: u32, letters: &[DeadLetter]) {
+        if letters.is_empty() || !self.metrics.rejects().wanted() {
+            return;
+        }
+        let lane = &self.shared.sources[self.source].partitions[(partition - self.before) as usize];
+        let source = &self.metrics.source(SourceId(self.source as u32)).name;
+        let newest = &letters[letters.len().saturating_sub(OF_BLOCK)..];
+        self.metrics.rejects().take(
+            source,
+            lane.partition.name(),
+            newest.iter().map(|letter| Fault {
+                position: letter.position,
+                length: letter.length,
+                reason: letter.reason,
+                detail: &letter.detail,
+                line: &letter.line,
+            }),
+        );
+    }
+
     fn account(&mut self, lane: usize, decoded: &Decoded) -> Result<(), Error> {
         let source = &self.shared.sources[self.source];
         let (block, batch) = (&decoded.block, &decoded.batch);
@@ -428,9 +460,15 @@ impl Reader {
             counts.rejected.add(reject.reason as usize, 1);
         }
         counts.rejected.add(RejectReason::ALL.len(), block.oversized.len() as u64);
-        if let Some(dead) = &source.dead_letters {
-            dead.block(lane, block.index, decoded.letters())?;
-        }
-        Ok(())
+        let partition = batch.partition;
+        let Some(dead) = &source.dead_letters else {
+            if self.metrics.rejects().wanted() {
+                self.show(partition, &decoded.newest_letters());
+            }
+            return Ok(());
+        };
+        let letters = decoded.letters();
+        self.show(partition, &letters);
+        dead.block(lane, block.index, letters)
     }
 }

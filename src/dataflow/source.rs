@@ -142,7 +142,9 @@ pub(super) fn source<'scope>(
                             rows.sort_unstable();
                             rows.dedup();
                             if let Some(file) = &shared.too_late[*w] {
-                                file.block(partition as usize, decoded.index(), decoded.too_late(&rows))?;
+                                let letters = decoded.too_late(&rows);
+                                reader.show(partition, &letters);
+                                file.block(partition as usize, decoded.index(), letters)?;
                             }
                         }
                         for sender in &mut senders {

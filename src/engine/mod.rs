@@ -7,6 +7,8 @@
 mod open;
 mod told;
 
+pub use told::Notices;
+
 use crate::alert::Hears;
 use crate::cluster::{Fate, Handle, Topology, execute_with};
 use crate::dataflow::{Opened, Pace, Shared, build};
@@ -95,6 +97,8 @@ impl Options {
 pub struct Running {
     /// What is counted; of this process.
     pub metrics: Arc<Metrics>,
+    /// Who is notified of alerts; `None` where nobody is, and in other processes than 0.
+    pub notices: Option<Notices>,
     handle: Handle,
 }
 
@@ -124,6 +128,7 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, .. } = options;
     let Options { notify, beside, clock, on_ready, .. } = options;
     topology.check()?;
+    let looked_at = beside.is_some();
     if let Some(beside) = beside {
         let one = open::beside(&mut plan, beside, &mut given.sinks);
         plan.sinks.push(one);
@@ -135,7 +140,7 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let (sources, too_late) = open::sources(&plan, &topology, inputs, block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources, &loaded);
     let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout, &mut given.sinks)?) } else { None };
-    let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()));
+    let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()).with_rejects(looked_at));
     let (tables, watched) = open::lookups(&plan, loaded, &metrics);
     let _watcher = match watched.is_empty() {
         true => None,
@@ -154,7 +159,7 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let actions = told::Actions::start(&plan, notify && topology.process == 0, &metrics)?;
     let hears = Mutex::new(actions.with(given.hears.filter(|_| topology.process == 0)));
     let ready = {
-        let (shared, metrics) = (Arc::clone(&shared), Arc::clone(&metrics));
+        let (shared, metrics, notices) = (Arc::clone(&shared), Arc::clone(&metrics), actions.notices());
         move |handle: &Handle| {
             // Weak: the handle would keep the files of the run open through what it calls.
             let listening = Arc::downgrade(&shared);
@@ -178,7 +183,7 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
                     shared.drain();
                 }
             });
-            on_ready(&Running { metrics, handle: handle.clone() });
+            on_ready(&Running { metrics, notices, handle: handle.clone() });
         }
     };
     let results = {
@@ -230,6 +235,9 @@ fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
     let parts: Vec<PartShape> = windows.chain(patterns).chain(heads).collect();
     let sinks: Vec<String> = plan.sinks.iter().filter(|_| has_sinks).map(|s| s.config.name.clone()).collect();
     let metrics = Metrics::new(&shapes, &parts, &sinks).with_tables(plan.tables.iter().map(|table| table.name.clone()));
+    let told = |name: &str| plan.alerts.iter().any(|alert| alert.shown.notify.iter().any(|one| one == name));
+    let actions = plan.notify.actions.iter().map(|action| action.config.name.clone());
+    let metrics = metrics.with_actions(actions.filter(|name| has_sinks && told(name)));
     for (s, (partitions, _)) in sources.iter().enumerate() {
         for (i, p) in partitions.iter().enumerate() {
             if let Some(length) = p.length() {

@@ -2,7 +2,7 @@
 
 use crate::alert::{Change, Hears};
 use crate::error::Error;
-use crate::notify::{ActionCounts, Notifier, SystemClock};
+use crate::notify::{ActionCounts, Desk, Notifier, SystemClock};
 use crate::observe::Metrics;
 use crate::plan::Plan;
 use std::collections::BTreeMap;
@@ -37,12 +37,33 @@ impl Actions {
         }
     }
 
+    /// What those who look at the run see; `None` where nobody is notified.
+    pub(super) fn notices(&self) -> Option<Notices> {
+        let notifier = self.0.as_ref()?;
+        Some(Notices { desk: notifier.desk(), metrics: Arc::clone(&self.1) })
+    }
+
     /// Tells what still waits, within the time that the pipeline gives for it; what was counted.
     pub(super) fn finish(self) -> BTreeMap<String, ActionCounts> {
         // The dataflow has let go of its own handle: it has come to its end.
         let counts = self.0.and_then(Arc::into_inner).map(Notifier::finish).unwrap_or_default();
         show(&counts, &self.1);
         counts
+    }
+}
+
+/// Who is notified in a run that is under way, and what they were told; of process 0.
+#[derive(Clone)]
+pub struct Notices {
+    /// Silences, and what keeps alerts quiet.
+    pub desk: Desk,
+    metrics: Arc<Metrics>,
+}
+
+impl Notices {
+    /// Hands what was counted up to now to the metrics of the run.
+    pub fn refresh(&self) {
+        show(&self.desk.counts(), &self.metrics);
     }
 }
 

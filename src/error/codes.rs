@@ -89,6 +89,11 @@ const CODES: &[Code] = &[
     code("alert.template", "A text has a brace or a name that stands for nothing.", "Write `{name}` for a column."),
     code("alert.when", "The condition of an alert is not true or false.", "Write a comparison, such as `errors > 5`."),
     code(
+        "api.alert",
+        "There is no such alert here.",
+        "Look at `/v1/alerts`, with `?state=resolved` for those that are over.",
+    ),
+    code(
         "api.body",
         "The body of a request is too large, too slow, damaged, or not of the form that is expected.",
         "The message says what is wrong, and where.",
@@ -124,6 +129,7 @@ const CODES: &[Code] = &[
         "Mend those that are listed, or send the batch with `?on_bad=skip`.",
     ),
     code("api.role", "The role of the token may not do this.", "Use a token of the role that `/openapi.json` names."),
+    code("api.silence", "A silence cannot be made or ended.", "The message says why."),
     code(
         "api.source",
         "No source of the pipeline that takes events has this name.",

@@ -9,7 +9,7 @@ use super::message::Notification;
 use super::receive::{Programs, receiver};
 use super::router::{Router, State};
 use super::setup::{Setup, read_silences};
-use super::silence::{NotAdded, Silence};
+use super::silence::{NotAdded, Origin, Silence};
 use crate::alert::Change;
 use crate::error::Error;
 use std::collections::BTreeMap;
@@ -179,6 +179,11 @@ impl Notifier {
         self.shared.work.notify_all();
     }
 
+    /// A handle for those who look at the run.
+    pub fn desk(&self) -> Desk {
+        Desk(Arc::clone(&self.shared))
+    }
+
     /// All that is to be remembered over a restart.
     pub fn snapshot(&self) -> State {
         self.shared.lock().router.snapshot()
@@ -234,6 +239,46 @@ impl Notifier {
         }
         self.shared.lanes.values().for_each(Lanes::finish);
         counts(&self.shared)
+    }
+}
+
+/// What those who look at a run see of its notifier, and may change: silences. It may outlive the notifier.
+#[derive(Clone)]
+pub struct Desk(Arc<Shared>);
+
+impl Desk {
+    /// Adds a silence, which holds from now on.
+    ///
+    /// # Errors
+    /// Where it is wrong; then nothing changes.
+    pub fn silence(&self, silence: Silence) -> Result<(), NotAdded> {
+        self.0.lock().router.silence(silence, self.0.clock.now())
+    }
+
+    /// Ends a silence that was added; false where none has the name.
+    pub fn expire(&self, name: &str) -> bool {
+        self.0.lock().router.expire(name)
+    }
+
+    /// All silences and where they stand.
+    pub fn silences(&self) -> Vec<(Origin, Silence)> {
+        self.0.lock().router.all_silences()
+    }
+
+    /// For each alert, whether it is silenced now, and whether others keep it quiet.
+    pub fn muted(&self, changes: &[Change]) -> Vec<(bool, bool)> {
+        let (core, now) = (self.0.lock(), self.0.clock.now());
+        changes.iter().map(|change| core.router.muted(change, now)).collect()
+    }
+
+    /// What was counted, by action.
+    pub fn counts(&self) -> BTreeMap<String, ActionCounts> {
+        counts(&self.0)
+    }
+
+    /// The time of the clock that silences go by; microseconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.0.clock.now()
     }
 }
 

@@ -15,7 +15,7 @@ use super::group::{Group, Muted};
 use super::inhibit::Inhibitor;
 use super::message::{Notification, group_text};
 use super::setup::{Action, Setup};
-use super::silence::{NotAdded, Ready, Silence, Silences};
+use super::silence::{NotAdded, Origin, Ready, Silence, Silences};
 use crate::alert::Change;
 use crate::config::Grouping;
 use std::collections::{BTreeMap, BTreeSet};
@@ -196,7 +196,17 @@ impl Router {
 
     /// All silences.
     pub fn silences(&self) -> Vec<Silence> {
-        self.silences.list().cloned().collect()
+        self.silences.list().map(|(_, silence)| silence.clone()).collect()
+    }
+
+    /// All silences and where they stand.
+    pub fn all_silences(&self) -> Vec<(Origin, Silence)> {
+        self.silences.list().map(|(origin, silence)| (origin, silence.clone())).collect()
+    }
+
+    /// Whether nobody would be told of an alert now: it is silenced, and others keep it quiet.
+    pub fn muted(&self, change: &Change, now: i64) -> (bool, bool) {
+        (self.silences.silence(&change.labels, now), self.inhibitor.inhibits(&Alert::of(change)))
     }
 
     /// Takes a change to the group of its alert in one action.

@@ -63,6 +63,17 @@ impl Ready {
     }
 }
 
+/// Where a silence stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// In the pipeline.
+    Pipeline,
+    /// In its file of silences.
+    File,
+    /// It was added while the pipeline ran.
+    Added,
+}
+
 /// Why a silence was not added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotAdded {
@@ -125,8 +136,9 @@ impl Silences {
     }
 
     /// All: those of the pipeline, of its file, and those that were added.
-    pub fn list(&self) -> impl Iterator<Item = &Silence> {
-        self.fixed.iter().chain(&self.file).chain(&self.added).map(|one| &one.silence)
+    pub fn list(&self) -> impl Iterator<Item = (Origin, &Silence)> {
+        let all = [(Origin::Pipeline, &self.fixed), (Origin::File, &self.file), (Origin::Added, &self.added)];
+        all.into_iter().flat_map(|(origin, list)| list.iter().map(move |one| (origin, &one.silence)))
     }
 
     /// Those that were added.

@@ -7,6 +7,7 @@
 //!
 //! Cost: one relaxed atomic addition; meant for once a batch, not once an event.
 
+use super::rejects::Rejects;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// How a number moves.
@@ -416,6 +417,7 @@ pub struct Metrics {
     tables: Vec<TableMetrics>,
     sinks: Vec<SinkMetrics>,
     actions: Vec<ActionMetrics>,
+    rejects: Rejects,
 }
 
 impl Metrics {
@@ -450,6 +452,18 @@ impl Metrics {
     pub fn with_actions(mut self, actions: impl IntoIterator<Item = String>) -> Self {
         self.actions = actions.into_iter().map(|name| ActionMetrics { name, ..Default::default() }).collect();
         self
+    }
+
+    /// With a list of the newest rejected lines, where `wanted`.
+    #[must_use]
+    pub fn with_rejects(mut self, wanted: bool) -> Self {
+        self.rejects = if wanted { Rejects::kept() } else { Rejects::default() };
+        self
+    }
+
+    /// The newest rejected lines.
+    pub fn rejects(&self) -> &Rejects {
+        &self.rejects
     }
 
     /// How many partitions each source has.

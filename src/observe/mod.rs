@@ -15,6 +15,7 @@ mod number;
 mod progress;
 mod prometheus;
 mod pulse;
+mod rejects;
 mod summary;
 
 pub use console::{Around, Console};
@@ -29,4 +30,5 @@ pub use number::{grouped, short};
 pub use progress::{Progress, Rate, progress_line, terminal_width};
 pub use prometheus::{Figure, figures, prometheus};
 pub use pulse::Pulse;
+pub use rejects::{Fault, OF_BLOCK, Rejected, Rejects};
 pub use summary::{Ending, summary};

@@ -85,7 +85,9 @@ pub fn figures(
             }));
         }
         snapshot.parts.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
+        snapshot.tables.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
         snapshot.sinks.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
+        snapshot.actions.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
     }
     server.each(&mut |s| all.push(figure(s, None)));
     ingest.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));

@@ -175,14 +175,14 @@ fn is_part(plan: &Plan, name: &str) -> bool {
     plan.schemas.iter().map(|s| &s.name).chain(heads.map(|head| &head.name)).any(|one| one == name)
 }
 
-fn joins(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &JoinPlan)> {
+pub(super) fn joins(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &JoinPlan)> {
     plan.heads.iter().filter_map(|head| match &head.kind {
         HeadKind::Join(join) => Some((head, join)),
         HeadKind::Dedup(_) | HeadKind::Lookup(_) | HeadKind::Versions(_) => None,
     })
 }
 
-fn lookups(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &LookupPlan)> {
+pub(super) fn lookups(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &LookupPlan)> {
     plan.heads.iter().filter_map(|head| match &head.kind {
         HeadKind::Lookup(lookup) => Some((head, lookup)),
         HeadKind::Dedup(_) | HeadKind::Join(_) | HeadKind::Versions(_) => None,
@@ -308,7 +308,7 @@ impl<'a> Behind<'a> {
 }
 
 /// A stream as it stands on the first road that was planned, with its inputs on all.
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     behind: Behind<'a>,
     step: usize,
     from: Vec<&'a str>,
@@ -316,8 +316,13 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn name(&self) -> &'a str {
+    pub(super) fn name(&self) -> &'a str {
         &self.behind.stage.steps[self.step].name
+    }
+
+    /// What it lets through, as text.
+    pub(super) fn filter(&self) -> Option<&'a str> {
+        self.behind.stage.filters[self.step].as_deref()
     }
 
     /// The streams that it is the rest of.
@@ -327,7 +332,7 @@ impl<'a> Shown<'a> {
 }
 
 /// Each stream once, in the order of the plan.
-fn streams(plan: &Plan) -> Vec<Shown<'_>> {
+pub(super) fn streams(plan: &Plan) -> Vec<Shown<'_>> {
     let mut list: Vec<Shown<'_>> = Vec::new();
     for behind in stages(plan) {
         for (i, step) in behind.stage.steps.iter().enumerate().filter(|(_, s)| !is_part(plan, &s.name)) {
@@ -362,7 +367,7 @@ fn road<'a>(plan: &'a Plan, feed: &Feed) -> Vec<&'a str> {
     names
 }
 
-fn kind(source: &SourcePlan) -> String {
+pub(super) fn kind(source: &SourcePlan) -> String {
     match &source.config.kind {
         SourceKind::File(files) => {
             // How many files a folder or pattern has is known when the run begins.
@@ -419,7 +424,7 @@ fn length(spec: &WindowSpec, n: i64) -> Span {
     Span(if spec.zone.is_some() { n * 86_400_000_000 } else { n })
 }
 
-fn shape(window: &WindowPlan) -> String {
+pub(super) fn shape(window: &WindowPlan) -> String {
     let spec = &window.spec;
     let span = |n| length(spec, n);
     let (mut text, offset) = match spec.shape {
@@ -539,7 +544,7 @@ fn owner(window: &WindowPlan) -> String {
     window.max_groups.map_or_else(String::new, |most| format!(", at most {most} and overflow, and sent to one worker"))
 }
 
-fn target(kind: &SinkKind) -> String {
+pub(super) fn target(kind: &SinkKind) -> String {
     match kind {
         SinkKind::Program => "to the program as they are stated".into(),
         SinkKind::Stdout { .. } => "to standard output as they are stated".into(),
@@ -750,27 +755,7 @@ pub fn explain_dot(plan: &Plan) -> String {
             ", shape=note",
         );
     }
-    let mut edges: Vec<(&str, &str)> = Vec::new();
-    for s in stages(plan) {
-        for (step, enriches) in s.stage.steps.iter().zip(&s.stage.enriches) {
-            edges.extend(enriches.iter().map(|enrich| (enrich.table.as_str(), step.name.as_str())));
-            let inputs = [step.from].into_iter().chain(step.minus.iter().copied());
-            // The patterns of a group have one step.
-            let group = plan.pattern_groups.iter().find(|g| g.patterns.iter().any(|p| p.name == step.name));
-            let names: Vec<&str> = match group {
-                Some(group) => group.patterns.iter().map(|p| p.name.as_str()).collect(),
-                // The rows of a table are the table.
-                None => vec![
-                    versions(plan).find(|(head, _)| head.name == step.name).map_or(&step.name, |(_, of)| &of.table.1),
-                ],
-            };
-            edges.extend(inputs.flat_map(|input| names.iter().map(move |name| (s.selection(input), *name))));
-        }
-    }
-    for (i, (from, to)) in edges.iter().enumerate() {
-        if edges[..i].contains(&(from, to)) {
-            continue;
-        }
+    for (from, to) in edges(plan) {
         let _ = writeln!(out, "  {} -> {};", quoted(from), quoted(to));
     }
     for view in &plan.views {
@@ -792,6 +777,34 @@ pub fn explain_dot(plan: &Plan) -> String {
     }
     out.push_str("}\n");
     out
+}
+
+/// What reads what, up to windows and patterns; each pair once.
+pub(super) fn edges(plan: &Plan) -> Vec<(&str, &str)> {
+    let mut edges: Vec<(&str, &str)> = Vec::new();
+    for s in stages(plan) {
+        for (step, enriches) in s.stage.steps.iter().zip(&s.stage.enriches) {
+            edges.extend(enriches.iter().map(|enrich| (enrich.table.as_str(), step.name.as_str())));
+            let inputs = [step.from].into_iter().chain(step.minus.iter().copied());
+            // The patterns of a group have one step.
+            let group = plan.pattern_groups.iter().find(|g| g.patterns.iter().any(|p| p.name == step.name));
+            let names: Vec<&str> = match group {
+                Some(group) => group.patterns.iter().map(|p| p.name.as_str()).collect(),
+                // The rows of a table are the table.
+                None => vec![
+                    versions(plan).find(|(head, _)| head.name == step.name).map_or(&step.name, |(_, of)| &of.table.1),
+                ],
+            };
+            edges.extend(inputs.flat_map(|input| names.iter().map(move |name| (s.selection(input), *name))));
+        }
+    }
+    let mut once: Vec<(&str, &str)> = Vec::new();
+    for edge in edges {
+        if !once.contains(&edge) {
+            once.push(edge);
+        }
+    }
+    once
 }
 
 fn quoted(text: &str) -> String {

@@ -1,10 +1,15 @@
 //! What all requests look at: the run, its rows, who may ask.
 
 use super::access::Tokens;
+use super::alerts::Rule;
+use super::book::Book;
+use super::graph::Looks;
 use super::health::Motion;
 use super::ingest::Inlet;
 use super::store::Store;
+use crate::engine::Notices;
 use crate::observe::{Metrics, ServerMetrics, Snapshot};
+use crate::plan::Graph;
 use crate::result::RowSchema;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -44,21 +49,27 @@ impl Phase {
     }
 }
 
-/// The store and the bell that rings when something came into it.
+/// The store, the alerts, and the bell that rings when something came into it.
 pub(super) struct Shelf {
     store: Mutex<Store>,
+    book: Mutex<Book>,
     /// The number of the latest change.
     bell: watch::Sender<u64>,
 }
 
 impl Shelf {
-    pub(super) fn new(store: Store) -> Self {
-        Self { store: Mutex::new(store), bell: watch::Sender::new(0) }
+    pub(super) fn new(store: Store, book: Book) -> Self {
+        Self { store: Mutex::new(store), book: Mutex::new(book), bell: watch::Sender::new(0) }
     }
 
     /// The store; held for no longer than a look.
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The alerts; held for no longer than a look.
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says that there are changes up to `latest`.
@@ -79,6 +90,15 @@ pub(super) struct Face {
     /// The ways into sources that are sent their events.
     pub(super) inlets: Vec<Arc<Inlet>>,
     pub(super) schemas: Vec<RowSchema>,
+    /// The rules of alerts, in the order of the plan.
+    pub(super) rules: Vec<Rule>,
+    /// What reads what.
+    pub(super) graph: Graph,
+    pub(super) looks: Mutex<Looks>,
+    /// Who is notified of alerts, once the run has begun.
+    pub(super) notices: Mutex<Option<Notices>>,
+    /// The file of silences of the pipeline.
+    pub(super) silences_file: Option<String>,
     /// The pipeline as it is shown: name, file, text, plan.
     pub(super) pipeline: serde_json::Value,
     /// Tells this run from others in cursors.
@@ -93,8 +113,16 @@ impl Face {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Who is notified of alerts; `None` where nobody is, or the run has not begun.
+    pub(super) fn notices(&self) -> Option<Notices> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What is counted at this moment, once the run has begun.
     pub(super) fn snapshot(&self) -> Option<(Snapshot, Vec<usize>)> {
+        if let Some(notices) = self.notices() {
+            notices.refresh();
+        }
         self.phase().metrics().map(|metrics| (metrics.snapshot(), metrics.partitions()))
     }
 

@@ -22,6 +22,7 @@ impl Feed {
 
 impl Sink for Feed {
     fn write(&mut self, batch: &RowBatch) -> Result<(), Error> {
+        self.shelf.book().take(batch);
         let latest = {
             let mut store = self.shelf.store();
             store.take(batch);

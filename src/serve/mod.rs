@@ -1,8 +1,9 @@
 //! A run, turned into something that can be looked at: an HTTP server on threads of its own.
 //!
 //! It runs beside the workers and shares three things with them: counts, which it only reads, a bounded store of rows, which a
-//! thread of the engine's sinks fills ([`Server::rows`]), and bounded queues of events that are sent ([`Server::doors`]). No request
-//! ever waits for the dataflow, nor the dataflow for a request; the store is locked for the length of a look.
+//! thread of the engine's sinks fills ([`Server::rows`]), the silences of those who are notified of alerts, and bounded queues of
+//! events that are sent ([`Server::doors`]). No request ever waits for the dataflow, nor the dataflow for a request; the store is
+//! locked for the length of a look.
 //!
 //! Where it listens and who may ask is decided before the run begins: an address that others can reach needs a token
 //! (`listen.public`), one that cannot be used is an error (`listen.address`).
@@ -11,32 +12,42 @@
 //! TLS: beyond this machine it belongs behind something that encrypts.
 
 mod access;
+mod alerts;
 mod answer;
+mod book;
 mod connect;
 mod face;
 mod feed;
+mod fields;
 mod figures;
+mod graph;
 mod health;
 mod ingest;
 mod live;
+mod matches;
+mod openapi;
 mod page;
 mod pipeline;
 mod question;
+mod rejects;
 mod results;
 mod routes;
+mod silences;
 mod store;
 
 pub use access::read_tokens;
 pub use store::{Bounds, Change, Changes, Held, Page, Row, Scan, Spot, Store};
 
 use crate::config::{Access, Config, Listen, PUBLIC_HELP, Secret, parse_listen};
-use crate::engine::Beside;
+use crate::engine::{Beside, Running};
 use crate::error::{Error, Kind};
 use crate::observe::{Metrics, ServerMetrics};
 use crate::plan::{Plan, explain_json};
 use crate::sink::Sink;
 use crate::source::Door;
 use access::{Refusal, Tokens};
+use alerts::Rule;
+use book::Book;
 use face::{Face, Phase, Shelf};
 use ingest::Inlet;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -150,9 +161,14 @@ impl Server {
         let face = Arc::new(Face {
             tokens: Tokens::new(tokens, &listen.host),
             counts: Arc::new(ServerMetrics::new("http", &Refusal::ALL.map(|(word, _)| word))),
-            shelf: Arc::new(Shelf::new(Store::new(&plan.schemas, *bounds))),
+            shelf: Arc::new(Shelf::new(Store::new(&plan.schemas, *bounds), Book::new(&plan.alerts, *bounds))),
             inlets: Inlet::all(plan),
             schemas: plan.schemas.clone(),
+            rules: Rule::all(plan),
+            graph: crate::plan::graph(plan),
+            looks: Mutex::default(),
+            notices: Mutex::default(),
+            silences_file: config.notify.silences.clone(),
             pipeline,
             epoch: epoch()?,
             phase: Mutex::default(),
@@ -168,6 +184,7 @@ impl Server {
             .build()
             .map_err(failed)?;
         runtime.spawn(connect::accept(listener, Arc::clone(&face), *max_connections));
+        runtime.spawn(graph::watch(Arc::clone(&face)));
         Ok(Self { face, address, runtime, stop })
     }
 
@@ -191,8 +208,9 @@ impl Server {
     }
 
     /// The run reads.
-    pub fn running(&self, metrics: Arc<Metrics>) {
-        self.set(Phase::Running(metrics));
+    pub fn running(&self, run: &Running) {
+        *self.face.notices.lock().unwrap_or_else(PoisonError::into_inner) = run.notices.clone();
+        self.set(Phase::Running(Arc::clone(&run.metrics)));
     }
 
     /// The run has ended; without its counts: by a failure.

@@ -6,14 +6,29 @@ use super::face::Face;
 use super::routes::Ask;
 
 /// Name, type and text of every file.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 17] = [
     ("index.html", "text/html; charset=utf-8", include_str!("page/index.html")),
     ("style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
-    ("app.js", "text/javascript; charset=utf-8", include_str!("page/app.js")),
-    ("chart.js", "text/javascript; charset=utf-8", include_str!("page/chart.js")),
-    ("rows.js", "text/javascript; charset=utf-8", include_str!("page/rows.js")),
     ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+    script("app.js", include_str!("page/app.js")),
+    script("dom.js", include_str!("page/dom.js")),
+    script("net.js", include_str!("page/net.js")),
+    script("overview.js", include_str!("page/overview.js")),
+    script("parts.js", include_str!("page/parts.js")),
+    script("patterns.js", include_str!("page/patterns.js")),
+    script("alerts.js", include_str!("page/alerts.js")),
+    script("mute.js", include_str!("page/mute.js")),
+    script("graph.js", include_str!("page/graph.js")),
+    script("layout.js", include_str!("page/layout.js")),
+    script("rejects.js", include_str!("page/rejects.js")),
+    script("rows.js", include_str!("page/rows.js")),
+    script("chart.js", include_str!("page/chart.js")),
+    script("small.js", include_str!("page/small.js")),
 ];
+
+const fn script(name: &'static str, text: &'static str) -> (&'static str, &'static str, &'static str) {
+    (name, "text/javascript; charset=utf-8", text)
+}
 
 /// `/`
 pub(super) fn index(_: &Face, _: &Ask) -> Answer {

@@ -55,7 +55,7 @@ fn kind(schema: &RowSchema) -> &'static str {
 }
 
 /// Adds one count to an object: a number, or an object by label.
-fn put(all: &mut Map<String, Value>, s: Sample<'_>) {
+pub(super) fn put(all: &mut Map<String, Value>, s: Sample<'_>) {
     match s.label {
         None => {
             all.insert(s.metric.name.to_owned(), s.value.into());

@@ -145,7 +145,7 @@ impl Filter {
 }
 
 /// True where a value is written so.
-fn is(value: Value<'_>, text: &str) -> bool {
+pub(super) fn is(value: Value<'_>, text: &str) -> bool {
     match value {
         Value::Null => text == "null",
         Value::Bool(v) => text == if v { "true" } else { "false" },

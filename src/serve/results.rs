@@ -7,7 +7,7 @@ use super::face::Face;
 use super::routes::{Ask, RESULTS, route};
 use super::store::{Row, Scan, Spot};
 use crate::error::nearest;
-use crate::result::RowSchema;
+use crate::result::{RowRef, RowSchema};
 use crate::sink::{CsvRows, JsonRows, Times};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use base64::Engine;
@@ -118,6 +118,27 @@ fn body(form: Form, schema: &RowSchema, part: u32, rows: &[Arc<Row>], cursor: Op
     out
 }
 
+/// At most `most` rows of a part for which `wanted` holds; the store is held for no longer than a look.
+pub(super) fn gather(
+    face: &Face,
+    part: u32,
+    scan: Scan,
+    most: usize,
+    wanted: impl Fn(RowRef<'_>) -> bool,
+) -> Vec<Arc<Row>> {
+    let mut scan = Scan { limit: most, look: LOOK, ..scan };
+    let mut rows = Vec::new();
+    loop {
+        let page = face.shelf.store().rows(part, &scan, &wanted);
+        rows.extend(page.rows);
+        scan.limit = most - rows.len();
+        match page.stopped {
+            Some(spot) if scan.limit > 0 => scan.behind = Some(spot),
+            _ => return rows,
+        }
+    }
+}
+
 /// `/v1/results/{name}`
 pub(super) fn rows(face: &Face, ask: &Ask) -> Answer {
     let (part, schema) = face.part(&ask.name).ok_or_else(|| no_part(face, &ask.name))?;
@@ -138,17 +159,8 @@ pub(super) fn rows(face: &Face, ask: &Ask) -> Answer {
         })?),
     };
     // One more tells whether there are more.
-    let mut scan = Scan { newest_first, behind, ends_behind: filter.from, limit: limit + 1, look: LOOK };
-    let mut rows = Vec::new();
-    loop {
-        let page = face.shelf.store().rows(part, &scan, |row| filter.takes(row));
-        rows.extend(page.rows);
-        scan.limit = limit + 1 - rows.len();
-        match page.stopped {
-            Some(spot) if scan.limit > 0 => scan.behind = Some(spot),
-            _ => break,
-        }
-    }
+    let scan = Scan { newest_first, behind, ends_behind: filter.from, ..Scan::default() };
+    let mut rows = gather(face, part, scan, limit + 1, |row| filter.takes(row));
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more).map(|last| face.shelf.store().spot(last));

@@ -7,7 +7,9 @@ use super::access::Refusal;
 use super::answer::{Answer, Wrong, guard, json};
 use super::face::Face;
 use super::question::{Question, decode};
-use super::{figures, health, ingest, live, page, pipeline, results};
+use super::{
+    alerts, figures, graph, health, ingest, live, matches, openapi, page, pipeline, rejects, results, silences,
+};
 use crate::config::Access;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,9 +17,10 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::any;
-use serde_json::{Map, Value, json as value};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// What is asked.
 pub(super) struct Ask {
@@ -38,7 +41,6 @@ pub(super) enum Handler {
     /// At once.
     Now(fn(&Face, &Ask) -> Answer),
     /// At once, to a body of at most [`LARGEST`] bytes.
-    #[allow(dead_code, reason = "what is sent to operate the run comes next")]
     Body(fn(&Face, &Ask, &Bytes) -> Answer),
     /// With a stream or another protocol, or to a body that it reads itself.
     Later(fn(Arc<Face>, Ask) -> Coming),
@@ -48,12 +50,14 @@ pub(super) enum Handler {
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     /// Where it stands: in the query or, as a header, in the head.
-    place: &'static str,
+    pub(super) place: &'static str,
     pub(super) doc: &'static str,
 }
 
 /// Bytes of a body that a [`Handler::Body`] takes, at most.
 const LARGEST: usize = 64 << 10;
+/// How long such a body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A path, how it is asked, and all there is to know about it.
 pub(super) struct Route {
@@ -161,7 +165,7 @@ pub(super) const ROUTES: &[Route] = &[
         takes: &[],
         status: StatusCode::OK,
         gives: &["application/json"],
-        handler: Handler::Now(|_, _| Ok(json(&document()))),
+        handler: Handler::Now(|_, _| Ok(json(&openapi::document()))),
     },
     Route {
         method: Method::GET,
@@ -208,6 +212,124 @@ pub(super) const ROUTES: &[Route] = &[
         status: StatusCode::OK,
         gives: &["application/json", "application/x-ndjson", "text/csv; charset=utf-8"],
         handler: Handler::Now(results::rows),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/alerts",
+        needs: Some(Access::Read),
+        doc: "Every rule with how many of its groups fire, are pending or have no data, and the alerts that are not over.",
+        parameters: &[
+            parameter(
+                "state",
+                "Only alerts that are this: firing, no_data, pending or resolved, with commas between. Not given: those not over.",
+            ),
+            parameter("rule", "Only alerts of these rules, with commas between."),
+            parameter("severity", "Only alerts of these severities, with commas between."),
+            parameter("limit", "How many alerts, 1 to 10000. Default 500."),
+        ],
+        filters: false,
+        takes: &[],
+        status: StatusCode::OK,
+        gives: &["application/json"],
+        handler: Handler::Now(alerts::list),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/alerts/{id}",
+        needs: Some(Access::Read),
+        doc: "An alert, its life so far, and the rows behind it that are still kept.",
+        parameters: &[],
+        filters: false,
+        takes: &[],
+        status: StatusCode::OK,
+        gives: &["application/json"],
+        handler: Handler::Now(alerts::one),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/matches",
+        needs: Some(Access::Read),
+        doc: "The newest matches of patterns, with what their rows have of their events, and how many there were.",
+        parameters: &[
+            parameter("pattern", "Only matches of these patterns, with commas between."),
+            parameter("key", "Only matches of this key."),
+            parameter(
+                "timed_out",
+                "all (default); true: only partial matches that ran out of time; false: only whole ones.",
+            ),
+            parameter("from", "Only matches that end behind this time: RFC 3339, or milliseconds since 1970."),
+            parameter("until", "Only matches that begin before this time."),
+            parameter("limit", "How many matches, 1 to 1000. Default 100."),
+        ],
+        filters: false,
+        takes: &[],
+        status: StatusCode::OK,
+        gives: &["application/json"],
+        handler: Handler::Now(matches::list),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/silences",
+        needs: Some(Access::Read),
+        doc: "All silences: those of the pipeline, of its file, and those that were made here.",
+        parameters: &[],
+        filters: false,
+        takes: &[],
+        status: StatusCode::OK,
+        gives: &["application/json"],
+        handler: Handler::Now(silences::list),
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/silences",
+        needs: Some(Access::Operate),
+        doc: "Makes a silence, which holds at once. It is kept in memory: it ends with the run.",
+        parameters: &[],
+        filters: false,
+        takes: &["application/json"],
+        status: StatusCode::CREATED,
+        gives: &["application/json"],
+        handler: Handler::Body(silences::create),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/v1/silences/{id}",
+        needs: Some(Access::Operate),
+        doc: "Ends a silence that was made here.",
+        parameters: &[],
+        filters: false,
+        takes: &[],
+        status: StatusCode::NO_CONTENT,
+        gives: &[],
+        handler: Handler::Now(silences::expire),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/rejects",
+        needs: Some(Access::Read),
+        doc: "The newest lines that were no events, and how many there were by reason.",
+        parameters: &[
+            parameter("source", "Only lines of these sources, with commas between."),
+            parameter("reason", "Only lines with these reasons, with commas between."),
+            parameter("limit", "How many lines, 1 to 1000. Default 100."),
+        ],
+        filters: false,
+        takes: &[],
+        status: StatusCode::OK,
+        gives: &["application/json"],
+        handler: Handler::Now(rejects::list),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/graph",
+        needs: Some(Access::Read),
+        doc: "The parts of the pipeline and what reads what, with their counts, rates, state and queue sizes, and event time.",
+        parameters: &[],
+        filters: false,
+        takes: &[],
+        status: StatusCode::OK,
+        gives: &["application/json"],
+        handler: Handler::Now(graph::show),
     },
     Route {
         method: Method::GET,
@@ -352,7 +474,8 @@ async fn answer(face: &Arc<Face>, routes: &[&'static Route], request: Request) -
     match route.handler {
         Handler::Now(handler) => handler(face, &ask),
         Handler::Body(handler) => {
-            let body = read(std::mem::take(&mut ask.body), LARGEST).await?;
+            let body = timeout(PATIENCE, read(std::mem::take(&mut ask.body), LARGEST));
+            let body = body.await.map_err(|_| too_slow())??;
             handler(face, &ask, &body)
         }
         Handler::Later(handler) => handler(Arc::clone(face), ask).await,
@@ -366,6 +489,12 @@ pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Wrong> {
         let status = StatusCode::PAYLOAD_TOO_LARGE;
         Wrong::new(status, Refusal::Question, "api.body", message, "send less at a time")
     })
+}
+
+/// The refusal of a body that does not come.
+fn too_slow() -> Wrong {
+    let message = format!("the body did not come within {} s", PATIENCE.as_secs());
+    Wrong::new(StatusCode::REQUEST_TIMEOUT, Refusal::Question, "api.body", message, "send it at once")
 }
 
 /// The refusal of a method that the path does not have.
@@ -388,74 +517,4 @@ fn finish(face: &Face, answered: Answer) -> Response<Body> {
         face.counts.refused.add(wrong.refusal as usize, 1);
         wrong.response()
     }))
-}
-
-/// The description of the interface, after OpenAPI 3.1.
-pub(super) fn document() -> Value {
-    let mut paths = Map::new();
-    for route in ROUTES {
-        let mut parameters: Vec<Value> = route
-            .parameters
-            .iter()
-            .map(|p| {
-                value!({
-                    "name": p.name, "in": p.place, "required": false, "description": p.doc, "schema": { "type": "string" }
-                })
-            })
-            .collect();
-        if let Some((_, rest)) = route.path.split_once('{') {
-            parameters.push(value!({
-                "name": rest.trim_end_matches('}'), "in": "path", "required": true, "schema": { "type": "string" }
-            }));
-        }
-        if route.filters {
-            parameters.push(value!({
-                "name": "group", "in": "query", "required": false, "style": "form", "explode": true,
-                "description": "Filters: the name of a dimension and the value it must have.",
-                "schema": { "type": "object", "additionalProperties": { "type": "string" } }
-            }));
-        }
-        let kinds = |kinds: &[&str]| -> Map<String, Value> {
-            kinds.iter().map(|kind| ((*kind).to_owned(), value!({}))).collect()
-        };
-        let wrong = value!({
-            "description": "A question that is not answered as it was asked.",
-            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } }
-        });
-        let mut about = value!({
-            "summary": route.doc,
-            "parameters": parameters,
-            "responses": { "default": wrong },
-        });
-        about["responses"][route.status.as_str()] =
-            value!({ "description": "The answer.", "content": kinds(route.gives) });
-        if !route.takes.is_empty() {
-            about["requestBody"] = value!({ "required": true, "content": kinds(route.takes) });
-        }
-        if let Some(role) = route.needs {
-            about["security"] = value!([{ "token": [] }]);
-            about["x-role"] = value!(role.word());
-        }
-        let path = paths.entry(route.path).or_insert_with(|| value!({}));
-        path[route.method.as_str().to_ascii_lowercase()] = about;
-    }
-    value!({
-        "openapi": "3.1.0",
-        "info": { "title": "highwater", "version": env!("CARGO_PKG_VERSION"), "summary": "A run of highwater" },
-        "paths": paths,
-        "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
-            "schemas": { "Error": {
-                "type": "object",
-                "required": ["error"],
-                "properties": { "error": {
-                    "type": "object",
-                    "required": ["code", "message", "help"],
-                    "properties": {
-                        "code": { "type": "string" }, "message": { "type": "string" }, "help": { "type": "string" }
-                    }
-                } }
-            } }
-        }
-    })
 }

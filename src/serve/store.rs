@@ -40,7 +40,8 @@ pub struct Row {
 }
 
 impl Row {
-    fn new(row: RowRef<'_>) -> Self {
+    /// A copy of a row.
+    pub(super) fn new(row: RowRef<'_>) -> Self {
         let bytes = [row.key, row.values].concat().into_boxed_slice();
         Self { head: RowHead { start: 0, ..*row.head }, bytes }
     }
@@ -51,7 +52,8 @@ impl Row {
         RowRef { head: &self.head, key, values }
     }
 
-    fn weight(&self) -> usize {
+    /// Bytes that it takes.
+    pub(super) fn weight(&self) -> usize {
         // The tree's share, the counts of the Arc, and what the allocator adds.
         size_of::<Self>() + self.bytes.len() + 64
     }

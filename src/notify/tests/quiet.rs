@@ -101,6 +101,26 @@ fn what_is_kept_quiet_is_counted_once_an_alert() {
     assert_eq!(run.router.kept()["ops"], Kept { silenced: 2, inhibited: 1 });
 }
 
+#[test]
+fn who_looks_sees_what_is_kept_quiet_now_and_where_silences_stand() {
+    let mut run = Run::new(&setup(
+        "[actions.ops]\ntype = 'log'\n[silences.s]\nmatch = \"service = 'api'\"\nuntil = 1970-01-01T00:00:10Z\n\
+         [inhibitions.i]\nsource = \"alert = 'page'\"\ntarget = \"alert = 'slow'\"\nequal = ['service']\n",
+    ));
+    run.happens((1.0, &["fire page/web", "fire slow/web", "fire slow/api"]));
+    let muted = |run: &Run, alert: &str, at: f64| run.router.muted(&change(alert, Life::Firing, us(1.0)), us(at));
+    assert_eq!(muted(&run, "page/web", 2.0), (false, false));
+    assert_eq!(muted(&run, "slow/web", 2.0), (false, true));
+    assert_eq!(muted(&run, "slow/api", 2.0), (true, false));
+    assert_eq!(muted(&run, "slow/api", 10.0), (false, false));
+    run.router.silence(silence("a", "alert = 'slow'", 100.0), run.now).unwrap();
+    assert_eq!(muted(&run, "slow/web", 20.0), (true, true));
+    run.happens((21.0, &["end page/web"]));
+    assert_eq!(muted(&run, "slow/web", 22.0), (true, false));
+    let all: Vec<(Origin, String)> = run.router.all_silences().into_iter().map(|(of, one)| (of, one.name)).collect();
+    assert_eq!(all, [(Origin::Pipeline, "s".into()), (Origin::Added, "a".into())]);
+}
+
 fn silence(name: &str, matching: &str, until: f64) -> Silence {
     Silence {
         name: name.into(),
