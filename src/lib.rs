@@ -21,7 +21,7 @@
 //! | [`generate`] | a seed into a realistic stream of events |
 //! | [`source`] | files, standard input, the generator and what is sent into numbered blocks of bytes |
 //! | [`watermark`] | event times of a partition into its clock and ticks |
-//! | [`table`] | files of rows into tables that events are looked up in |
+//! | [`table`] | rows of files and servers into tables that events are looked up in |
 //! | [`stream`] | batches of events into those that a part reads: enriched, filtered, sampled, routed, without duplicates |
 //! | [`aggregate`] | cells into mergeable, order-independent group states |
 //! | [`window`] | slices of group states into window rows and corrections |

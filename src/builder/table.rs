@@ -3,6 +3,9 @@
 use super::part::{IntoNames, IntoSpan, Part, offers};
 use crate::config::Given;
 
+/// What stands for an address, which says who logs in.
+const HIDDEN: &str = "***";
+
 /// A table: `[tables.<name>]` of a pipeline file, with the same keys, defaults and checks. Streams look up in it:
 /// [`Stream::enrich`](super::Stream::enrich).
 #[derive(Clone)]
@@ -30,6 +33,44 @@ impl Table {
         Self { part }
     }
 
+    /// A table or view of PostgreSQL, looked up by one column or several; needs the feature `postgres`. `url`:
+    /// `postgres://user:password@host:port/database`, which no problem shows.
+    #[track_caller]
+    pub fn postgres(url: &str, from: &str, key: impl IntoNames) -> Self {
+        Self::on_server("postgres", url, ("from", from), key.into_names())
+    }
+
+    /// A query of PostgreSQL, whose columns are the table's; see [`Table::postgres`].
+    #[track_caller]
+    pub fn postgres_query(url: &str, query: &str, key: impl IntoNames) -> Self {
+        Self::on_server("postgres_query", url, ("query", query), key.into_names())
+    }
+
+    /// Hashes of Redis, each a row that is looked up by what is behind the prefix of its name: `user:*`; needs the feature
+    /// `redis`. `url`: `redis://user:password@host:port/0`, which no problem shows.
+    #[track_caller]
+    pub fn redis(url: &str, pattern: &str, key: &str) -> Self {
+        Self::on_server("redis", url, ("match", pattern), key.into_names())
+    }
+
+    /// One hash of Redis, whose fields are keys and whose values are rows as JSON objects; see [`Table::redis`].
+    #[track_caller]
+    pub fn redis_hash(url: &str, hash: &str, key: &str) -> Self {
+        Self::on_server("redis_hash", url, ("hash", hash), key.into_names())
+    }
+
+    #[track_caller]
+    fn on_server(method: &str, url: &str, (rows, said): (&str, &str), key: Given) -> Self {
+        let kind = method.split('_').next().unwrap_or(method);
+        let (hidden, rows_said) = (Given::from(HIDDEN), Given::from(said));
+        let (mut part, shown) = (Part::default(), [&hidden, &rows_said, &key]);
+        part.say("type", method, &shown, kind.into());
+        part.say("url", method, &shown, url.into());
+        part.say(rows, method, &shown, said.into());
+        part.say("key", method, &shown, key.clone());
+        Self { part }
+    }
+
     /// The column that says from when on a row is valid, and its unit: `s`, `ms`, `us`, `ns` or `rfc3339`. Rows of a key
     /// are its versions then.
     #[track_caller]
@@ -43,15 +84,25 @@ impl Table {
     offers! {
         /// How rows are written: `json` or `csv`; if unsaid, by the path's ending.
         format(format: &str) says "format";
-        /// How often it is looked whether the file has changed; if unsaid, never. Results depend on the clock then.
+        /// How often it is looked whether the file, or the table of a server, has changed; if unsaid, never. Results depend on
+        /// the clock then.
         refresh(span: impl IntoSpan) says "refresh";
+        /// How long a server may be silent.
+        timeout(span: impl IntoSpan) says "timeout";
+        /// `load`: the table of a server is read as a whole; `lookup`: rows are asked for when events need them.
+        mode(mode: &str) says "mode";
+        /// How many keys are kept of a table whose rows are asked for.
+        cache(keys: u64) says "cache";
+        /// How long each of them is kept.
+        cache_for(span: impl IntoSpan) says "cache_for";
     }
 
     /// Any key of a table by its name, with dots for tables in tables.
     #[track_caller]
     pub fn with(mut self, key: &str, value: impl Into<Given>) -> Self {
         let value = value.into();
-        self.part.say(key, "with", &[&key.into(), &value], value.clone());
+        let shown = if key == "url" { Given::from(HIDDEN) } else { value.clone() };
+        self.part.say(key, "with", &[&key.into(), &shown], value);
         self
     }
 }

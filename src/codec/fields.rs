@@ -40,6 +40,38 @@ pub(super) struct Rows {
     arena_start: usize,
 }
 
+/// What a text is as a value of this type; `None`: text.
+///
+/// # Errors
+/// Where it is no value of the type.
+#[inline]
+pub fn scalar(ty: FieldType, bytes: &[u8]) -> Result<Option<Cell>, RejectReason> {
+    let cell = match ty {
+        FieldType::Text => return Ok(None),
+        FieldType::Auto => match bytes {
+            [b'0'..=b'9' | b'-', ..] => return Ok(number::read(bytes)),
+            b"true" => Cell::bool(true),
+            b"false" => Cell::bool(false),
+            _ => return Ok(None),
+        },
+        FieldType::Int => {
+            let whole = number::read(bytes).filter(|cell| cell.tag() == crate::event::Tag::Int);
+            whole.ok_or(RejectReason::ValueType)?
+        }
+        FieldType::Float => {
+            let float = number::read(bytes).and_then(Cell::as_f64);
+            float.map(Cell::float).ok_or(RejectReason::ValueType)?
+        }
+        FieldType::Bool => match bytes {
+            b"true" => Cell::bool(true),
+            b"false" => Cell::bool(false),
+            _ => return Err(RejectReason::ValueType),
+        },
+        FieldType::Time => parse_rfc3339(bytes).map(|t| Cell::time(t.0)).ok_or(RejectReason::ValueType)?,
+    };
+    Ok(Some(cell))
+}
+
 /// The text of a field.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Text<'a> {
@@ -96,28 +128,9 @@ impl Rows {
         if column.slots.is_empty() {
             return Ok(());
         }
-        let cell = match column.ty {
-            FieldType::Text => self.text(text),
-            FieldType::Auto => match bytes {
-                [b'0'..=b'9' | b'-', ..] => number::read(bytes).unwrap_or_else(|| self.text(text)),
-                b"true" => Cell::bool(true),
-                b"false" => Cell::bool(false),
-                _ => self.text(text),
-            },
-            FieldType::Int => {
-                let whole = number::read(bytes).filter(|cell| cell.tag() == crate::event::Tag::Int);
-                whole.ok_or(RejectReason::ValueType)?
-            }
-            FieldType::Float => {
-                let float = number::read(bytes).and_then(Cell::as_f64);
-                float.map(Cell::float).ok_or(RejectReason::ValueType)?
-            }
-            FieldType::Bool => match bytes {
-                b"true" => Cell::bool(true),
-                b"false" => Cell::bool(false),
-                _ => return Err(RejectReason::ValueType),
-            },
-            FieldType::Time => parse_rfc3339(bytes).map(|t| Cell::time(t.0)).ok_or(RejectReason::ValueType)?,
+        let cell = match scalar(column.ty, bytes)? {
+            Some(cell) => cell,
+            None => self.text(text),
         };
         for slot in &column.slots {
             self.row[*slot] = cell;

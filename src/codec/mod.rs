@@ -8,6 +8,8 @@ mod fields;
 pub mod json;
 pub mod lines;
 
+pub use fields::scalar;
+
 use crate::config::SourceFormat;
 use crate::event::{EventBatch, FieldPath};
 use crate::time::{TimeFormat, TimeUnit};

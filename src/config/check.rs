@@ -126,7 +126,7 @@ fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     let sinks = config.sinks.iter().flat_map(|sink| sink.from.iter().map(|from| (Role::Sink, from)));
     let tables = config.tables.iter().filter_map(|table| match &table.kind {
         TableKind::Stream { from, .. } => Some(from.iter().map(|from| (Role::Table, from))),
-        TableKind::File(_) => None,
+        TableKind::File(_) | TableKind::Postgres(_) | TableKind::Redis(_) => None,
     });
     let alerts = config.alerts.iter().map(|alert| (Role::Alert, &alert.from));
     let table = |name: &Located<String>| parts.iter().any(|part| part.role == Role::Table && part.name == name.value);
@@ -359,7 +359,7 @@ fn needy(config: &Config) -> Vec<Needy<'_>> {
     });
     let streams = streams.chain(config.tables.iter().filter_map(|table| match &table.kind {
         TableKind::Stream { from, .. } => Some(Needy { name: &table.name, needs: from.iter().collect() }),
-        TableKind::File(_) => None,
+        TableKind::File(_) | TableKind::Postgres(_) | TableKind::Redis(_) => None,
     }));
     streams.chain(config.joins.iter().map(|j| Needy { name: &j.name, needs: j.from.iter().collect() })).collect()
 }

@@ -12,6 +12,7 @@ use super::settings::{
     TopConfig, ViewConfig, ViewJoin, WindowConfig, WindowShape, WithinStep,
 };
 use super::table::{EnrichConfig, TableConfig, TableFile, TableKind, TableTime};
+use super::table_server::{PostgresRows, RedisRows, TablePostgres, TableRedis, TableServer};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -192,19 +193,45 @@ fn table(text: &mut Canon, part: &TableConfig) {
         TableKind::File(TableFile { path, format, refresh: _, time }) => {
             text.put("file", &path.value);
             text.put("format", format!("{format:?}"));
-            if let Some(TableTime { field, unit, format }) = time {
-                text.put("time", field.value.steps().len());
-                field.value.steps().iter().for_each(|step| text.put("step", step));
-                text.put("unit", unit.word());
-                text.maybe("format", format.as_ref());
-            }
+            versions(text, time.as_ref());
         }
         TableKind::Stream { from, columns, keep } => {
             text.names("from", from);
             text.names("columns", columns);
             text.maybe("keep", keep.map(|span| span.0).as_ref());
         }
+        TableKind::Postgres(TablePostgres { server: on, rows, time }) => {
+            match rows {
+                PostgresRows::Table(name) => text.put("postgres table", &name.value),
+                PostgresRows::Query(query) => text.put("postgres query", &query.value),
+            }
+            server(text, on);
+            versions(text, time.as_ref());
+        }
+        TableKind::Redis(TableRedis { server: on, rows, types }) => {
+            match rows {
+                RedisRows::Prefix(prefix) => text.put("redis prefix", prefix),
+                RedisRows::Hash(name) => text.put("redis hash", name),
+            }
+            server(text, on);
+            text.put("types", format!("{types:?}"));
+        }
     }
+}
+
+fn versions(text: &mut Canon, time: Option<&TableTime>) {
+    if let Some(TableTime { field, unit, format }) = time {
+        text.put("time", field.value.steps().len());
+        field.value.steps().iter().for_each(|step| text.put("step", step));
+        text.put("unit", unit.word());
+        text.maybe("format", format.as_ref());
+    }
+}
+
+/// Where a server is and how it is asked may differ between processes; what is read of it may not.
+fn server(text: &mut Canon, server: &TableServer) {
+    let TableServer { url: _, refresh: _, timeout: _, asked } = server;
+    text.put("asked", asked.is_some());
 }
 
 fn stream(text: &mut Canon, part: &StreamConfig) {

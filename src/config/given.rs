@@ -7,7 +7,7 @@
 //! is kept. Parts are always added: two of one name are a problem that is found with all other names.
 
 use super::sections::TOP;
-use super::tree::{Data, Node, Place, join, one_line};
+use super::tree::{Data, HIDDEN, Node, Place, is_secret, join, one_line};
 use crate::error::Problem;
 use crate::time::Span;
 use std::time::Duration;
@@ -64,6 +64,7 @@ impl Given {
     fn node(&self, path: String, said: &str, problems: &mut Vec<Problem>) -> Node {
         let table = matches!(self, Given::Table(_));
         let written = if table { String::new() } else { one_line(&self.written()) };
+        let written = if is_secret(&path) { HIDDEN.to_owned() } else { written };
         let place = Place { line: 0, path, written, set: Some(said.to_owned()) };
         let data = match self {
             Given::Text(text) => Data::Text { text: text.clone(), from_env: false },

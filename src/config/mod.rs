@@ -34,6 +34,7 @@ mod slide;
 mod source;
 mod stream;
 mod table;
+mod table_server;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -64,6 +65,7 @@ pub use settings::{
 };
 pub use size::{ByteSize, parse_size};
 pub use table::{EnrichConfig, TableConfig, TableFile, TableKind, TableTime};
+pub use table_server::{PostgresRows, RedisRows, TableAsked, TablePostgres, TableRedis, TableServer};
 
 use crate::error::{Problem, Problems, Severity};
 use check::Role;

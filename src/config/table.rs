@@ -2,9 +2,10 @@
 
 use super::reader::{Context, Fields, is_name};
 use super::reference::KeyKind;
-use super::sections::{STREAM_ENRICH, TABLE, TABLE_FILE, TABLE_STREAM, TABLE_TIME};
+use super::sections::{STREAM_ENRICH, TABLE, TABLE_FILE, TABLE_POSTGRES, TABLE_REDIS, TABLE_STREAM, TABLE_TIME};
 use super::settings::{CsvConfig, Located, SourceFormat};
 use super::source::{types, unit_or_format};
+use super::table_server::{TablePostgres, TableRedis, TableServer, postgres, redis};
 use super::tree::{Data, Node, one_line};
 use super::value;
 use crate::error::{Problem, Severity};
@@ -39,6 +40,44 @@ pub enum TableKind {
         /// How long a row is there; `None`: until there is a newer one.
         keep: Option<Span>,
     },
+    /// A table or query of PostgreSQL.
+    Postgres(TablePostgres),
+    /// Hashes of Redis.
+    Redis(TableRedis),
+}
+
+impl TableKind {
+    /// The server that the rows are on.
+    pub fn server(&self) -> Option<&TableServer> {
+        match self {
+            TableKind::Postgres(table) => Some(&table.server),
+            TableKind::Redis(table) => Some(&table.server),
+            TableKind::File(_) | TableKind::Stream { .. } => None,
+        }
+    }
+
+    /// True where rows are asked for one by one, when events need them.
+    pub fn is_asked(&self) -> bool {
+        self.server().is_some_and(|server| server.asked.is_some())
+    }
+
+    /// How often the whole table is looked at again.
+    pub fn refresh(&self) -> Option<Span> {
+        match self {
+            TableKind::File(file) => file.refresh,
+            TableKind::Stream { .. } => None,
+            TableKind::Postgres(_) | TableKind::Redis(_) => self.server().and_then(|server| server.refresh),
+        }
+    }
+
+    /// From when on a row is valid.
+    pub fn time(&self) -> Option<&TableTime> {
+        match self {
+            TableKind::File(file) => file.time.as_ref(),
+            TableKind::Postgres(table) => table.time.as_ref(),
+            TableKind::Stream { .. } | TableKind::Redis(_) => None,
+        }
+    }
 }
 
 /// A file of rows.
@@ -80,14 +119,16 @@ pub struct EnrichConfig {
 pub(super) fn read(name: &str, node: &Node, ctx: &mut Context) -> Option<TableConfig> {
     let mut fields = Fields::open(node, &[&TABLE], ctx)?;
     let kind = fields.get("type", ctx, value::word).map(|kind| kind.value);
-    let all = [&TABLE_FILE, &TABLE_STREAM];
+    let all = [&TABLE_FILE, &TABLE_STREAM, &TABLE_POSTGRES, &TABLE_REDIS];
     // Where the type is not known any key may be right.
     let kind = kind?;
-    fields.also(if kind == "stream" { &TABLE_STREAM } else { &TABLE_FILE });
+    all.iter().filter(|section| section.of == Some(kind)).for_each(|section| fields.also(section));
     fields.unknown_keys(&all, ctx);
     let key = fields.list("key", ctx);
     let kind = match kind {
         "stream" => stream(&fields, ctx),
+        "postgres" => postgres(&fields, ctx).map(TableKind::Postgres),
+        "redis" => redis(&fields, &key, ctx).map(TableKind::Redis),
         _ => file(&fields, ctx).map(TableKind::File),
     };
     if key.is_empty() {
@@ -115,7 +156,8 @@ fn file(fields: &Fields<'_>, ctx: &mut Context) -> Option<TableFile> {
     Some(TableFile { path: path?, format, refresh, time })
 }
 
-fn time(fields: &Fields<'_>, ctx: &mut Context) -> Option<TableTime> {
+/// The column that says from when on a row is valid.
+pub(super) fn time(fields: &Fields<'_>, ctx: &mut Context) -> Option<TableTime> {
     let (_, node) = fields.entry("time", ctx);
     let table = Fields::open(node?, &[&TABLE_TIME], ctx)?;
     table.unknown_keys(&[], ctx);

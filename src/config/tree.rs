@@ -123,7 +123,18 @@ const SECRETS: [&str; 4] = ["password", "routing_key", "secret", "token"];
 pub(super) fn is_secret(path: &str) -> bool {
     let mut steps = path.trim().rsplit('.').map(|step| step.trim().trim_matches(['"', '\'']));
     let last = steps.next().unwrap_or_default();
-    SECRETS.contains(&last) || last == "headers" || steps.next() == Some("headers")
+    let before = steps.next();
+    // The address of a server of a table says who logs in.
+    let mut login = || last == "url" && before.is_some() && steps.next() == Some("tables");
+    SECRETS.contains(&last) || last == "headers" || before == Some("headers") || login()
+}
+
+/// Schemes of addresses that say who logs in.
+const LOGINS: [&str; 3] = ["postgres://", "postgresql://", "redis://"];
+
+/// True where a text holds something that no problem may show.
+fn holds_secret(text: &str) -> bool {
+    SECRETS.iter().chain(&LOGINS).any(|word| text.contains(word))
 }
 
 /// What stands for a value that is not shown.
@@ -146,7 +157,7 @@ pub(super) fn one_line(text: &str) -> String {
 /// A line of a file without what is secret in it.
 fn hide(line: &str) -> String {
     match line.split_once('=') {
-        Some((key, _)) if is_secret(key) || SECRETS.iter().any(|word| line.contains(word)) => {
+        Some((key, _)) if is_secret(key) || holds_secret(line) => {
             format!("{key}= {HIDDEN}")
         }
         _ => line.to_owned(),
@@ -274,7 +285,7 @@ impl Grower<'_> {
         let array_of_tables = value.get_ref().is_array() && source.starts_with("[[");
         let written = if own && !array_of_tables { one_line(source) } else { String::new() };
         // A table on one line may hold a secret as well as be one.
-        let inner = written.starts_with(['{', '[']) && SECRETS.iter().any(|word| written.contains(word));
+        let inner = written.starts_with(['{', '[']) && holds_secret(&written);
         let written =
             if (is_secret(&path) && !value.get_ref().is_bool()) || inner { HIDDEN.to_owned() } else { written };
         Place { line: self.lines.line(at), path, written, set: None }

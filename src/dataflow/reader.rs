@@ -1,13 +1,17 @@
 //! The reading side of one source on one worker: blocks, decoded and put through the streams, held until the clocks of
 //! the blocks before them are known.
 //!
-//! Invariant: a block is emitted only when its base is known, and in the order of its number among this worker's
+//! Invariant: a block is emitted only when its base, and what its streams look up, is known, and in the order of its number among this worker's
 //! blocks of the partition; the worker's tick never passes the base of a block it still holds.
 //!
 //! Where the time of events is that of the wall clock, a block is stamped when it is decoded, and its events have its
 //! stamp or that of a block before it, whichever is later: so time never runs back in a partition, whichever workers and
 //! processes read it. The stamp is known to be right only when the block is emitted, so the streams wait until then.
 //! The worker's tick is then the stamp of the first block it holds, or the clock.
+//!
+//! Where streams look up in tables that are not read as a whole, the rows that a block needs are asked for when it is
+//! decoded. A block is held until they are there, as where its base is not known, and who brings them wakes the source. What
+//! the streams see of a block's rows is fixed then.
 
 use super::part::Part;
 use super::shared::Shared;
@@ -19,7 +23,7 @@ use crate::event::{EventBatch, RowKeys};
 use crate::observe::{Fault, Metrics, OF_BLOCK, SourceId, TableId};
 use crate::plan::{Plan, SourcePlan};
 use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE, WallClock};
-use crate::stream::Steps;
+use crate::stream::{Asked, Steps};
 use crate::time::EventTime;
 use crate::watermark::tick_at;
 use std::collections::VecDeque;
@@ -44,6 +48,10 @@ pub(super) struct Decoded {
     bytes: u64,
     /// The wall clock when it was decoded, where that is the time of its events.
     stamp: i64,
+    /// What the streams have asked servers of tables for.
+    asked: Asked,
+    /// The streams have run over it.
+    ready: bool,
 }
 
 impl Decoded {
@@ -170,6 +178,8 @@ pub(super) struct Reader {
     /// The clock, where it is the time of the events.
     wall: Option<WallClock>,
     columns: usize,
+    /// The streams ask servers of tables for rows.
+    asks: bool,
     decoder: Decoder,
     steps: Steps,
     lanes: Vec<Lane>,
@@ -190,6 +200,7 @@ impl Reader {
             decoder: decoder(p),
             steps: Steps::new(p.stage.steps.clone(), &shared.tables),
             columns: p.stage.columns,
+            asks: p.stage.steps.iter().flat_map(|step| &step.enrich).any(|e| shared.tables.desk(e.table).is_some()),
             out_of_orderness: p.out_of_orderness,
             stop_on_bad: p.on_bad == OnBad::Stop,
             wall: p.processing.then(|| shared.wall.clone()),
@@ -238,12 +249,15 @@ impl Reader {
                 rejects: Vec::new(),
                 bytes: 0,
                 stamp: i64::MIN,
+                asked: Asked::default(),
+                ready: false,
             });
             // The old bytes stay for the partition to write over: clearing them would mean to zero them again.
             let bytes = std::mem::take(&mut decoded.batch.bytes);
             decoded.batch.clear();
             decoded.batch.bytes = bytes;
             decoded.rejects.clear();
+            decoded.asked.clear();
             match p.partition.next(&mut decoded.batch.bytes)? {
                 Next::Block(block) => {
                     self.looks = 0;
@@ -302,18 +316,25 @@ impl Reader {
         self.shared.publish(self.source, lane, index, newest);
         if self.wall.is_none() {
             // All that reads the block's text is done now, while it is in the cache.
-            self.prepare(&mut decoded, parts);
+            decoded.ready = self.prepare(&mut decoded, parts);
+        } else if self.asks {
+            // What it will ask for is asked for now; with another time it may ask for more.
+            decoded.set_time(decoded.stamp);
+            decoded.ready = self.prepare(&mut decoded, parts);
         }
         self.lanes[lane].pending.push_back(decoded);
     }
 
-    /// Runs the streams over a block, and finds the keys of its rows.
-    fn prepare(&mut self, decoded: &mut Decoded, parts: &[Part]) {
-        self.steps.run(&mut decoded.batch, &mut decoded.selections);
+    /// Runs the streams over a block, and finds the keys of its rows; false where rows of tables are on their way.
+    fn prepare(&mut self, decoded: &mut Decoded, parts: &[Part]) -> bool {
+        if !self.steps.try_run(&mut decoded.batch, &mut decoded.selections, &mut decoded.asked) {
+            return false;
+        }
         decoded.keys.resize_with(parts.len(), RowKeys::default);
         for (part, keys) in parts.iter().zip(&mut decoded.keys) {
             part.find_keys(&decoded.batch, &decoded.selections, keys);
         }
+        true
     }
 
     /// The next decoded block whose base is known: the lane, the block and the base. Give it back with
@@ -323,23 +344,24 @@ impl Reader {
         for lane in 0..self.lanes.len() {
             while let Some(index) = self.lanes[lane].pending.front().map(|d| d.block.index) {
                 let p = &shared.sources[self.source].partitions[lane];
-                let mut clock = p.clock();
-                let base = clock.base(index);
-                if base.is_some() {
-                    clock.take(index);
-                }
-                let cut = clock.is_cut(index);
+                let clock = p.clock();
+                let (base, cut) = (clock.base(index), clock.is_cut(index));
                 drop(clock);
                 match base {
                     Some(base) => {
-                        if let Some(mut decoded) = self.lanes[lane].pending.pop_front() {
-                            if self.wall.is_some() {
-                                decoded.set_time(base.max(decoded.stamp));
-                                self.prepare(&mut decoded, parts);
-                            }
-                            self.account(lane, &decoded)?;
-                            return Ok(Some((decoded, base)));
+                        let Some(mut decoded) = self.lanes[lane].pending.pop_front() else { break };
+                        if let Some(stamp) = self.wall.as_ref().map(|_| decoded.stamp) {
+                            decoded.set_time(base.max(stamp));
+                            decoded.ready = false;
                         }
+                        if !decoded.ready && !self.prepare(&mut decoded, parts) {
+                            // Rows of tables are on their way: held, as where its base is not known.
+                            self.lanes[lane].pending.push_front(decoded);
+                            break;
+                        }
+                        p.clock().take(index);
+                        self.account(lane, &decoded)?;
+                        return Ok(Some((decoded, base)));
                     }
                     // The run is being drained, and a block before this one will never be read.
                     None if cut => {

@@ -12,7 +12,7 @@ use super::container::RowBox;
 use super::shared::Shared;
 use crate::event::key;
 use crate::result::{Op, RowBatch, RowHead};
-use crate::table::{Change, Rows, Table};
+use crate::table::{Change, KeyRows, Table};
 use crate::time::EventTime;
 use crate::window::PreAggregate;
 use std::collections::BTreeMap;
@@ -85,7 +85,8 @@ impl Stated {
                     // The next one, also where the rows were away in between.
                     let again = old.is_some() || self.revisions.contains_key(key);
                     let next = if again { revision + 1 } else { 0 };
-                    let [old, new] = [old, new].map(|rows| rows.into_iter().flat_map(Rows::iter).collect::<Vec<_>>());
+                    let [old, new] =
+                        [old, new].map(|rows| rows.into_iter().flat_map(KeyRows::iter).collect::<Vec<_>>());
                     for row in old.iter().filter(|row| !new.contains(row)) {
                         self.row(time, (key, revision), *row, Op::Retract, &mut batch);
                     }

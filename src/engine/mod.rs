@@ -136,12 +136,13 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let plan = Arc::new(plan);
     // Before anything is read of the sources: there is no event without its tables.
     let loaded = open::tables(&plan)?;
+    let mut askers = open::askers(&plan)?;
     let inputs = open::Inputs { stdin, given: given.sources, doors: given.doors };
     let (sources, too_late) = open::sources(&plan, &topology, inputs, block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources, &loaded);
     let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout, &mut given.sinks)?) } else { None };
     let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()).with_rejects(looked_at));
-    let (tables, watched) = open::lookups(&plan, loaded, &metrics);
+    let (tables, watched) = open::lookups(&plan, loaded, &mut askers, &metrics)?;
     let _watcher = match watched.is_empty() {
         true => None,
         false => Some(Watcher::start(watched, Arc::clone(&tables), Arc::clone(&metrics))?),
@@ -152,6 +153,15 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     });
     let processes = (topology.process, topology.processes);
     let shared = Shared::new(paced.collect(), too_late, (clock, tables), topology.workers, processes, plan.sinks.len());
+
+    for desk in shared.tables.desks() {
+        let waiting = Arc::downgrade(&shared);
+        desk.on_answer(Box::new(move || {
+            if let Some(shared) = waiting.upgrade() {
+                shared.wake_all();
+            }
+        }));
+    }
 
     let several = topology.processes > 1;
     let sinks = Mutex::new(sinks);

@@ -5,7 +5,7 @@ use crate::cluster::Topology;
 use crate::codec::json::RejectReason;
 use crate::config::{
     FileCompression, FileConfig, FileFormat, GenerateConfig, Pace, SinkConfig, SinkKind as Where, SinkMode,
-    SourceFormat, SourceKind, StdoutFormat, TableFile, TableKind, Times,
+    SourceFormat, SourceKind, StdoutFormat, Times,
 };
 use crate::dataflow::Opened;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::source::{
     LINE_TOO_LONG, Lane, Letters, Limit, LimitedPartition, Lines, Partition, Share, StreamPartition, find,
     is_same_file,
 };
-use crate::table::{Loaded, Spec, Table, Tables, Watched, load};
+use crate::table::{Asker, Loaded, Spec, Table, Tables, Watched, load};
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -211,36 +211,49 @@ fn files(config: &FileConfig, lines: Lines, share: Share) -> Result<Vec<Box<dyn 
 
 /// The tables of the plan, read as a whole; nothing for those that are made of events.
 pub(super) fn tables(plan: &Plan) -> Result<Vec<Option<(Spec, Loaded)>>, Error> {
-    let read = |table: &TablePlan| match &table.config.kind {
-        TableKind::File(file) => {
-            let spec = Spec::new(&table.config, file, &table.columns);
-            load(&spec).map(|loaded| Some((spec, loaded)))
-        }
-        TableKind::Stream { .. } => Ok(None),
+    let read = |table: &TablePlan| match Spec::new(&table.config, &table.columns) {
+        Some(spec) if !table.config.kind.is_asked() => load(&spec).map(|loaded| Some((spec, loaded))),
+        _ => Ok(None),
     };
     plan.tables.iter().map(read).collect()
+}
+
+/// Those who will ask for the rows of tables that are not read as a whole, by table; their servers were reached.
+pub(super) fn askers(plan: &Plan) -> Result<Vec<Option<Asker>>, Error> {
+    let reach = |table: &TablePlan| {
+        let asked = table.config.kind.server().and_then(|server| server.asked);
+        let both = asked.zip(Spec::new(&table.config, &table.columns));
+        both.map(|(asked, spec)| Asker::reach(&spec, asked)).transpose()
+    };
+    plan.tables.iter().map(reach).collect()
 }
 
 /// The tables for the workers, and those that are to be looked at again; the metrics are told what they have.
 pub(super) fn lookups(
     plan: &Plan,
     loaded: Vec<Option<(Spec, Loaded)>>,
-    metrics: &Metrics,
-) -> (Arc<Tables>, Vec<Watched>) {
+    askers: &mut [Option<Asker>],
+    metrics: &Arc<Metrics>,
+) -> Result<(Arc<Tables>, Vec<Watched>), Error> {
     let (mut list, mut watched) = (Vec::new(), Vec::new());
     for (i, (table, loaded)) in plan.tables.iter().zip(loaded).enumerate() {
         let Some((spec, loaded)) = loaded else {
-            list.push(Table::empty(table.columns.len()));
+            list.push(Table::without_rows(table.columns.len(), table.config.kind.time().is_some()));
             continue;
         };
         crate::table::set(metrics, i, &loaded);
-        if let TableKind::File(TableFile { refresh: Some(every), .. }) = &table.config.kind {
+        if let Some(every) = table.config.kind.refresh() {
             let every = Duration::from_micros(every.0.unsigned_abs());
-            watched.push(Watched { table: i, spec, stamp: loaded.stamp, content: loaded.content, every });
+            let Loaded { stamp, content, .. } = loaded;
+            watched.push(Watched { table: i, spec, stamp, content, every, failed: false });
         }
         list.push(loaded.table);
     }
-    (Tables::new(list), watched)
+    for (i, asker) in askers.iter_mut().enumerate() {
+        asker.as_mut().map_or(Ok(()), |asker| asker.start(i, metrics))?;
+    }
+    let desks = askers.iter().map(|asker| asker.as_ref().map(Asker::desk)).collect();
+    Ok((Tables::with_desks(list, desks), watched))
 }
 
 /// What processes compare before they start: the pipeline, the files they have found, with their lengths, and the content
@@ -248,7 +261,7 @@ pub(super) fn lookups(
 pub(super) fn fingerprint(plan: &Plan, sources: &[Opened], tables: &[Option<(Spec, Loaded)>]) -> [u8; 32] {
     let mut hash = Sha256::new_with_prefix(plan.fingerprint);
     for (table, loaded) in plan.tables.iter().zip(tables) {
-        if let (TableKind::File(TableFile { refresh: None, .. }), Some((_, loaded))) = (&table.config.kind, loaded) {
+        if let (None, Some((_, loaded))) = (table.config.kind.refresh(), loaded) {
             hash.update(loaded.content.to_le_bytes());
         }
     }

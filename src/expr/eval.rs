@@ -52,6 +52,11 @@ impl Scratch {
         self.failures
     }
 
+    /// Goes back to a count from before: what was computed since will be computed again.
+    pub fn take_back(&mut self, failures: u64) {
+        self.failures = failures;
+    }
+
     /// How many temporaries there are, and how much they hold.
     #[cfg(test)]
     pub(super) fn pooled(&self) -> (usize, usize, usize) {

@@ -301,14 +301,15 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
 }
 
 scope! { "table", "one table", TableMetrics, TableCounts, TABLE,
-    rows: Gauge => i64, "rows", "Rows that can be looked up.";
+    rows: Gauge => i64, "rows", "Rows that can be looked up; of a table that is not read as a whole, keys that are kept.";
     state_bytes: Gauge => i64, "bytes", "Memory of its rows.";
-    replaced: Gauge => i64, "rows", "Rows of its file that a later one with the same key, and time where it has versions, stands for.";
-    without_key: Gauge => i64, "rows", "Rows of its file without a value of the key.";
+    replaced: Gauge => i64, "rows", "Rows of its file or server that another one with the same key, and time where it has versions, stands for.";
+    without_key: Gauge => i64, "rows", "Rows of its file or server without a value of the key.";
     lookups: Counter => u64, "events", "Events that were looked up; where a `where` reads nothing that is added, those that it keeps.";
     missing: Counter => u64, "events", "Events for which there was no row, so that they got NULL.";
-    reloads: Counter => u64, "1", "How often its file had changed and was read again.";
-    reload_failures: Counter => u64, "1", "How often its file had changed and could not be read, so that the old rows stayed.";
+    timeouts: Counter => u64, "keys", "Keys that a server had no answer for in time, or none that is a row, so that their events got NULL.";
+    reloads: Counter => u64, "1", "How often it had changed and was read again.";
+    reload_failures: Counter => u64, "1", "How often it was to be read again and could not, so that the old rows stayed.";
 }
 
 scope! { "sink", "one sink", SinkMetrics, SinkCounts, SINK,

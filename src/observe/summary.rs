@@ -129,6 +129,12 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
         line("not found", format!("{} of {}{}", grouped(total), counted(made, "lookup"), by(missing)));
     }
 
+    let timeouts = snapshot.tables.iter().map(|t| (t.name.clone(), t.timeouts));
+    let total: u64 = timeouts.clone().map(|(_, n)| n).sum();
+    if total > 0 {
+        line("no answer", format!("{}{}", counted(total, "key"), by(timeouts)));
+    }
+
     for part in snapshot.parts.iter().filter(|p| p.fired + p.no_data + p.corrected > 0 || p.pending > 0) {
         let also = [("resolved", part.resolved), ("no data", part.no_data), ("corrected", part.corrected)];
         let mut text = format!("fired {}", grouped(part.fired));

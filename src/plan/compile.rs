@@ -66,6 +66,7 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
         parts.push((paths, steps));
     }
     let mut heads: Vec<HeadPlan> = heads.into_iter().flatten().collect();
+    table::asked_behind(config, &heads, &mut problems);
     unreached((config, extensions), &needed, &windows, &mut problems);
     dedup::keeps(config, &windows, &mut problems);
     let notify = Setup::compile(config, &mut problems);

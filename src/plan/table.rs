@@ -1,8 +1,9 @@
 //! Tables and the lookups of streams, turned into what is kept of a table (the columns that something reads) and into the
 //! steps that look up.
 
+use super::HeadPlan;
 use super::building::{Building, Names};
-use crate::config::{Config, StreamConfig, TableConfig, TableFile, TableKind};
+use crate::config::{Config, PostgresRows, RedisRows, StreamConfig, TableConfig, TableKind, TablePostgres, TableRedis};
 use crate::error::Problem;
 use crate::expr;
 use crate::result::{RowKind, RowSchema};
@@ -66,10 +67,7 @@ pub(super) fn schemas(config: &Config, problems: &mut Vec<Problem>) -> Vec<RowSc
     let joins = || config.views.iter().flat_map(|view| &view.join);
     let mut list = Vec::new();
     for table in config.joined_tables() {
-        let versions = match &table.kind {
-            TableKind::File(file) => file.time.is_some(),
-            TableKind::Stream { .. } => true,
-        };
+        let versions = table.kind.time().is_some() || matches!(table.kind, TableKind::Stream { .. });
         for join in joins().filter(|join| join.with.value == table.name) {
             if let TableKind::Stream { columns, .. } = &table.kind {
                 let known = || columns.iter().chain(&table.key).map(|column| column.value.as_str());
@@ -80,7 +78,12 @@ pub(super) fn schemas(config: &Config, problems: &mut Vec<Problem>) -> Vec<RowSc
                     problems.push(column.problem("view.column", message, Some(help)));
                 }
             }
-            if join.add.is_empty() {
+            if table.kind.is_asked() {
+                let message =
+                    "a join of rows with a table that is not read as a whole is planned but not in this version";
+                let help = "set mode = \"load\", or look events up in it: enrich of a stream";
+                problems.push(join.with.problem("config.planned", message, Some(help.into())));
+            } else if join.add.is_empty() {
                 let message = format!("what is added of table '{}' is not said", table.name);
                 problems.push(join.with.problem("view.join", message, Some("name columns: add = [\"..\"]".into())));
             }
@@ -96,6 +99,22 @@ pub(super) fn schemas(config: &Config, problems: &mut Vec<Problem>) -> Vec<RowSc
         });
     }
     list
+}
+
+/// Reports lookups behind heads in tables that are not read as a whole: there is nothing that could be held while they are
+/// answered.
+pub(super) fn asked_behind(config: &Config, heads: &[HeadPlan], problems: &mut Vec<Problem>) {
+    let steps = heads.iter().flat_map(|head| &head.stage.steps);
+    let names: Vec<&str> = steps.filter(|step| !step.enrich.is_empty()).map(|step| step.name.as_str()).collect();
+    let asked = |name: &str| config.tables.iter().any(|table| table.name == name && table.kind.is_asked());
+    for stream in config.streams.iter().filter(|stream| names.contains(&stream.name.as_str())) {
+        for enrich in stream.enrich.iter().filter(|enrich| asked(&enrich.table.value)) {
+            let message = "a lookup in a table that is not read as a whole, behind a join, a dedup or a lookup in a table of \
+                           events, is planned but not in this version";
+            let help = "set mode = \"load\", or look up before it";
+            problems.push(enrich.table.problem("config.planned", message, Some(help.into())));
+        }
+    }
 }
 
 impl Building<'_> {
@@ -159,47 +178,49 @@ pub(super) fn kind(table: &TablePlan) -> String {
     match &table.config.kind {
         TableKind::File(file) => format!("file {}", file.path.value),
         TableKind::Stream { from, .. } => format!("events of {}", from[0].value),
+        TableKind::Postgres(TablePostgres { rows: PostgresRows::Table(name), .. }) => {
+            format!("postgres {}", name.value)
+        }
+        TableKind::Postgres(_) => "postgres query".to_owned(),
+        TableKind::Redis(TableRedis { rows: RedisRows::Prefix(prefix), .. }) => format!("redis {prefix}*"),
+        TableKind::Redis(TableRedis { rows: RedisRows::Hash(name), .. }) => format!("redis hash {name}"),
     }
 }
 
 /// Which row of a key is seen.
 pub(super) fn versions(table: &TablePlan) -> String {
-    match &table.config.kind {
-        TableKind::File(TableFile { time: Some(time), .. }) => {
-            format!("the newest whose {} is not after the event", time.field.value)
-        }
-        TableKind::File(_) => "none: the last row of a key counts".to_owned(),
-        TableKind::Stream { .. } => "the newest that is not after the event".to_owned(),
+    match (&table.config.kind, table.config.kind.time()) {
+        (TableKind::Stream { .. }, _) => "the newest that is not after the event".to_owned(),
+        (_, Some(time)) => format!("the newest whose {} is not after the event", time.field.value),
+        (TableKind::File(_), None) => "none: the last row of a key counts".to_owned(),
+        (_, None) => "none: a key has one row".to_owned(),
     }
 }
 
 /// What becomes of changes.
 pub(super) fn refresh(table: &TablePlan) -> String {
-    match &table.config.kind {
-        TableKind::File(TableFile { refresh: Some(every), time, .. }) => {
-            let clock = if time.is_some() { "" } else { ": results depend on the clock" };
+    let kind = &table.config.kind;
+    match (kind, kind.refresh()) {
+        (TableKind::Stream { .. }, _) => "with each event".to_owned(),
+        _ if kind.is_asked() => "rows are asked for when events need them: results depend on the clock".to_owned(),
+        (_, Some(every)) => {
+            let clock = if kind.time().is_some() { "" } else { ": results depend on the clock" };
             format!("looked for every {every}{clock}")
         }
-        TableKind::File(_) => "not looked for".to_owned(),
-        TableKind::Stream { .. } => "with each event".to_owned(),
+        (_, None) => "not looked for".to_owned(),
     }
 }
 
 /// The table for programs.
 pub(super) fn json(table: &TablePlan) -> Value {
-    let (refresh, time) = match &table.config.kind {
-        TableKind::File(file) => {
-            (file.refresh.map(|every| every.0), file.time.as_ref().map(|time| time.field.value.to_string()))
-        }
-        TableKind::Stream { .. } => (None, None),
-    };
+    let (refresh, time) = (table.config.kind.refresh(), table.config.kind.time());
     json!({
         "name": table.name,
         "from": kind(table),
         "key": table.config.key.iter().map(|key| &key.value).collect::<Vec<_>>(),
         "columns": table.columns,
-        "time": time,
-        "refresh_us": refresh,
+        "time": time.map(|time| time.field.value.to_string()),
+        "refresh_us": refresh.map(|every| every.0),
     })
 }
 
@@ -235,5 +256,25 @@ mod tests {
             assert_eq!(json["streams"][0]["set"].as_array().map(Vec::len), Some(1));
             assert_eq!(json["streams"][0]["enrich"][0]["key"][1], "lower(y)");
         }
+    }
+
+    #[test]
+    fn tables_that_are_not_read_as_a_whole_are_looked_up_in_at_sources_alone() {
+        let text = "[sources.e]\ntype = \"stdin\"\n[tables.t]\ntype = \"postgres\"\nurl = \"postgres://h\"\nfrom = \"t\"\n\
+            key = \"a\"\nmode = \"lookup\"\n[streams.s]\nfrom = \"e\"\nenrich = { table = \"t\", key = \"a\", add = [\"b\"] }\n\
+            [streams.once]\nfrom = \"s\"\ndedup = { by = \"b\", within = \"1m\" }\n[streams.behind]\nfrom = \"once\"\nLOOKUP\n\
+            [windows.w]\nfrom = \"behind\"\nsize = \"1s\"\ngroup_by = [\"b\"]\nselect = { n = \"count(*)\" }\n\
+            [views.v]\nfrom = \"w\"\njoin = { with = \"JOINED\", on = { b = \"a\" }, add = [\"c\"] }\n";
+        let said = |lookup: &str, joined: &str| {
+            let text = text.replace("LOOKUP", lookup).replace("JOINED", joined);
+            let (config, problems) = crate::config::parse("t.toml", &text, &[], &|_| None);
+            assert!(!problems.has_errors(), "{problems}");
+            compile(&config.unwrap()).map(|plan| explain_text(&plan)).map_err(|problems| problems.to_string())
+        };
+        let text = said("enrich = { table = \"t\", key = \"b\", add = { d = \"b\" } }", "t").unwrap_err();
+        for problem in ["behind a join, a dedup", "a join of rows with a table that is not read as a whole"] {
+            assert_eq!(text.matches(problem).count(), 1, "{text}");
+        }
+        assert!(text.contains("t.toml:17  streams.behind.enrich.table = \"t\"\n  help: set mode = \"load\""), "{text}");
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn hidden(text: &str, tokens: &[(Access, Secret)]) -> String {
         dotted.replace_all(&text, |found: &Captures<'_>| format!("{}{}", &found[1], hide_all(&found[2]))).into_owned();
     let address = regex(r"://([^:/\s@]*):([^@/\s]*)@".to_owned());
     text = address.replace_all(&text, "://$1:***@").into_owned();
-    let path = regex(r#"(://[^/\s"']+/)[^\s"']+"#.to_owned());
+    let path = regex(r#"(://[^/?\s"']+[/?])[^\s"']+"#.to_owned());
     text = path.replace_all(&text, "$1***").into_owned();
     tokens.iter().fold(text, |text, (_, token)| text.replace(token.reveal(), "***"))
 }

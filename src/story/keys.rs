@@ -34,7 +34,8 @@ pub const KEYS: &[Key] = &[
               Format, `time`, `out_of_orderness` and all else of the source hold; of a source with the clock \
               `processing` the clock stands still, at 1970-01-01T00:00:00Z. Every source needs an input, except \
               `generate`, which gives its own events where it has none. A table of type `file` may be given its rows here \
-              too; else it reads its own file, and no table is looked at again.",
+              too; else it reads its own file. One of a server must be: its rows are lines of JSON then. No table is looked at \
+              again.",
         example: "{ events = '{\"timestamp\": 1767614400}' }",
     },
     Key {

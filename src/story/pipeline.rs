@@ -4,8 +4,8 @@ use super::case::{Case, Feed, Input, PipelineText};
 use super::find::read_text;
 use super::scratch::Scratch;
 use crate::config::{
-    self, Config, FileCompression, FileConfig, Located, Pace, SinkConfig, SinkKind, SinkMode, SourceKind, StdoutFormat,
-    TableKind, Times,
+    self, Config, FileCompression, FileConfig, Located, Pace, SinkConfig, SinkKind, SinkMode, SourceFormat, SourceKind,
+    StdoutFormat, TableFile, TableKind, Times,
 };
 use crate::error::{Error, Problem, Problems, nearest};
 use crate::plan::{all_problems, compile};
@@ -73,6 +73,12 @@ pub(super) fn prepare(case: &Case, scratch: &Scratch) -> Result<Prepared, Troubl
         }
     }
     for table in &mut config.tables {
+        // A run of a case asks no server: its rows stand in the case.
+        if table.kind.server().is_some() {
+            let path = Located { value: String::new(), ..table.key[0].clone() };
+            let time = table.kind.time().cloned();
+            table.kind = TableKind::File(TableFile { path, format: SourceFormat::Json, refresh: None, time });
+        }
         let TableKind::File(file) = &mut table.kind else { continue };
         file.refresh = None;
         if let Some(input) = case.inputs.iter().find(|input| input.source == table.name) {
@@ -111,7 +117,15 @@ fn text_of(case: &Case) -> Result<(String, String), Problems> {
 /// Whether inputs and sources belong together.
 fn check(case: &Case, config: &Config) -> Result<(), Problems> {
     let mut list: Vec<Problem> = Vec::new();
-    let tables = || config.tables.iter().filter(|table| matches!(table.kind, TableKind::File(_)));
+    let tables = || config.tables.iter().filter(|table| !matches!(table.kind, TableKind::Stream { .. }));
+    let (PipelineText::Here(pipeline) | PipelineText::File(pipeline)) = &case.pipeline;
+    for table in tables().filter(|table| table.kind.server().is_some()) {
+        if !case.inputs.iter().any(|input| input.source == table.name) {
+            let message = format!("the rows of table '{}' are on a server, which a case does not ask", table.name);
+            let help = format!("give its rows as lines of JSON: {} in [input]", table.name);
+            list.push(case.problem("case.input", pipeline.line, message, Some(help)));
+        }
+    }
     let sources = config.sources.iter().map(|source| source.name.as_str());
     let names: Vec<&str> = sources.chain(tables().map(|table| table.name.as_str())).collect();
     let is_table = |input: &&Input| tables().any(|table| table.name == input.source);

@@ -5,9 +5,10 @@
 //!
 //! Cost: nothing is allocated once warm.
 
+use super::Asked;
 use crate::event::{Cell, Column, EventBatch, RowKeys, key};
 use crate::expr::{Program, Rows, Scratch};
-use crate::table::Table;
+use crate::table::{Handles, Table};
 
 /// One lookup.
 #[derive(Debug, Clone)]
@@ -29,18 +30,36 @@ pub(super) struct Room {
     columns: Vec<Column>,
     /// For each table how many lookups were made, and how many of them found nothing.
     pub(super) counts: Vec<(u64, u64)>,
+    /// The same of the batch that is gone through.
+    batch: Vec<(u64, u64)>,
+}
+
+impl Room {
+    /// A batch begins, or begins again.
+    pub(super) fn begin(&mut self) {
+        self.batch.iter_mut().for_each(|count| *count = (0, 0));
+    }
+
+    /// The batch is through.
+    pub(super) fn commit(&mut self) {
+        self.counts.resize(self.counts.len().max(self.batch.len()), (0, 0));
+        for ((made, missing), batch) in self.counts.iter_mut().zip(&self.batch) {
+            (*made, *missing) = (*made + batch.0, *missing + batch.1);
+        }
+    }
 }
 
 impl Enrich {
-    /// Fills the columns for `rows`.
+    /// Fills the columns for `rows`. False where keys are asked for and their answers have not come: then the batch is as
+    /// it was, but for columns that are filled again.
     pub(super) fn run(
         &self,
-        table: &Table,
+        tables: &Handles,
         batch: &mut EventBatch,
         rows: &[u32],
         scratch: &mut Scratch,
-        room: &mut Room,
-    ) {
+        (room, asked): (&mut Room, &mut Asked),
+    ) -> bool {
         for (slot, program) in &self.sets {
             let mut out = std::mem::take(&mut batch.columns[*slot]);
             let view = Rows { columns: &batch.columns, time: &batch.time };
@@ -48,6 +67,20 @@ impl Enrich {
             batch.columns[*slot] = out;
         }
         room.keys.fill(batch, &self.keys, rows);
+        let whole = tables.get(self.table);
+        match tables.desk(self.table) {
+            None => self.put_all(whole, batch, rows, room),
+            Some(desk) => {
+                let shape = (whole.columns(), whole.is_versioned());
+                let Some(table) = asked.table((self.table, desk), shape, &room.keys) else { return false };
+                self.put_all(table, batch, rows, room);
+            }
+        }
+        true
+    }
+
+    /// Puts the rows of the keys in `room` into the columns.
+    fn put_all(&self, table: &Table, batch: &mut EventBatch, rows: &[u32], room: &mut Room) {
         room.columns.resize_with(room.columns.len().max(self.add.len()), Column::new);
         for ((_, slot), column) in self.add.iter().zip(&mut room.columns) {
             std::mem::swap(column, &mut batch.columns[*slot]);
@@ -72,8 +105,8 @@ impl Enrich {
         for ((_, slot), column) in self.add.iter().zip(&mut room.columns) {
             std::mem::swap(column, &mut batch.columns[*slot]);
         }
-        room.counts.resize(room.counts.len().max(self.table + 1), (0, 0));
-        let counts = &mut room.counts[self.table];
+        room.batch.resize(room.batch.len().max(self.table + 1), (0, 0));
+        let counts = &mut room.batch[self.table];
         counts.0 += rows.len() as u64;
         counts.1 += missing;
     }

@@ -4,6 +4,7 @@
 //! `i + 1`; selection 0 is every row of the batch. All work on one batch: a step that filters makes a list of row
 //! numbers, a step that computes fills columns of its own, and nothing is copied.
 
+mod asked;
 mod dedup;
 mod enrich;
 mod join;
@@ -12,6 +13,7 @@ mod ordered;
 mod sample;
 mod versions;
 
+pub use asked::Asked;
 pub use dedup::Dedup;
 pub use enrich::Enrich;
 pub use join::{Bounds, Join, Joined};
@@ -64,31 +66,55 @@ impl Steps {
         Self { list, scratch, keys: Column::new(), tables, room: enrich::Room::default() }
     }
 
-    /// Runs all steps. `selections` gets one list of row numbers for every row of the batch, and one for each step.
+    /// Runs all steps. `selections` gets one list of row numbers for every row of the batch, and one for each step. For
+    /// steps that look up only in tables that are read as a whole.
     pub fn run(&mut self, batch: &mut EventBatch, selections: &mut Vec<Vec<u32>>) {
+        let done = self.try_run(batch, selections, &mut Asked::default());
+        debug_assert!(done, "planning lets no such step wait");
+    }
+
+    /// [`Steps::run`], where keys may have to be asked for: false where the answers have not come. Then it is to be called
+    /// again with the same batch when they have, which `asked` knows.
+    pub fn try_run(&mut self, batch: &mut EventBatch, selections: &mut Vec<Vec<u32>>, asked: &mut Asked) -> bool {
+        if !asked.settle() {
+            return false;
+        }
         selections.resize_with(self.list.len() + 1, Vec::new);
         selections[0].clear();
         selections[0].extend(0..batch.rows() as u32);
         // All of a batch sees one version.
         self.tables.refresh();
         let Self { list, scratch, keys, tables, room } = self;
+        // What is gone through again is counted once.
+        let failures = scratch.failures();
+        room.begin();
         for (i, step) in list.iter().enumerate() {
             let mut rows = std::mem::take(&mut selections[i + 1]);
             rows.clear();
             rows.extend_from_slice(&selections[step.from]);
             step.minus.iter().for_each(|taken| leave_out(&mut rows, &selections[*taken]));
+            let mut done = true;
             if step.enrich_first {
-                step.enrich.iter().for_each(|e| e.run(tables.get(e.table), batch, &rows, scratch, room));
+                done = step.enrich.iter().all(|e| e.run(tables, batch, &rows, scratch, (room, asked)));
             }
-            if let Some(filter) = &step.filter {
+            if let Some(filter) = &step.filter
+                && done
+            {
                 let view = Rows { columns: &batch.columns, time: &batch.time };
                 filter.filter(&view, &mut batch.bytes, &mut rows, scratch);
             }
-            if let Some(sample) = &step.sample {
+            if let Some(sample) = &step.sample
+                && done
+            {
                 sample.keep(batch, &mut rows, scratch, keys);
             }
             if !step.enrich_first {
-                step.enrich.iter().for_each(|e| e.run(tables.get(e.table), batch, &rows, scratch, room));
+                done = step.enrich.iter().all(|e| e.run(tables, batch, &rows, scratch, (room, asked)));
+            }
+            if !done {
+                selections[i + 1] = rows;
+                scratch.take_back(failures);
+                return false;
             }
             for (slot, program) in &step.sets {
                 let mut out = std::mem::take(&mut batch.columns[*slot]);
@@ -98,6 +124,8 @@ impl Steps {
             }
             selections[i + 1] = rows;
         }
+        room.commit();
+        true
     }
 
     /// How many rows of a batch at least one reader of the source keeps, after [`Steps::run`].

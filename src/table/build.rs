@@ -14,6 +14,8 @@ const TAKEN: usize = 16;
 #[derive(Debug)]
 pub struct Builder {
     versioned: bool,
+    /// Of rows of one key and time the last counts; else the greatest by the bytes of its values.
+    ordered: bool,
     columns: usize,
     /// For each row its hash and where it is.
     list: Vec<(u64, u64)>,
@@ -36,7 +38,13 @@ pub struct Built {
 impl Builder {
     /// A builder of rows with so many values; `versioned`: their times matter.
     pub fn new(columns: usize, versioned: bool) -> Self {
-        Self { versioned, columns, list: Vec::new(), taken: Vec::new(), without_key: 0 }
+        Self { versioned, ordered: true, columns, list: Vec::new(), taken: Vec::new(), without_key: 0 }
+    }
+
+    /// The order of the rows says nothing: of one key and time the row counts whose values are greatest by their bytes.
+    #[must_use]
+    pub fn unordered(self) -> Self {
+        Self { ordered: false, ..self }
     }
 
     /// Takes the rows of a batch. `keys` and `values`: their columns.
@@ -90,7 +98,7 @@ impl Builder {
     /// # Errors
     /// Where they are more bytes than a table can have.
     pub fn build(self) -> Result<Built, TooLarge> {
-        let Self { versioned, columns, mut list, taken, without_key } = self;
+        let Self { versioned, ordered, columns, mut list, taken, without_key } = self;
         let row = |at: u64| Taken::read(&taken, at as usize);
         // Rows of one hash are nearly always of one key, and in the order in which they came.
         list.sort_unstable();
@@ -105,7 +113,7 @@ impl Builder {
             } else {
                 let order = |at: u64| {
                     let taken = row(at);
-                    (taken.key, taken.time, at)
+                    (taken.key, taken.time, if ordered { &[][..] } else { taken.values }, at)
                 };
                 list[first..end].sort_by(|(_, a), (_, b)| order(*a).cmp(&order(*b)));
             }
@@ -131,7 +139,7 @@ impl Builder {
             let stretch = stretch(*hash, bits);
             starts[filled..=stretch].fill((at / UNIT) as u32);
             filled = stretch + 1;
-            // Of one time the last counts.
+            // Of one time the last of this order counts.
             let group = &list[*first..*end];
             let counts = |i: &usize| group.get(i + 1).is_none_or(|next| row(next.1).time != row(group[*i].1).time);
             let versions = || (0..group.len()).filter(counts).map(|i| row(group[i].1));

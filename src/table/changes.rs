@@ -1,6 +1,6 @@
 //! Two versions of a table, turned into what is different.
 
-use super::rows::{Rows, Table};
+use super::rows::{KeyRows, Table};
 use crate::event::key;
 use std::cmp::Ordering;
 
@@ -10,9 +10,9 @@ pub struct Change<'t> {
     /// The canonical key.
     pub key: &'t [u8],
     /// The rows that were; `None`: there was none.
-    pub old: Option<Rows<'t>>,
+    pub old: Option<KeyRows<'t>>,
     /// The rows that are; `None`: there is none.
-    pub new: Option<Rows<'t>>,
+    pub new: Option<KeyRows<'t>>,
 }
 
 impl Table {

@@ -2,10 +2,11 @@
 //!
 //! Errors say the file and the line. A line that is no row is one: half a table would give wrong answers in silence.
 
-use super::{Builder, Table};
+use super::Builder;
+use super::spec::{Loaded, Spec};
 use crate::codec::json::{Projection, Reject, explain};
 use crate::codec::{Decoder, Wanted};
-use crate::config::{SourceFormat, TableConfig, TableFile};
+use crate::config::{SourceFormat, TableFile};
 use crate::error::{Error, nearest};
 use crate::event::{EventBatch, FieldPath, key};
 use crate::time::TimeUnit;
@@ -19,16 +20,6 @@ const BLOCK: usize = 1 << 20;
 /// The longest line, bytes.
 const LONGEST: usize = 64 << 20;
 
-/// What is read of a file, and as what.
-#[derive(Debug, Clone)]
-pub struct Spec {
-    /// The table's name.
-    pub name: String,
-    file: TableFile,
-    keys: Vec<String>,
-    columns: Vec<String>,
-}
-
 /// A file as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
@@ -37,55 +28,9 @@ pub struct Stamp {
     id: (u64, u64),
 }
 
-/// A table that was read.
-#[derive(Debug)]
-pub struct Loaded {
-    /// Its rows.
-    pub table: Table,
-    /// The file before it was read.
-    pub stamp: Stamp,
-    /// A hash of all bytes of the file.
-    pub content: u64,
-    /// Rows in whose place there is a later one with the same key and time.
-    pub replaced: u64,
-    /// Rows with a NULL in the key.
-    pub without_key: u64,
-}
-
-impl Spec {
-    /// What is read of the file of a table: its key and these columns.
-    pub fn new(config: &TableConfig, file: &TableFile, columns: &[String]) -> Self {
-        Self {
-            name: config.name.clone(),
-            file: file.clone(),
-            keys: config.key.iter().map(|key| key.value.clone()).collect(),
-            columns: columns.to_vec(),
-        }
-    }
-
-    /// The path, as the pipeline file has it.
-    pub fn path(&self) -> &str {
-        &self.file.path.value
-    }
-
-    /// The file as it is now; `None` where it cannot be looked at.
-    pub fn stamp(&self) -> Option<Stamp> {
-        std::fs::metadata(self.path()).ok().map(|meta| Stamp::of(&meta))
-    }
-
-    /// Each name once, with where the columns of the key and of the values are among them.
-    fn slots(&self) -> (Vec<FieldPath>, Vec<usize>, Vec<usize>) {
-        let mut names: Vec<&str> = Vec::new();
-        let mut slot = |name| {
-            names.iter().position(|one| *one == name).unwrap_or_else(|| {
-                names.push(name);
-                names.len() - 1
-            })
-        };
-        let keys = self.keys.iter().map(|name| slot(name.as_str())).collect();
-        let values = self.columns.iter().map(|name| slot(name.as_str())).collect();
-        (names.into_iter().map(FieldPath::dotted).collect(), keys, values)
-    }
+/// The file as it is now; `None` where it cannot be looked at.
+pub(super) fn stamp(file: &TableFile) -> Option<Stamp> {
+    std::fs::metadata(&file.path.value).ok().map(|meta| Stamp::of(&meta))
 }
 
 impl Stamp {
@@ -98,8 +43,8 @@ impl Stamp {
 ///
 /// # Errors
 /// Where it cannot be read, has not the columns, or has a line that is no row.
-pub fn load(spec: &Spec) -> Result<Loaded, Error> {
-    let path = spec.path();
+pub(super) fn load(spec: &Spec, from: &TableFile) -> Result<Loaded, Error> {
+    let path = from.path.value.as_str();
     let unread = |e: std::io::Error| {
         Error::user("table.open", format!("the file of table {} cannot be read: {e}", spec.name))
             .at(path)
@@ -111,8 +56,9 @@ pub fn load(spec: &Spec) -> Result<Loaded, Error> {
         return Err(unread(std::io::Error::from(std::io::ErrorKind::IsADirectory)));
     }
     let stamp = Stamp::of(&meta);
-    let (paths, keys, values) = spec.slots();
-    let time = spec.file.time.as_ref();
+    let slots = spec.slots();
+    let (paths, keys, values) = (slots.paths(), slots.keys, slots.values);
+    let time = from.time.as_ref();
     let projection = match time {
         Some(time) => Projection::new(&paths, &time.field.value, time.unit, None).with_format(time.format.clone()),
         None => Projection::untimed(&paths, None),
@@ -126,7 +72,8 @@ pub fn load(spec: &Spec) -> Result<Loaded, Error> {
     };
     let mut reading = Reading {
         spec,
-        decoder: Decoder::new(&spec.file.format, projection, wanted),
+        from,
+        decoder: Decoder::new(&from.format, projection, wanted),
         batch: EventBatch::new(paths.len()),
         builder: Builder::new(values.len(), time.is_some()),
         keys,
@@ -154,6 +101,7 @@ enum Failed {
 /// A file that is being read.
 struct Reading<'a> {
     spec: &'a Spec,
+    from: &'a TableFile,
     decoder: Decoder,
     batch: EventBatch,
     builder: Builder,
@@ -174,7 +122,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn place(&self, line: u64) -> String {
-        format!("{}:{line}", self.spec.path())
+        format!("{}:{line}", self.from.path.value)
     }
 
     fn all(&mut self, mut file: File) -> Result<(), Failed> {
@@ -208,7 +156,7 @@ impl Reading<'_> {
     /// Whole lines.
     fn block(&mut self, bytes: Vec<u8>) -> Result<(), Failed> {
         let mut start = 0;
-        if self.head.is_none() && matches!(self.spec.file.format, SourceFormat::Csv(_)) && !bytes.is_empty() {
+        if self.head.is_none() && matches!(self.from.format, SourceFormat::Csv(_)) && !bytes.is_empty() {
             let end = memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len());
             self.head = Some(bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]).into());
             self.names().map_err(Failed::Told)?;
@@ -250,7 +198,7 @@ impl Reading<'_> {
     fn names(&self) -> Result<(), Error> {
         let (Decoder::Csv(decoder), Some(head)) = (&self.decoder, &self.head) else { return Ok(()) };
         let names = decoder.names(head);
-        let time = self.spec.file.time.as_ref().map(|time| time.field.value.to_string());
+        let time = self.from.time.as_ref().map(|time| time.field.value.to_string());
         for column in self.spec.keys.iter().chain(&time).chain(&self.spec.columns) {
             if !names.contains(column) {
                 let message = format!("table {} has no column '{column}'", self.spec.name);
@@ -266,7 +214,7 @@ impl Reading<'_> {
     }
 
     fn finish(self, stamp: Stamp, paths: &[FieldPath]) -> Result<Loaded, Error> {
-        let (spec, path) = (self.spec, self.spec.path());
+        let (spec, path) = (self.spec, self.from.path.value.as_str());
         if let Some(wrong) = self.wrong {
             let help = match self.others {
                 0 => "mend the line".to_owned(),
@@ -275,7 +223,7 @@ impl Reading<'_> {
             };
             return Err(wrong.help(help));
         }
-        if self.head.is_none() && matches!(spec.file.format, SourceFormat::Csv(_)) {
+        if self.head.is_none() && matches!(self.from.format, SourceFormat::Csv(_)) {
             let message = format!("the file of table {} is empty", spec.name);
             return Err(Error::user("table.column", message).at(path).help("its first line names the columns"));
         }
@@ -288,26 +236,9 @@ impl Reading<'_> {
             let message = format!("no row of table {} has a value of its key: {}", spec.name, keys.join(", "));
             return Err(Error::user("table.key", message).at(path).help("look at the names of the columns"));
         }
-        if rows > 0 && !values.is_empty() {
-            let (table, columns) = (&spec.name, values.join(", "));
-            tracing::warn!(table, path, columns, "no row of the table has a value in these columns");
+        if rows > 0 {
+            spec.warn_unseen(path, &values);
         }
-        let built = self
-            .builder
-            .build()
-            .map_err(|e| Error::user("table.size", format!("table {} cannot be kept: {e}", spec.name)).at(path))?;
-        if built.replaced > 0 || built.without_key > 0 {
-            let (table, replaced, without_key) = (&spec.name, built.replaced, built.without_key);
-            // The summary of the run says so too.
-            tracing::info!(
-                table,
-                path,
-                replaced,
-                without_key,
-                "rows of the table have the key of a later one, or none"
-            );
-        }
-        let (replaced, without_key) = (built.replaced, built.without_key);
-        Ok(Loaded { table: built.table, stamp, content: self.content, replaced, without_key })
+        spec.finish(self.builder, path, Some((stamp, self.content)))
     }
 }

@@ -4,6 +4,7 @@
 //! has for the block.
 
 use super::Table;
+use super::desk::Desk;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,12 +45,29 @@ impl Live {
 #[derive(Debug, Default)]
 pub struct Tables {
     list: Vec<Live>,
+    /// Where the keys of those are asked for that are not read as a whole.
+    desks: Vec<Option<Arc<Desk>>>,
 }
 
 impl Tables {
     /// These tables.
     pub fn new(tables: Vec<Table>) -> Arc<Self> {
-        Arc::new(Self { list: tables.into_iter().map(Live::new).collect() })
+        Self::with_desks(tables, Vec::new())
+    }
+
+    /// These tables, and where the keys of those are asked for that are not read as a whole.
+    pub fn with_desks(tables: Vec<Table>, desks: Vec<Option<Arc<Desk>>>) -> Arc<Self> {
+        Arc::new(Self { list: tables.into_iter().map(Live::new).collect(), desks })
+    }
+
+    /// Where the keys of table `i` are asked for, where that is not read as a whole.
+    pub fn desk(&self, i: usize) -> Option<&Arc<Desk>> {
+        self.desks.get(i).and_then(Option::as_ref)
+    }
+
+    /// Everywhere where keys are asked for.
+    pub fn desks(&self) -> impl Iterator<Item = &Arc<Desk>> {
+        self.desks.iter().flatten()
     }
 
     /// Table `i` of the plan.
@@ -84,6 +102,12 @@ impl Handles {
                 (*version, *table) = (now, live.newest());
             }
         }
+    }
+
+    /// Where the keys of table `i` are asked for, where that is not read as a whole.
+    #[inline]
+    pub fn desk(&self, i: usize) -> Option<&Arc<Desk>> {
+        self.tables.desk(i)
     }
 
     /// Table `i` of the plan, as it was when it was last refreshed.

@@ -57,15 +57,12 @@ impl fmt::Debug for Table {
 impl Table {
     /// A table without rows, of so many columns beside the key.
     pub fn empty(columns: usize) -> Self {
-        Self {
-            records: Pages::Heap(vec![0; PAD]),
-            starts: vec![0, 0],
-            bits: 0,
-            versioned: false,
-            columns,
-            keys: 0,
-            rows: 0,
-        }
+        Self::without_rows(columns, false)
+    }
+
+    /// A table without rows, which have versions where `versioned`.
+    pub fn without_rows(columns: usize, versioned: bool) -> Self {
+        Self { records: Pages::Heap(vec![0; PAD]), starts: vec![0, 0], bits: 0, versioned, columns, keys: 0, rows: 0 }
     }
 
     /// How many keys it has.
@@ -91,6 +88,11 @@ impl Table {
     /// Bytes of memory.
     pub fn bytes(&self) -> usize {
         self.records.len() + self.starts.len() * 4
+    }
+
+    /// A hash of all rows; the order in which they came changes nothing.
+    pub fn content(&self) -> u64 {
+        crate::event::key::hash(&self.records) ^ u64::from(self.versioned)
     }
 
     #[inline]
@@ -164,7 +166,7 @@ impl Table {
     }
 
     /// Each key with its rows, in an order that depends on the keys alone.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Rows<'_>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], KeyRows<'_>)> {
         let end = self.starts.last().map_or(0, |end| *end as usize * UNIT);
         let mut at = 0;
         std::iter::from_fn(move || {
@@ -174,19 +176,19 @@ impl Table {
             let (length, size) = Self::head(&self.records, at);
             let (key, rest) = self.records[at + HEAD..at + size].split_at(length);
             at += size.next_multiple_of(UNIT);
-            Some((key, Rows { record: rest, versioned: self.versioned }))
+            Some((key, KeyRows { record: rest, versioned: self.versioned }))
         })
     }
 }
 
 /// The rows of a key: one, or its versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rows<'t> {
+pub struct KeyRows<'t> {
     record: &'t [u8],
     versioned: bool,
 }
 
-impl<'t> Rows<'t> {
+impl<'t> KeyRows<'t> {
     /// Each row by age: from when on it is valid, the time it is valid before (`None`: there is no next one), and its values.
     /// The one row of a key without versions is valid from [`i64::MIN`] on.
     pub fn iter(self) -> impl Iterator<Item = (i64, Option<i64>, &'t [u8])> {

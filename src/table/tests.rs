@@ -1,7 +1,6 @@
 //! Tables against maps, and files against what is wrong with them.
 
 use super::*;
-use crate::config::TableKind;
 use crate::event::{Cell, EventBatch, RowKeys, Value, key};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -140,7 +139,7 @@ proptest! {
     #[test]
     fn changes_when_they_are_applied_to_the_old_table_then_give_the_new(old in rows(), new in rows(), versioned in any::<bool>()) {
         type Held = BTreeMap<Vec<u8>, Vec<(i64, Option<i64>, Vec<u8>)>>;
-        let list = |rows: crate::table::Rows<'_>| rows.iter().map(|(from, until, row)| (from, until, row.to_vec())).collect::<Vec<_>>();
+        let list = |rows: crate::table::KeyRows<'_>| rows.iter().map(|(from, until, row)| (from, until, row.to_vec())).collect::<Vec<_>>();
         let map = |table: &Table| -> Held { table.iter().map(|(key, rows)| (key.to_vec(), list(rows))).collect() };
         let (old, new) = (built(&old, versioned).table, built(&new, versioned).table);
         let (mut rows, expected) = (map(&old), map(&new));
@@ -219,9 +218,8 @@ fn read_at(settings: &str, columns: &[&str], path: &Path) -> Result<Loaded, Stri
     let (config, _) = crate::config::parse("p.toml", &text, &[], &|_| None);
     let config = config.unwrap();
     let table = &config.tables[0];
-    let TableKind::File(file) = &table.kind else { panic!() };
     let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
-    load(&Spec::new(table, file, &columns)).map_err(|e| e.to_string())
+    load(&Spec::new(table, &columns).unwrap()).map_err(|e| e.to_string())
 }
 
 fn look(table: &Table, key: &[One], time: i64) -> Option<Vec<String>> {
@@ -330,4 +328,31 @@ fn content_when_it_is_the_same_then_has_the_same_hash() {
     let content = |text: &str| read(settings, &[], text.as_bytes()).unwrap().content;
     assert_eq!(content("id\n1\n2\n"), content("id\n1\n2\n"));
     assert_ne!(content("id\n1\n2\n"), content("id\n2\n1\n"));
+}
+
+#[test]
+fn rows_of_which_no_order_is_known_give_one_table_in_any_order() {
+    // Key, time, value; the greatest value of a key and time counts.
+    let rows = [(1, 0, 5), (1, 0, 7), (2, 0, 1), (1, 9, 2), (1, 0, 6), (2, 0, 1)];
+    let bytes = |n: i64| {
+        let mut out = Vec::new();
+        key::encode(Cell::int(n), &[], &mut out);
+        out
+    };
+    let built = |order: &[usize], versioned: bool| {
+        let mut builder = Builder::new(1, versioned).unordered();
+        order.iter().map(|i| rows[*i]).for_each(|(key, time, value)| builder.push(&bytes(key), time, &bytes(value)));
+        let built = builder.build().unwrap();
+        (built.replaced, built.table.content(), built.table)
+    };
+    for versioned in [false, true] {
+        let first = built(&[0, 1, 2, 3, 4, 5], versioned);
+        assert_eq!(first.0, if versioned { 3 } else { 4 });
+        for order in [[5, 4, 3, 2, 1, 0], [3, 1, 5, 0, 2, 4], [1, 0, 4, 2, 5, 3]] {
+            assert_eq!(built(&order, versioned), first, "{order:?}");
+        }
+        let seven = look(&first.2, &[One::Int(1)], 0);
+        assert_eq!(seven, Some(vec!["Int(7)".to_owned()]), "{versioned}");
+        assert_ne!(built(&[0, 2, 3, 4, 5], versioned).1, first.1);
+    }
 }

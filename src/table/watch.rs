@@ -1,9 +1,11 @@
-//! Files of tables, looked at every so often; a changed one is read and takes the place of the old table.
+//! Tables, looked at every so often; where one has changed its new rows take the place of the old.
 //!
-//! One thread a process. It ends with the [`Watcher`].
+//! One thread a process for all files, and one for each table of a server, as that may be silent for long. They end with the
+//! [`Watcher`]; one that waits for a server is not waited for, and what it reads then is dropped.
 
-use super::file::{Loaded, Spec, Stamp, load};
+use super::file::Stamp;
 use super::live::Tables;
+use super::spec::{Loaded, Spec, load};
 use crate::error::Error;
 use crate::observe::{Metrics, TableId};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -15,21 +17,27 @@ use std::time::{Duration, Instant};
 pub struct Watched {
     /// Its number in the plan.
     pub table: usize,
-    /// Its file.
+    /// What is read.
     pub spec: Spec,
-    /// The file as it was read.
-    pub stamp: Stamp,
+    /// Its file as it was read, where it has one.
+    pub stamp: Option<Stamp>,
     /// The hash of what was read.
     pub content: u64,
     /// How often it is looked at.
     pub every: Duration,
+    /// It could not be read when it was looked at last.
+    pub failed: bool,
 }
+
+/// Whether the looking is over, and who waits to hear of it.
+type Stop = (Mutex<bool>, Condvar);
 
 /// The thread that looks; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Watcher {
-    stop: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
+    stop: Arc<Stop>,
+    /// Those that end at once.
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Watcher {
@@ -38,13 +46,19 @@ impl Watcher {
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(list: Vec<Watched>, tables: Arc<Tables>, metrics: Arc<Metrics>) -> Result<Self, Error> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name("tables".into())
-            .spawn(move || watch(list, &tables, &metrics, &stopped))
-            .map_err(|e| Error::outside("table.thread", format!("no thread to look at tables: {e}")))?;
-        Ok(Self { stop, thread: Some(thread) })
+        let mut watcher = Self { stop: Arc::new((Mutex::new(false), Condvar::new())), threads: Vec::new() };
+        let (files, servers): (Vec<_>, Vec<_>) = list.into_iter().partition(|one| one.stamp.is_some());
+        let files = Some(files).filter(|files| !files.is_empty());
+        for group in files.into_iter().chain(servers.into_iter().map(|one| vec![one])) {
+            let (tables, metrics, stop) = (Arc::clone(&tables), Arc::clone(&metrics), Arc::clone(&watcher.stop));
+            let joined = group.iter().all(|one| one.stamp.is_some());
+            let thread = std::thread::Builder::new()
+                .name("tables".into())
+                .spawn(move || watch(group, &tables, &metrics, &stop))
+                .map_err(|e| Error::outside("table.thread", format!("no thread to look at tables: {e}")))?;
+            watcher.threads.extend(Some(thread).filter(|_| joined));
+        }
+        Ok(watcher)
     }
 }
 
@@ -52,14 +66,14 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.stop.1.notify_all();
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             // A panic of it has been told where it happened.
             let _ = thread.join();
         }
     }
 }
 
-fn watch(list: Vec<Watched>, tables: &Tables, metrics: &Metrics, stop: &(Mutex<bool>, Condvar)) {
+fn watch(list: Vec<Watched>, tables: &Tables, metrics: &Metrics, stop: &Stop) {
     let begin = Instant::now();
     let mut list: Vec<(Instant, Watched)> = list.into_iter().map(|one| (begin + one.every, one)).collect();
     loop {
@@ -73,7 +87,7 @@ fn watch(list: Vec<Watched>, tables: &Tables, metrics: &Metrics, stop: &(Mutex<b
         drop(guard);
         let now = Instant::now();
         for (due, one) in list.iter_mut().filter(|(due, _)| *due <= now) {
-            one.look(tables, metrics);
+            one.look(tables, metrics, stop);
             // From the end of the reading: a table that takes long to read leaves time for all else.
             *due = Instant::now() + one.every;
         }
@@ -81,14 +95,24 @@ fn watch(list: Vec<Watched>, tables: &Tables, metrics: &Metrics, stop: &(Mutex<b
 }
 
 impl Watched {
-    /// Reads the file where it is another than before.
-    fn look(&mut self, tables: &Tables, metrics: &Metrics) {
+    /// Reads the table where it may be another than before.
+    fn look(&mut self, tables: &Tables, metrics: &Metrics, stop: &Stop) {
+        let stamp = self.spec.stamp();
         // A file that is away for a moment, while it is replaced, is no change.
-        let Some(stamp) = self.spec.stamp().filter(|stamp| *stamp != self.stamp) else { return };
-        let (table, path) = (&self.spec.name, self.spec.path());
+        if self.stamp.is_some() && (stamp.is_none() || stamp == self.stamp) {
+            return;
+        }
+        let loaded = load(&self.spec);
+        if *stop.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            return;
+        }
+        let (table, place) = (&self.spec.name, self.spec.place());
         let counts = metrics.table(TableId(self.table as u32));
-        match load(&self.spec) {
+        match loaded {
             Ok(loaded) => {
+                if std::mem::take(&mut self.failed) {
+                    tracing::info!(table, place, "the table can be read again");
+                }
                 self.stamp = loaded.stamp;
                 if loaded.content == std::mem::replace(&mut self.content, loaded.content) {
                     return;
@@ -97,13 +121,16 @@ impl Watched {
                 set(metrics, self.table, &loaded);
                 tables.get(self.table).replace(loaded.table);
                 counts.reloads.add(1);
-                tracing::info!(table, path, rows, "the table has changed and was read again");
+                tracing::info!(table, place, rows, "the table has changed and was read again");
             }
             Err(error) => {
-                // Not again before the file changes.
+                // A file not again before it changes.
                 self.stamp = stamp;
                 counts.reload_failures.add(1);
-                tracing::warn!(table, path, %error, "the table has changed and cannot be read; its old rows stay");
+                let first = !std::mem::replace(&mut self.failed, true) || stamp.is_some();
+                if first {
+                    tracing::warn!(table, place, %error, "the table cannot be read; its old rows stay");
+                }
             }
         }
     }

@@ -14,6 +14,8 @@
 //! - `receivers`: alerts told to a real Alertmanager and a real mail server.
 //! - `rotation`: a followed file under a process that writes, rotates and truncates it.
 //! - `serve`: what a run answers over HTTP, to whom, what clients that follow are told, and events that are sent to it.
+//! - `server`, `postgres`: start real servers.
+//! - `table_servers`: tables of real servers of PostgreSQL and Redis.
 //! - `tables`: a table whose file changes, and wrong files of tables.
 //! - `sources`: files that are followed, patterns, other formats than JSON.
 //!
@@ -36,6 +38,8 @@ mod idle;
 mod letters;
 #[cfg(unix)]
 mod patterns;
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;
 #[cfg(target_os = "linux")]
 mod pressure;
 #[cfg(unix)]
@@ -47,8 +51,12 @@ mod rotation;
 #[cfg(unix)]
 mod serve;
 #[cfg(unix)]
+mod server;
+#[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod sources;
+#[cfg(all(unix, any(feature = "postgres", feature = "redis")))]
+mod table_servers;
 #[cfg(unix)]
 mod tables;

@@ -5,45 +5,17 @@
 //!
 //! What it can catch: requests and dialogues that we think are right and the server does not.
 
-use crate::harness::{LIMIT, Scratch, eventually, ports};
+use crate::harness::{LIMIT, Scratch, ports};
+use crate::server::start as server;
 use highwater::alert::{Change, State};
 use highwater::notify::{ActionCounts, Notifier, Setup, SystemClock};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+#[cfg(feature = "tls")]
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-
-/// A server that ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts a program that is found on `PATH` by one of these names, and waits until it listens; none where there is none.
-fn server(names: &[&str], args: &[String], port: u16) -> Option<Server> {
-    let start = |name: &&str| {
-        Command::new(name).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
-    };
-    let Some(child) = names.iter().find_map(start) else {
-        assert!(std::env::var_os("REQUIRE_SERVERS").is_none(), "{} is not on PATH", names[0]);
-        eprintln!("SKIP: {} is not on PATH", names[0]);
-        return None;
-    };
-    let mut server = Server(child);
-    let listens = eventually(|| {
-        let ended = server.0.try_wait().unwrap();
-        assert!(ended.is_none(), "{} ended by itself: {ended:?}", names[0]);
-        TcpStream::connect(("127.0.0.1", port)).is_ok()
-    });
-    assert!(listens, "{} does not listen", names[0]);
-    Some(server)
-}
 
 fn notifier(tables: &str) -> Notifier {
     let text = format!(

@@ -135,3 +135,23 @@ fn processes_when_their_tables_differ_then_do_not_begin() {
         assert!(ended.err.contains("cluster.fingerprint") || ended.code() == 5, "{}", ended.err);
     }
 }
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_table_of_a_kind_that_the_program_was_built_without_is_checked_and_not_run() {
+    let scratch = Scratch::new();
+    let table = "type = \"postgres\"\nurl = \"postgres://hw:hunter2@localhost/shop\"\nfrom = \"users\"";
+    for mode in ["load", "lookup"] {
+        let table = format!("{table}\nmode = \"{mode}\"");
+        scratch.write(
+            "p.toml",
+            &JOB.replace("type = \"file\"\npath = \"users.csv\"", &table).replace("refresh = \"5ms\"\n", ""),
+        );
+        let explained = scratch.run(["explain", "p.toml"]);
+        explained.expect(0, &[]);
+        assert!(explained.out.contains("table users  (postgres users)"), "{}", explained.out);
+        let run = scratch.run(["run", "p.toml"]);
+        run.expect(2, &["error[table.feature]: table users is of PostgreSQL", "build it with --features postgres"]);
+        assert!(!format!("{}{}", explained.out, run.err).contains("hunter2"));
+    }
+}

@@ -42,6 +42,15 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
         ("sources.<name>", Some("generate")) => vec![("type", "\"generate\"")],
         ("sources.<name>", Some("http")) => vec![("type", "\"http\"")],
         ("sources.<name>", _) => vec![("type", "\"stdin\"")],
+        ("tables.<name>", Some("postgres")) => vec![
+            ("type", "\"postgres\""),
+            ("url", "\"postgres://localhost/shop\""),
+            ("from", "\"users\""),
+            ("key", "\"id\""),
+        ],
+        ("tables.<name>", Some("redis")) => {
+            vec![("type", "\"redis\""), ("url", "\"redis://localhost\""), ("match", "\"user:*\""), ("key", "\"id\"")]
+        }
         ("tables.<name>", _) => vec![("type", "\"file\""), ("path", "\"x.csv\""), ("key", "\"id\"")],
         ("streams.<name>", _) => vec![("from", "\"events\"")],
         ("joins.<name>", _) => {
@@ -59,6 +68,11 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
         ("sinks.<name>", _) => vec![("type", "\"stdout\""), ("from", "\"first\"")],
         _ => Vec::new(),
     };
+    match key {
+        "query" => list.retain(|(key, _)| *key != "from"),
+        "hash" => list.retain(|(key, _)| *key != "match"),
+        _ => {}
+    }
     match section {
         "tables.<name>.time" => list.push(("time.field", "\"at\"")),
         "streams.<name>.enrich" => {

@@ -71,3 +71,25 @@ fn what_can_run_but_is_odd_is_a_warning() {
     let warnings = pipeline.check().unwrap();
     assert_eq!(warnings.iter().map(|w| w.code).collect::<Vec<_>>(), ["config.unused"]);
 }
+
+#[test]
+fn who_logs_in_to_the_server_of_a_table_is_shown_nowhere() {
+    let pipeline = Pipeline::from_toml("p.toml", "[sources.e]\ntype = \"stdin\"\n")
+        .table("a", Table::postgres("ftp://me:hunter2@h", "users", "id"))
+        .table("b", Table::postgres_query("postgres://me:hunter2@h", "SELECT 1", "id").timeout("1"))
+        .table("c", Table::redis("redis://:hunter2@h", "x", "id").with("url", "redis://:hunter2@h"))
+        .table("d", Table::redis_hash("nothing:hunter2", "x", "id").mode("both").cache(0).cache_for("1d"));
+    let text = pipeline.config().unwrap_err().to_string();
+    for problem in [
+        "error[table.url]: this is not an address of postgres",
+        "tables.a.postgres(\"***\", \"users\", [\"id\"])",
+        "tables.c.with(\"url\", \"***\")",
+        "tables.d.redis_hash(\"***\", \"x\", [\"id\"])",
+        "tables.d.mode(\"both\")",
+        "cache must be at least 1",
+        "error[table.match]",
+    ] {
+        assert!(text.contains(problem), "{text}\n\n{problem}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+}

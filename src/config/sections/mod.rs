@@ -22,7 +22,7 @@ pub(super) use serve::{SERVE, SERVE_TOKENS};
 pub(super) use sink::{SINK, SINK_FILE, SINK_STDOUT};
 pub(super) use source::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_HTTP, SOURCE_STDIN, SOURCE_TIME};
 pub(super) use stream::{STREAM, STREAM_DEDUP, STREAM_SAMPLE};
-pub(super) use table::{STREAM_ENRICH, TABLE, TABLE_FILE, TABLE_STREAM, TABLE_TIME};
+pub(super) use table::{STREAM_ENRICH, TABLE, TABLE_FILE, TABLE_POSTGRES, TABLE_REDIS, TABLE_STREAM, TABLE_TIME};
 pub(super) use view::{VIEW, VIEW_JOIN, VIEW_TOP};
 pub(super) use window::WINDOW;
 
@@ -202,6 +202,8 @@ static SECTIONS: &[Section] = &[
     TABLE_FILE,
     TABLE_TIME,
     TABLE_STREAM,
+    TABLE_POSTGRES,
+    TABLE_REDIS,
     STREAM,
     STREAM_ENRICH,
     STREAM_SAMPLE,

@@ -27,6 +27,17 @@ type = "stream"
 from = "g"
 key = "data.page"
 columns = ["user_id"]
+[tables.accounts]
+type = "postgres"
+url = "postgres://localhost/shop"
+from = "accounts"
+key = "user_id"
+time = { field = "since" }
+[tables.sessions]
+type = "redis"
+url = "redis://localhost"
+match = "session:*"
+key = "session_id"
 [streams.shopping]
 from = "g"
 enrich = { table = "users", key = "user_id", add = ["country"] }
@@ -136,6 +147,8 @@ pub(super) fn part_of(section: &Section) -> Option<String> {
         ("sources.<name>", Some("http")) => "h",
         ("sources.<name>" | "sources.<name>.time", _) => "f",
         ("tables.<name>", Some("stream")) => "pages",
+        ("tables.<name>", Some("postgres")) => "accounts",
+        ("tables.<name>", Some("redis")) => "sessions",
         ("tables.<name>" | "tables.<name>.time", _) => "users",
         ("streams.<name>" | "streams.<name>.enrich" | "streams.<name>.sample" | "streams.<name>.dedup", _) => {
             "shopping"
@@ -189,6 +202,9 @@ fn every_example_default_and_word_is_taken() {
                 let text = match key.name {
                     "gap" | "global" => text.replacen(size, "", 1),
                     "max_groups" => text.replacen(size, &format!("{size}group_by = [\"k\"]\n"), 1),
+                    // The other key that says which rows there are.
+                    "query" => text.replacen("from = \"accounts\"\n", "", 1),
+                    "hash" => text.replacen("match = \"session:*\"\n", "", 1),
                     "time_zone" => text.replacen(size, "size = \"7d\"\n", 1),
                     _ => text.clone(),
                 };

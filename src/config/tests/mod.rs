@@ -6,6 +6,7 @@ mod messages;
 mod notify;
 mod reading;
 mod schema;
+mod tables;
 mod validator;
 
 use super::*;
