@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! time, error -> event -> config -> codec, expr -> source, watermark -> table -> stream -> aggregate -> window
-//!             -> result -> pattern, view, alert, notify, sink -> plan -> dataflow -> cluster -> engine -> serve
+//!             -> result -> pattern, recommend, view, alert, notify, sink -> plan -> dataflow -> cluster -> engine -> serve
 //!             -> builder, story -> cli
 //! ```
 //!
@@ -29,6 +29,7 @@
 //! | [`pattern`] | the text of a pattern and the events of its keys into matches, and what late events change in them |
 //! | [`alert`] | rows into the lives of alerts |
 //! | [`notify`] | changes of alerts into messages that reach receivers: grouped, silenced, tried again |
+//! | [`recommend`] | what users saw into what is seen together, and what a user may like |
 //! | [`view`] | rows into rows: joins, windows over windows, top n, series, with what corrections change in them |
 //! | [`sink`] | rows into tables, NDJSON and CSV |
 //! | [`plan`] | a configuration into a typed graph that both `run` and `explain` read |
@@ -46,7 +47,7 @@
 //! `serve`, `story` and `cli` touch files or sockets. All else is pure: no clock, no thread, no I/O.
 //!
 //! # From a program
-//! A [`Pipeline`] is built of a [`Source`], [`Table`]s, [`Stream`]s, [`Join`]s, [`Window`]s, [`Pattern`]s, [`View`]s, [`Alert`]s and [`Sink`]s, with closures where SQL does not
+//! A [`Pipeline`] is built of a [`Source`], [`Table`]s, [`Stream`]s, [`Join`]s, [`Window`]s, [`Pattern`]s, [`Recommendation`]s, [`View`]s, [`Alert`]s and [`Sink`]s, with closures where SQL does not
 //! reach, and run in the program; an [`Aggregate`] is one of the program's own. In a timely dataflow of one's own
 //! windows are an operator: [`dataflow::WindowAggregate`].
 //!
@@ -70,6 +71,7 @@ pub mod notify;
 pub mod observe;
 pub mod pattern;
 pub mod plan;
+pub mod recommend;
 pub mod result;
 pub mod serve;
 pub mod sink;
@@ -84,7 +86,8 @@ pub mod window;
 
 pub use aggregate::Aggregate;
 pub use builder::{
-    Alert, Closed, Join, Pattern, Pipeline, PipelineError, Sender, Sink, Source, Stream, Table, View, Window,
+    Alert, Closed, Join, Pattern, Pipeline, PipelineError, Recommendation, Sender, Sink, Source, Stream, Table, View,
+    Window,
 };
 pub use event::{OwnedValue, Value};
 pub use sink::Row;

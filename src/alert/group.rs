@@ -101,6 +101,13 @@ impl Group {
     /// Takes the updates of one time, after all before it. What they say is said at that time.
     pub(super) fn update(&mut self, rule: &Rule, time: i64, updates: &mut Vec<(Moment, Op)>, say: Say<'_>) {
         self.pass(rule, time.saturating_sub(1), say);
+        if rule.running && updates.iter().all(|(_, op)| *op == Op::Retract) {
+            // The row is gone and none has taken its place: what was asked of it does not hold from now on.
+            updates.truncate(1);
+            for (row, op) in updates.iter_mut() {
+                (row.window.1, row.holds, row.ends, *op) = (time, false, true, Op::Assert);
+            }
+        }
         // What replaces another comes first, so that each is there to be taken back.
         updates.sort_by(|(a, op), (b, other)| (*other, a.order()).cmp(&(*op, b.order())));
         let from = self.said.len();

@@ -15,7 +15,8 @@ pub struct Rule {
     pub pending: bool,
     /// Its rows are matches, each of which is a moment.
     pub moments: bool,
-    /// A row that is retracted has been replaced by a later one, and was right in its time: those of global windows.
+    /// A row that is retracted has been replaced by a later one, or is gone from then on, and was right in its time: those of
+    /// global windows and of recommendations.
     pub running: bool,
     /// How long after its `window_end` a row can be corrected; of [`crate::result::RowSchema::keep`].
     pub keep: i64,

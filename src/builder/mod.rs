@@ -1,7 +1,7 @@
 //! A program's calls, turned into the settings of a pipeline, checked and run like those of a file.
 //!
-//! A part ([`Source`], [`Table`], [`Stream`], [`Join`], [`Window`], [`Pattern`], [`View`], [`Alert`],
-//! [`Sink`]) gathers what is said of it, each with the line of the program; a
+//! A part ([`Source`], [`Table`], [`Stream`], [`Join`], [`Window`], [`Pattern`], [`Recommendation`], [`View`],
+//! [`Alert`], [`Sink`]) gathers what is said of it, each with the line of the program; a
 //! [`Pipeline`] makes settings of them that go through the reader of files ([`crate::config::assemble`]): the same
 //! reference, bounds, defaults and messages. Nothing is checked twice or here.
 //!
@@ -16,6 +16,7 @@ mod join;
 mod part;
 mod pattern;
 mod pipeline;
+mod recommendation;
 mod sink;
 mod source;
 mod stream;
@@ -31,6 +32,7 @@ pub use join::Join;
 pub use part::{IntoNames, IntoSpan};
 pub use pattern::Pattern;
 pub use pipeline::Pipeline;
+pub use recommendation::Recommendation;
 pub use sink::Sink;
 pub use source::Source;
 pub use stream::Stream;

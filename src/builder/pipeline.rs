@@ -3,7 +3,7 @@
 use super::PipelineError;
 use super::alert::{ChangeSink, OnChange};
 use super::part::{At, IntoSpan, Part};
-use super::{Alert, Join, Pattern, Sink, Source, Stream, Table, View, Window};
+use super::{Alert, Join, Pattern, Recommendation, Sink, Source, Stream, Table, View, Window};
 use crate::aggregate::{Aggregate, UserAggregate, is_aggregate};
 use crate::config::{self, Config, Given, Setting, SinkKind, SinkMode, SourceKind};
 use crate::engine::{self, Brought, Options, Outcome};
@@ -58,6 +58,7 @@ pub struct Pipeline {
     joins: Vec<(String, Join, At)>,
     windows: Vec<(String, Window, At)>,
     patterns: Vec<(String, Pattern, At)>,
+    recommendations: Vec<(String, Recommendation, At)>,
     views: Vec<(String, View, At)>,
     alerts: Vec<(String, Alert, At)>,
     /// Functions that hear of alerts: the name of the sink they are, the alert, the function.
@@ -82,6 +83,7 @@ impl Pipeline {
             joins: Vec::new(),
             windows: Vec::new(),
             patterns: Vec::new(),
+            recommendations: Vec::new(),
             views: Vec::new(),
             alerts: Vec::new(),
             heard: Vec::new(),
@@ -162,6 +164,14 @@ impl Pipeline {
         self
     }
 
+    /// Adds a recommendation.
+    #[track_caller]
+    pub fn recommendation(mut self, name: &str, mut recommendation: Recommendation) -> Self {
+        recommendation.part.name_closures(name).into_iter().for_each(|f| self.extensions.functions.add(f));
+        self.recommendations.push((name.to_owned(), recommendation, At::here()));
+        self
+    }
+
     /// Adds a view.
     #[track_caller]
     pub fn view(mut self, name: &str, mut view: View) -> Self {
@@ -197,7 +207,8 @@ impl Pipeline {
     /// this is short for. An error that the function returns ends the run, and so does a panic.
     #[track_caller]
     pub fn on_rows<R: RowResult>(mut self, part: &str, on_row: impl FnMut(&Row<'_>) -> R + Send + 'static) -> Self {
-        let mut name = format!("on-{part}");
+        // The users of a recommendation have a dot in their name.
+        let mut name = format!("on-{}", part.replace('.', "-"));
         while self.sinks.iter().any(|(one, ..)| *one == name) {
             name.push('_');
         }
@@ -335,6 +346,8 @@ impl Pipeline {
         section("joins", self.joins.iter().map(|(name, join, at)| (name, &join.part, *at)).collect());
         section("windows", self.windows.iter().map(|(name, window, at)| (name, &window.part, *at)).collect());
         section("patterns", self.patterns.iter().map(|(name, pattern, at)| (name, &pattern.part, *at)).collect());
+        let recommendations = self.recommendations.iter().map(|(name, part, at)| (name, &part.part, *at));
+        section("recommendations", recommendations.collect());
         section("views", self.views.iter().map(|(name, view, at)| (name, &view.part, *at)).collect());
         section("alerts", self.alerts.iter().map(|(name, alert, at)| (name, &alert.part, *at)).collect());
         section("sinks", self.sinks.iter().map(|(name, sink, at)| (name, &sink.part, *at)).collect());

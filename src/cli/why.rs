@@ -7,7 +7,9 @@
 use super::history::{self, Form, cells, json, lasting, needs_alerts, needs_files, plain, shown, time};
 use super::{Failure, FileArgs, write_out};
 use crate::alert::{Fact, History, State};
-use crate::config::{Config, Events, Expressions, Located, MatchMode, Matching, PatternConfig, Skip, WithinStep};
+use crate::config::{
+    Config, Events, Expressions, Located, MatchMode, Matching, PatternConfig, RecommendationConfig, Skip, WithinStep,
+};
 use crate::error::{Error, nearest};
 use crate::event::{FieldPath, OwnedValue};
 use crate::result::{Op, RowSchema};
@@ -144,22 +146,29 @@ fn behind(
     config.alerts.clear();
     let mut parts = vec![from.to_owned()];
     let mut events = Seen::default();
+    let beside = |config: &mut Config, of: &[Located<String>], condition: String, lateness: Span| {
+        let mut name = "hw-events".to_owned();
+        while config.windows.iter().any(|w| w.name == name) || config.streams.iter().any(|s| s.name == name) {
+            name.push('_');
+        }
+        config.patterns = vec![all_of(&name, of, condition, lateness)];
+        name
+    };
     if let Some(pattern) = config.patterns.iter().find(|pattern| pattern.name == from) {
         config.patterns = vec![PatternConfig { events: Events::Full, ..pattern.clone() }];
     } else if let Some(of) = config.windows.iter().find(|w| w.name == from) {
         match condition(&of.group_by, &cells(group)) {
             Some(condition) => {
-                let mut name = "hw-events".to_owned();
-                while config.windows.iter().any(|w| w.name == name) || config.streams.iter().any(|s| s.name == name) {
-                    name.push('_');
-                }
-                config.patterns = vec![all_of(&name, &of.from, condition, of.allowed_lateness)];
-                parts.push(name);
+                let (from, lateness) = (of.from.clone(), of.allowed_lateness);
+                parts.push(beside(&mut config, &from, condition, lateness));
             }
             None => events.none = Some("the group is that of all others, beyond max_groups".to_owned()),
         }
+    } else if let Some((of, condition)) = sightings(&config, from, &cells(group)) {
+        let (from, lateness) = (of.from.clone(), of.allowed_lateness);
+        parts.push(beside(&mut config, &from, condition, lateness));
     } else {
-        events.none = Some(format!("'{from}' is neither a window nor a pattern; look at the parts it reads"));
+        events.none = Some(format!("'{from}' is no window, pattern or recommendation; look at the parts it reads"));
     }
     let found: Arc<Mutex<(Standing, Seen)>> = Arc::new(Mutex::new((BTreeMap::new(), events)));
     let group = group.to_vec();
@@ -241,6 +250,22 @@ impl<'de> Deserialize<'de> for Steps {
 
         deserializer.deserialize_map(InOrder)
     }
+}
+
+/// The sightings behind a row of a recommendation, and what they meet: those of its two items, or those of its user.
+fn sightings<'a>(config: &'a Config, from: &str, group: &[OwnedValue]) -> Option<(&'a RecommendationConfig, String)> {
+    let of_users = |part: &RecommendationConfig| part.per_user.as_ref().is_some_and(|of| of.name == from);
+    let part = config.recommendations.iter().find(|part| part.name == from || of_users(part))?;
+    let equal = |text: &Located<String>, value: &OwnedValue| {
+        condition(&vec![(String::new(), text.clone())], std::slice::from_ref(value))
+    };
+    let [first, second] = group else { return None };
+    let of = match of_users(part) {
+        true => equal(&part.by, first)?,
+        false => format!("({} OR {})", equal(&part.item, first)?, equal(&part.item, second)?),
+    };
+    let filter = part.filter.as_ref().map_or(String::new(), |text| format!(" AND ({})", text.value));
+    Some((part, format!("{of} AND ({}) IS NOT NULL{filter}", part.by.value)))
 }
 
 /// What an event of a group meets; `None` of the group of all others.

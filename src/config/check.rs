@@ -5,6 +5,7 @@
 
 use super::notify_settings::ActionKind;
 use super::reader::{Context, is_name};
+use super::recommendation;
 use super::settings::{AlertConfig, Config, Located, SinkKind, SourceConfig, SourceKind, StreamConfig};
 use super::table::TableKind;
 use super::tree::{Data, Node, Place, one_line};
@@ -22,6 +23,9 @@ pub(super) enum Role {
     Join,
     Window,
     Pattern,
+    Recommendation,
+    /// The users of a recommendation.
+    Users,
     Alert,
     View,
     Sink,
@@ -36,6 +40,8 @@ impl Role {
             Role::Join => "a join",
             Role::Window => "a window",
             Role::Pattern => "a pattern",
+            Role::Recommendation => "a recommendation",
+            Role::Users => "a recommendation's users",
             Role::Alert => "an alert",
             Role::View => "a view",
             Role::Sink => "a sink",
@@ -54,6 +60,17 @@ pub(super) struct Part<'a> {
 /// The tables of one section as parts.
 pub(super) fn parts<'a>(role: Role, entries: &'a [(String, Node)]) -> impl Iterator<Item = Part<'a>> {
     entries.iter().map(move |(name, node)| Part { name, role, place: &node.place, node })
+}
+
+/// A part of this name.
+pub(super) fn part<'a>(role: Role, name: &'a str, node: &'a Node) -> Part<'a> {
+    Part { name, role, place: &node.place, node }
+}
+
+/// The parts that recommendations have beside their own: those of their users.
+pub(super) fn users(entries: &[(String, Node)]) -> Vec<(String, &Node)> {
+    let has = |node: &Node| matches!(&node.data, Data::Table(keys) if keys.iter().any(|(key, _)| key == "per_user"));
+    entries.iter().filter(|(_, node)| has(node)).map(|(name, node)| (recommendation::users_of(name), node)).collect()
 }
 
 /// Reports everything that is wrong between parts.
@@ -98,7 +115,8 @@ fn place(parts: &[Part<'_>], role: Role, name: &str, key: &str) -> Place {
 }
 
 fn names(parts: &[Part<'_>], ctx: &mut Context) {
-    let mut by_line: Vec<&Part<'_>> = parts.iter().collect();
+    // The name of users is made of that of their part.
+    let mut by_line: Vec<&Part<'_>> = parts.iter().filter(|part| part.role != Role::Users).collect();
     by_line.sort_by_key(|part| part.place.line);
     for (i, part) in by_line.iter().enumerate() {
         if !is_name(part.name, true) {
@@ -123,6 +141,9 @@ fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     let joins = config.joins.iter().flat_map(|join| join.from.iter().map(|from| (Role::Join, from)));
     let windows = config.windows.iter().flat_map(|window| window.from.iter().map(|from| (Role::Window, from)));
     let patterns = config.patterns.iter().flat_map(|part| part.from.iter().map(|from| (Role::Pattern, from)));
+    let recommendations =
+        config.recommendations.iter().flat_map(|part| part.from.iter().map(|from| (Role::Recommendation, from)));
+    let patterns = patterns.chain(recommendations);
     let sinks = config.sinks.iter().flat_map(|sink| sink.from.iter().map(|from| (Role::Sink, from)));
     let tables = config.tables.iter().filter_map(|table| match &table.kind {
         TableKind::Stream { from, .. } => Some(from.iter().map(|from| (Role::Table, from))),
@@ -137,8 +158,8 @@ fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
     let results = views.chain(alerts).chain(sinks);
     for (role, from) in streams.chain(tables.flatten()).chain(joins).chain(windows).chain(patterns).chain(results) {
         let fits = |part: &&Part<'_>| match role {
-            Role::Sink => matches!(part.role, Role::Window | Role::Pattern | Role::View | Role::Alert),
-            Role::Alert | Role::View => matches!(part.role, Role::Window | Role::Pattern | Role::View),
+            Role::Sink => part.role == Role::Alert || has_rows(part.role),
+            Role::Alert | Role::View => has_rows(part.role),
             _ => matches!(part.role, Role::Source | Role::Stream | Role::Join),
         };
         // Two parts of one name are reported elsewhere; here one that fits is enough.
@@ -149,19 +170,31 @@ fn inputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
             None => {
                 let mut known: Vec<&str> = parts.iter().filter(fits).map(|part| part.name).collect();
                 known.dedup();
-                let help = match nearest(&from.value, known.iter().copied()) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None if known.is_empty() && matches!(role, Role::Sink | Role::Alert | Role::View) => {
-                        "the file has no windows and no patterns".to_owned()
+                let results = matches!(role, Role::Sink | Role::Alert | Role::View);
+                let recommends =
+                    |of: &&str| results && parts.iter().any(|p| p.role == Role::Recommendation && p.name == *of);
+                let of = from.value.strip_suffix(recommendation::USERS).filter(recommends);
+                let help = match (of, nearest(&from.value, known.iter().copied())) {
+                    (Some(of), _) => {
+                        format!(
+                            "give recommendations.{of} a per_user, such as per_user = {{ n = 5 }}: it has users then"
+                        )
                     }
-                    None if known.is_empty() => "the file has no sources".to_owned(),
-                    None => format!("{} can read {}", role.noun(), known.join(", ")),
+                    (_, Some(near)) => format!("did you mean {near}?"),
+                    _ if known.is_empty() && results => "the file has no windows and no patterns".to_owned(),
+                    _ if known.is_empty() => "the file has no sources".to_owned(),
+                    _ => format!("{} can read {}", role.noun(), known.join(", ")),
                 };
                 from.problem("config.from", format!("nothing is named '{}'", as_written(from)), Some(help))
             }
         };
         ctx.problems.push(problem);
     }
+}
+
+/// True for parts whose rows alerts and views read.
+fn has_rows(role: Role) -> bool {
+    matches!(role, Role::Window | Role::Pattern | Role::Recommendation | Role::Users | Role::View)
 }
 
 /// Reports lookups in what is no table, and with keys of another length.
@@ -228,9 +261,11 @@ fn misfit(reader: Role, read: Role, from: &Located<String>) -> Problem {
         _ => None,
     };
     let help = match (reader, read) {
-        (Role::Sink, _) => "name a window, a pattern, a view or an alert",
-        (Role::Alert, _) => "name a window, a pattern or a view",
-        (Role::View, _) => "name a window, a pattern or a view; events are aggregated in a window first",
+        (Role::Sink, _) => "name a window, a pattern, a recommendation, a view or an alert",
+        (Role::Alert, _) => "name a window, a pattern, a recommendation or a view",
+        (Role::View, _) => {
+            "name a window, a pattern, a recommendation or a view; events are aggregated in a window first"
+        }
         (Role::Window, Role::Window | Role::Pattern | Role::View) => {
             "write a view with size and select: [views.name] makes windows over rows"
         }
@@ -269,7 +304,8 @@ fn alerts(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
         }
         if !kinds(alert, Role::Pattern) {
             let misspelt = parts.iter().any(|p| p.role == Role::Alert && p.name == alert.name && misspells(p, "when"));
-            if alert.when.is_none() && (kinds(alert, Role::Window) || kinds(alert, Role::View)) && !misspelt {
+            let rows = parts.iter().any(|p| has_rows(p.role) && p.name == alert.from.value);
+            if alert.when.is_none() && rows && !misspelt {
                 let help = "for example when = \"errors > 5\"".to_owned();
                 ctx.problems.push(alert.place.problem("config.required", "an alert needs when", Some(help)));
             }
@@ -434,6 +470,7 @@ fn clocks(config: &Config, ctx: &mut Context) {
     let parts = config.streams.iter().map(|stream| (&stream.name, &stream.from[..]));
     let parts = parts.chain(config.joins.iter().map(|join| (&join.name, &join.from[..])));
     let parts = parts.chain(config.windows.iter().map(|window| (&window.name, &window.from[..])));
+    let parts = parts.chain(config.recommendations.iter().map(|part| (&part.name, &part.from[..])));
     for (name, from) in parts.chain(config.patterns.iter().map(|pattern| (&pattern.name, &pattern.from[..]))) {
         let sources: Vec<_> = from.iter().filter_map(|from| Some((from, behind(from)?))).collect();
         let Some((_, first)) = sources.first() else { continue };
@@ -456,6 +493,7 @@ fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
             || config.joined_tables().any(|table| table.name == name)
             || config.windows.iter().any(|window| named(&window.from))
             || config.patterns.iter().any(|pattern| named(&pattern.from))
+            || config.recommendations.iter().any(|part| named(&part.from))
             || config.alerts.iter().any(|alert| alert.from.value == name)
             || config.views.iter().any(|view| view.reads().any(|from| from.value == name))
             || config.sinks.iter().any(|sink| sink.from.iter().any(|from| from.value == name))
@@ -466,7 +504,8 @@ fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
         || broken(Role::Join, config.joins.len())
         || broken(Role::Table, config.tables.len())
         || broken(Role::Window, config.windows.len())
-        || broken(Role::Pattern, config.patterns.len());
+        || broken(Role::Pattern, config.patterns.len())
+        || broken(Role::Recommendation, config.recommendations.len());
     let outer = broken(Role::Alert, config.alerts.len())
         || broken(Role::View, config.views.len())
         || broken(Role::Sink, config.sinks.iter().filter(|sink| !sink.implied).count());
@@ -481,7 +520,10 @@ fn unused(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
                 let message = format!("nothing looks up rows of table '{}'", part.name);
                 (inner, message, "remove it, or name it in the enrich of a stream")
             }
-            Role::Window | Role::Pattern | Role::View => {
+            // One of its parts is enough, whichever is taken.
+            Role::Users => continue,
+            Role::Recommendation if read(&recommendation::users_of(part.name)) => continue,
+            Role::Window | Role::Pattern | Role::Recommendation | Role::View => {
                 let message = format!("no sink takes {} '{}'", &part.role.noun()[2..], part.name);
                 // Who looks at the run sees it all the same.
                 (outer || config.serve.listen.is_some(), message, "add it to the from of a sink")

@@ -1,11 +1,12 @@
 //! Settings into 32 bytes that are the same where the results must be.
 //!
-//! Taken in: the pipeline's name, the tick, and everything of sources, tables, streams, joins, windows, patterns, views, alerts and sinks,
+//! Taken in: the pipeline's name, the tick, and everything of sources, tables, streams, joins, windows, patterns, recommendations, views, alerts and sinks,
 //! after overrides and
 //! environment. Left out: the file's name, lines, comments, the order of keys that has no meaning, and what only says
 //! how fast a process may read (`max_inflight`, `max_drift`, `rate_limit`) who is told of alerts, or who
 //! looks at it (`[serve]`).
 
+use super::recommendation::{PerUserConfig, RecommendationConfig};
 use super::settings::{
     AlertConfig, Config, DedupConfig, Expressions, FileConfig, GenerateConfig, IngestConfig, JoinConfig, Located,
     Matching, PatternConfig, RunSettings, SampleConfig, SinkConfig, SinkKind, SourceConfig, SourceKind, StreamConfig,
@@ -23,6 +24,7 @@ pub fn fingerprint(config: &Config) -> [u8; 32] {
     let Config { actions: _, inhibitions: _, silences: _, notify: _, .. } = config;
     let Config { file: _, name, run, serve: _, sources, tables, .. } = config;
     let Config { streams, joins, lookups: _, windows, patterns, views, alerts, sinks, warnings: _, .. } = config;
+    let Config { recommendations, .. } = config;
     let RunSettings { tick, max_inflight: _, max_drift: _ } = run;
     let mut text = Canon(String::from("highwater pipeline 1\n"));
     text.put("name", name);
@@ -36,6 +38,7 @@ pub fn fingerprint(config: &Config) -> [u8; 32] {
     windows.iter().for_each(|part| window(&mut text, part));
     // Files without patterns and views keep their fingerprint.
     patterns.iter().for_each(|part| pattern(&mut text, part));
+    recommendations.iter().for_each(|part| recommendation(&mut text, part));
     alerts.iter().for_each(|part| alert(&mut text, part));
     views.iter().for_each(|part| view(&mut text, part));
     sinks.iter().for_each(|part| sink(&mut text, part));
@@ -68,6 +71,30 @@ impl Canon {
         for (name, sql) in list {
             self.put(name, &sql.value);
         }
+    }
+}
+
+fn recommendation(text: &mut Canon, part: &RecommendationConfig) {
+    let RecommendationConfig { name, line: _, from, by, item, filter, within, half_life, weight, .. } = part;
+    let RecommendationConfig { every, keep, n, min_times, max_pairs, per_user, allowed_lateness, .. } = part;
+    text.put("recommendation", name);
+    text.names("from", from);
+    text.put("by", &by.value);
+    text.put("item", &item.value);
+    text.maybe("where", filter.as_ref().map(|sql| &sql.value));
+    text.put("within", within.0);
+    text.maybe("half_life", half_life.as_ref().map(|span| span.value.0));
+    text.maybe("weight", weight.as_ref().map(|sql| &sql.value));
+    text.put("every", every.value.0);
+    text.put("keep", keep.value.0);
+    text.put("n", n);
+    text.put("min_times", min_times);
+    text.put("max_pairs", max_pairs);
+    text.put("allowed_lateness", allowed_lateness.0);
+    if let Some(PerUserConfig { name: _, n, recent, keep }) = per_user {
+        text.put("per_user", n);
+        text.put("recent", recent);
+        text.put("keep", keep.0);
     }
 }
 

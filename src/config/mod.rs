@@ -21,6 +21,7 @@ mod notify_settings;
 mod pattern;
 mod rate;
 mod reader;
+mod recommendation;
 mod reference;
 mod schema;
 mod sections;
@@ -52,6 +53,7 @@ pub use notify_settings::{
     NotifySettings, Secret, SilenceConfig, SlackConfig, WebhookConfig,
 };
 pub use rate::{EventRate, parse_rate};
+pub use recommendation::{PerUserConfig, RecommendationConfig};
 pub use reference::{Key, KeyKind, Section};
 pub use schema::schema;
 pub use sections::reference;
@@ -185,15 +187,18 @@ fn read(
     let tables = |name: &str, ctx: &mut Context| parts_of(&top, name, ctx);
     let [sources, lookups, streams] = ["sources", "tables", "streams"].map(|name| tables(name, ctx));
     let [joins, windows, patterns, sinks] = ["joins", "windows", "patterns", "sinks"].map(|name| tables(name, ctx));
-    let [views, alerts] = ["views", "alerts"].map(|name| tables(name, ctx));
+    let [recommendations, views, alerts] = ["recommendations", "views", "alerts"].map(|name| tables(name, ctx));
     let [actions, inhibitions, silences] = ["actions", "inhibitions", "silences"].map(|name| tables(name, ctx));
     let notify = notify::settings(&top, ctx);
+    let recommended: Vec<(String, &Node)> = check::users(recommendations);
     let parts: Vec<check::Part<'_>> = check::parts(Role::Source, sources)
         .chain(check::parts(Role::Table, lookups))
         .chain(check::parts(Role::Stream, streams))
         .chain(check::parts(Role::Join, joins))
         .chain(check::parts(Role::Window, windows))
         .chain(check::parts(Role::Pattern, patterns))
+        .chain(check::parts(Role::Recommendation, recommendations))
+        .chain(recommended.iter().map(|(name, node)| check::part(Role::Users, name, node)))
         .chain(check::parts(Role::View, views))
         .chain(check::parts(Role::Alert, alerts))
         .chain(check::parts(Role::Sink, sinks))
@@ -210,6 +215,7 @@ fn read(
         lookups: Vec::new(),
         windows: each(windows, ctx, window::read),
         patterns: each(patterns, ctx, pattern::read),
+        recommendations: each(recommendations, ctx, recommendation::read),
         views: each(views, ctx, view::read),
         alerts: each(alerts, ctx, alert::read),
         sinks: each(sinks, ctx, sink::read),

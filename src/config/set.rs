@@ -9,13 +9,14 @@ use crate::error::{Problem, nearest};
 use toml::de::{DeTable, DeValue};
 
 /// Sections whose tables are parts with names of the user.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "sources",
     "tables",
     "joins",
     "streams",
     "windows",
     "patterns",
+    "recommendations",
     "views",
     "alerts",
     "actions",

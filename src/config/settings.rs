@@ -6,6 +6,7 @@
 
 use super::notify_settings::{ActionConfig, InhibitionConfig, NotifySettings, SilenceConfig};
 use super::rate::EventRate;
+use super::recommendation::RecommendationConfig;
 use super::serve::ServeConfig;
 use super::size::ByteSize;
 use super::table::{EnrichConfig, TableConfig};
@@ -69,6 +70,8 @@ pub struct Config {
     pub windows: Vec<WindowConfig>,
     /// The patterns.
     pub patterns: Vec<PatternConfig>,
+    /// What is seen together.
+    pub recommendations: Vec<RecommendationConfig>,
     /// The queries over rows.
     pub views: Vec<ViewConfig>,
     /// The alerts.
@@ -88,15 +91,23 @@ pub struct Config {
 }
 
 impl Config {
-    /// The names of the parts that make rows, in the order of the plan's schemas: windows, patterns, tables that views
-    /// join, views, alerts.
+    /// The names of the parts that make rows, in the order of the plan's schemas: windows, patterns, recommendations,
+    /// each with that of its users, tables that views join, views, alerts.
     pub fn row_parts(&self) -> impl Iterator<Item = &str> {
         let windows = self.windows.iter().map(|part| part.name.as_str());
         let patterns = self.patterns.iter().map(|part| part.name.as_str());
         let views = self.views.iter().map(|part| part.name.as_str());
         let tables = self.joined_tables().map(|table| table.name.as_str());
         let alerts = self.alerts.iter().map(|part| part.name.as_str());
-        windows.chain(patterns).chain(tables).chain(views).chain(alerts)
+        windows.chain(patterns).chain(self.recommended_parts()).chain(tables).chain(views).chain(alerts)
+    }
+
+    /// The names of the parts of recommendations: of each that of items, and behind it that of users where there is one.
+    pub fn recommended_parts(&self) -> impl Iterator<Item = &str> {
+        self.recommendations
+            .iter()
+            .flat_map(|part| [Some(part.name.as_str()), part.per_user.as_ref().map(|of| of.name.as_str())])
+            .flatten()
     }
 
     /// Those of [`Config::row_parts`] that sinks can take: all but tables.

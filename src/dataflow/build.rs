@@ -5,6 +5,7 @@ use super::container::PacketBox;
 use super::head::head;
 use super::part::Fed;
 use super::pattern::patterns;
+use super::recommend::recommendation;
 use super::rows::Results;
 use super::shared::Shared;
 use super::sink::{SinkCell, sink};
@@ -74,6 +75,12 @@ pub fn build(
                     if let HeadKind::Versions(of) = &p.kind {
                         let stated = versions(packets, plan, p, of, shared, metrics);
                         results.add(vec![of.part], stated.probe_with(&probe));
+                        continue;
+                    }
+                    if let HeadKind::Recommendation(of) = &p.kind {
+                        for (part, said) in recommendation(scope, packets, plan, (p, &**of), shared, metrics) {
+                            results.add(vec![part], said.probe_with(&probe));
+                        }
                         continue;
                     }
                     head(scope, packets, plan, h, local.peers(), shared, metrics)

@@ -24,6 +24,8 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, Stream};
 
+const OWN: &str = "rows of tables and recommendations have operators of their own";
+
 /// What the operator does between its input and its outputs.
 struct Machine {
     ordered: Ordered,
@@ -78,7 +80,6 @@ impl Kind {
                 roads: (p.inputs.len() as u32, p.inputs.iter().filter(|input| input.side == 0).count() as u32),
                 columns: columns(p, &plan.columns),
             },
-            HeadKind::Versions(_) => unreachable!("it has an operator of its own"),
             HeadKind::Lookup(plan) => Kind::Lookup {
                 lookup: Lookup::new(plan.horizon, plan.keep),
                 table: TableId(plan.table.0 as u32),
@@ -87,6 +88,7 @@ impl Kind {
                 missing: 0,
                 no_key: 0,
             },
+            HeadKind::Versions(_) | HeadKind::Recommendation(_) => unreachable!("{OWN}"),
         }
     }
 }
@@ -253,7 +255,7 @@ pub(super) fn head<'scope>(
         HeadKind::Dedup(_) => "dedup",
         HeadKind::Join(_) => "join",
         HeadKind::Lookup(_) => "lookup",
-        HeadKind::Versions(_) => "rows",
+        HeadKind::Versions(_) | HeadKind::Recommendation(_) => unreachable!("{OWN}"),
     };
     let mut builder = OperatorBuilder::new(format!("{}:{kind}", p.name), scope);
     let mut input = builder.new_input(packets, to_target());

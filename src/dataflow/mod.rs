@@ -13,6 +13,8 @@
 //!    => rows, brought together on worker 0, where those who are notified hear of them
 //! view (a chain of operators a view): rows by keys, arranged and reduced -> rows and corrections, as the frontier passes
 //!    => rows, brought together on worker 0
+//! recommendation (up to three operators a recommendation): sightings by user -> pairs by item -> lists -> users -> rows
+//!    => rows, brought together on worker 0
 //! sink (one operator a sink, worker 0): complete times, in order, to the sink's thread
 //! ```
 //!
@@ -33,6 +35,7 @@ mod head;
 mod part;
 mod pattern;
 mod reader;
+mod recommend;
 mod rows;
 mod sender;
 mod shared;

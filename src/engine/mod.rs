@@ -239,7 +239,9 @@ fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
         })
         .collect();
     let windows = plan.windows.iter().map(|w| PartShape { name: w.name.clone(), values: w.calls.clone() });
-    let heads = plan.heads.iter().map(|head| PartShape { name: head.name.clone(), values: Vec::new() });
+    // Recommendations are counted with their rows.
+    let heads = plan.heads.iter().filter(|head| head.part as usize >= plan.schemas.len());
+    let heads = heads.map(|head| PartShape { name: head.name.clone(), values: Vec::new() });
     let patterns = plan.schemas[plan.windows.len()..].iter();
     let patterns = patterns.map(|s| PartShape { name: s.name.clone(), values: Vec::new() });
     let parts: Vec<PartShape> = windows.chain(patterns).chain(heads).collect();

@@ -391,6 +391,16 @@ const CODES: &[Code] = &[
     ),
     code("program.panic", "Code of the program panicked.", "Mend it where the panic points."),
     code(
+        "recommendation.half_life",
+        "What is seen fades too fast for how often rows are stated, or for how long pairs are kept.",
+        "Use a longer `half_life`, or less of the other.",
+    ),
+    code(
+        "recommendation.type",
+        "An expression of a recommendation has a value of another type.",
+        "Write a comparison for `where`, a number for `weight`.",
+    ),
+    code(
         "row.column",
         "An expression over rows reads a column that they have not.",
         "Use a column of the part that is read.",

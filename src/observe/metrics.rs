@@ -278,7 +278,8 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
     expression_failures: Counter => u64, "values", "Values that an expression could not compute; they are NULL.";
     duplicates: Counter => u64, "events", "Events that a stream dropped as duplicates.";
     overflowed: Counter => u64, "windows", "Windows with more groups than `max_groups`, so that there is a row of all others.";
-    no_key: Counter => u64, "events", "Events that a pattern would look at, but that have no key.";
+    no_key: Counter => u64, "events", "Events that a pattern or recommendation would look at, but that have no key.";
+    left_out: Counter => u64, "events", "Sightings that made no pairs with some near them, of which there were more than `max_pairs`.";
     matches: Counter => u64, "matches", "Matches of a pattern.";
     timed_out: Counter => u64, "matches", "Partial matches that ran out of time and were stated.";
     pruned: Counter => u64, "matches", "Partial matches that the skip strategy ended, or that one preferred to them stands for.";

@@ -104,8 +104,8 @@ pub fn summary(snapshot: &Snapshot, ending: &Ending) -> String {
         line("overflow", format!("{}{by}", counted(overflowed, "window")));
     }
 
-    for (i, word) in ["timed out", "no key", "given up"].into_iter().enumerate() {
-        let count = |p: &super::PartCounts| [p.timed_out, p.no_key, p.partial_overflow][i];
+    for (i, word) in ["timed out", "no key", "given up", "left out"].into_iter().enumerate() {
+        let count = |p: &super::PartCounts| [p.timed_out, p.no_key, p.partial_overflow, p.left_out][i];
         let total = snapshot.over_parts(count);
         if total > 0 {
             let by = by(snapshot.parts.iter().map(|p| (p.name.clone(), count(p))));

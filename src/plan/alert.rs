@@ -51,6 +51,8 @@ pub(super) fn schema(config: &Config, alert: &AlertConfig, schemas: &[RowSchema]
 /// The spans of an alert over rows of `from`.
 fn rule(config: &Config, alert: &AlertConfig, from: Option<&RowSchema>) -> Rule {
     let global = |window: &&crate::config::WindowConfig| matches!(window.shape, WindowShape::Global { .. });
+    let running = config.windows.iter().filter(global).any(|window| window.name == alert.from.value)
+        || config.recommended_parts().any(|name| name == alert.from.value);
     Rule {
         hold: alert.hold.value.0,
         linger: alert.keep_firing_for.0,
@@ -58,8 +60,9 @@ fn rule(config: &Config, alert: &AlertConfig, from: Option<&RowSchema>) -> Rule 
         silence_of_all: alert.no_data_of_all,
         pending: alert.pending,
         moments: from.is_some_and(|from| from.kind == RowKind::Match),
-        running: config.windows.iter().filter(global).any(|window| window.name == alert.from.value),
-        keep: from.map_or(0, |from| from.keep),
+        running,
+        // What stands is replaced, and never corrected: it was right in its time.
+        keep: if running { 1 } else { from.map_or(0, |from| from.keep) },
     }
 }
 

@@ -153,6 +153,7 @@ impl<'a> Building<'a> {
         }
         self.join_roads(from, selection, names);
         self.lookup_roads(from, selection, names);
+        self.recommendation_roads(from, selection, names);
         self.pattern_roads(from, selection, names, self.drafts);
     }
 

@@ -4,7 +4,7 @@ use super::building::{Building, Built};
 use super::select::{function, problem};
 use super::{
     Extensions, Head, HeadPlan, PatternGroup, Plan, SinkPlan, SourcePlan, Stage, WindowPlan, alert, dedup, head,
-    lookup, pattern, road, table, view, window,
+    lookup, pattern, recommendation, road, table, view, window,
 };
 use crate::codec::json::{Prefilter, Projection};
 use crate::config::{Config, JoinConfig, Located, TimeClock, fingerprint};
@@ -35,6 +35,7 @@ pub fn compile_with(config: &Config, extensions: &Extensions) -> Result<Plan, Pr
     let windows = config.windows.iter().map(|window| window::schema(window, tick));
     let mut schemas: Vec<RowSchema> =
         windows.chain(config.patterns.iter().map(|part| pattern::schema(part, tick))).collect();
+    schemas.extend(recommendation::schemas(config));
     schemas.extend(table::schemas(config, &mut problems));
     view::schemas(config, &mut schemas);
     let alerts = config.alerts.iter().map(|part| alert::schema(config, part, &schemas)).collect::<Vec<_>>();
@@ -176,6 +177,13 @@ fn unreached(
     for lookup in config.lookups.iter().filter(|lookup| !planned(&lookup.name)) {
         for text in &lookup.key {
             look(text, expr::parse_with(&text.value, &extensions.functions).err());
+        }
+    }
+    for part in &config.recommendations {
+        if !part.from.iter().any(|from| known.contains(from.value.as_str())) {
+            for text in [&part.by, &part.item].into_iter().chain(&part.filter).chain(&part.weight) {
+                look(text, expr::parse_with(&text.value, &extensions.functions).err());
+            }
         }
     }
     for (window, plan) in config.windows.iter().zip(windows) {

@@ -7,7 +7,7 @@ use super::{
     DedupPlan, Feed, Head, HeadKind, HeadPlan, JoinPlan, LookupPlan, Plan, SinkPlan, SourcePlan, Stage, VersionsPlan,
     WindowPlan,
 };
-use super::{dedup, explain_alert, explain_pattern, join, lookup, table};
+use super::{dedup, explain_alert, explain_pattern, explain_recommendation, join, lookup, table};
 use crate::config::{SinkKind, SinkMode, SourceKind};
 use crate::result::RowSchema;
 use crate::time::Span;
@@ -140,6 +140,10 @@ pub fn explain_text(plan: &Plan) -> String {
         line(say, 0, &format!("pattern {}  from {}", pattern.name, group.from.join(", ")));
         explain_pattern::lines(group, pattern).iter().for_each(|text| line(say, 1, text));
     }
+    for (head, of) in explain_recommendation::all(plan) {
+        line(say, 0, &format!("recommendation {}  from {}", head.name, of.from.join(", ")));
+        explain_recommendation::lines(plan, of).iter().for_each(|text| line(say, 1, text));
+    }
     for view in &plan.views {
         line(say, 0, &format!("view {}  from {}", view.name, view.from.join(", ")));
         super::view::lines(plan, view).iter().for_each(|text| line(say, 1, text));
@@ -178,21 +182,21 @@ fn is_part(plan: &Plan, name: &str) -> bool {
 pub(super) fn joins(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &JoinPlan)> {
     plan.heads.iter().filter_map(|head| match &head.kind {
         HeadKind::Join(join) => Some((head, join)),
-        HeadKind::Dedup(_) | HeadKind::Lookup(_) | HeadKind::Versions(_) => None,
+        HeadKind::Dedup(_) | HeadKind::Lookup(_) | HeadKind::Versions(_) | HeadKind::Recommendation(_) => None,
     })
 }
 
 pub(super) fn lookups(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &LookupPlan)> {
     plan.heads.iter().filter_map(|head| match &head.kind {
         HeadKind::Lookup(lookup) => Some((head, lookup)),
-        HeadKind::Dedup(_) | HeadKind::Join(_) | HeadKind::Versions(_) => None,
+        HeadKind::Dedup(_) | HeadKind::Join(_) | HeadKind::Versions(_) | HeadKind::Recommendation(_) => None,
     })
 }
 
 fn versions(plan: &Plan) -> impl Iterator<Item = (&HeadPlan, &VersionsPlan)> {
     plan.heads.iter().filter_map(|head| match &head.kind {
         HeadKind::Versions(versions) => Some((head, versions)),
-        HeadKind::Dedup(_) | HeadKind::Join(_) | HeadKind::Lookup(_) => None,
+        HeadKind::Dedup(_) | HeadKind::Join(_) | HeadKind::Lookup(_) | HeadKind::Recommendation(_) => None,
     })
 }
 
@@ -344,7 +348,10 @@ pub(super) fn streams(plan: &Plan) -> Vec<Shown<'_>> {
                     let dedup =
                         plan.heads.iter().filter(|head| head.name == step.name).find_map(|head| match &head.kind {
                             HeadKind::Dedup(dedup) => Some((dedup, &head.stage)),
-                            HeadKind::Join(_) | HeadKind::Lookup(_) | HeadKind::Versions(_) => None,
+                            HeadKind::Join(_)
+                            | HeadKind::Lookup(_)
+                            | HeadKind::Versions(_)
+                            | HeadKind::Recommendation(_) => None,
                         });
                     list.push(Shown { behind, step: i, from: vec![from], dedup });
                 }
@@ -704,6 +711,7 @@ pub fn explain_json(plan: &Plan) -> Value {
         "joins": joins,
         "windows": windows,
         "patterns": explain_pattern::all(plan).into_iter().map(|(g, p)| explain_pattern::json(g, p)).collect::<Vec<_>>(),
+        "recommendations": explain_recommendation::all(plan).into_iter().map(|(h, of)| explain_recommendation::json(plan, h, of)).collect::<Vec<_>>(),
         "views": plan.views.iter().map(|view| super::view::json(plan, view)).collect::<Vec<_>>(),
         "alerts": plan.alerts.iter().map(|alert| explain_alert::json(plan, alert)).collect::<Vec<_>>(),
         "sinks": sinks,
@@ -772,6 +780,7 @@ pub fn explain_dot(plan: &Plan) -> String {
     for alert in &plan.alerts {
         explain_alert::dot(plan, alert, &|text| quoted(text), &mut out);
     }
+    explain_recommendation::dot(plan, &|text| quoted(text), &mut out);
     for (_, pattern) in explain_pattern::all(plan) {
         explain_pattern::dot(pattern, &|text| quoted(text), &mut out);
     }

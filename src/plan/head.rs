@@ -1,4 +1,4 @@
-//! Streams that drop duplicates, joins, and lookups in tables of events: each is a *head* at the worker of a key, where the roads to it end and other
+//! Streams that drop duplicates, joins, lookups in tables of events, and recommendations: each is a *head* at the worker of a key, where the roads to it end and other
 //! roads begin. What is read behind a head decides which columns come with an event, so those furthest behind are planned
 //! first.
 
@@ -6,9 +6,9 @@ use super::building::Building;
 use super::compile::stage;
 use super::{
     DedupPlan, Extensions, Head, HeadInput, HeadKind, HeadPlan, Keyed, PatternInput, ViewPlan, WindowPlan, dedup, join,
-    lookup, pattern, road,
+    lookup, pattern, recommendation, road,
 };
-use crate::config::{Config, DedupConfig, JoinConfig, Located, LookupConfig, StreamConfig};
+use crate::config::{Config, DedupConfig, JoinConfig, Located, LookupConfig, RecommendationConfig, StreamConfig};
 use crate::error::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,7 @@ enum Said<'a> {
     Dedup(&'a StreamConfig, &'a DedupConfig),
     Join(&'a JoinConfig),
     Lookup(&'a LookupConfig),
+    Recommendation(&'a RecommendationConfig),
 }
 
 impl<'a> Said<'a> {
@@ -26,6 +27,7 @@ impl<'a> Said<'a> {
             Said::Dedup(stream, _) => &stream.name,
             Said::Join(join) => &join.name,
             Said::Lookup(lookup) => &lookup.name,
+            Said::Recommendation(part) => &part.name,
         }
     }
 
@@ -34,6 +36,7 @@ impl<'a> Said<'a> {
             Said::Dedup(stream, _) => stream.from.iter().collect(),
             Said::Join(join) => join.from.iter().collect(),
             Said::Lookup(lookup) => lookup.from.iter().flatten().collect(),
+            Said::Recommendation(part) => part.from.iter().collect(),
         };
         list.into_iter().map(|from| from.value.as_str()).collect()
     }
@@ -71,6 +74,9 @@ fn in_order(config: &Config) -> Vec<Said<'_>> {
     {
         order.push(open.remove(at));
     }
+    // Nothing reads them, so they can stand at the end, where they leave no gap among what is counted.
+    let live = |part: &&RecommendationConfig| part.from.iter().any(|from| reached.contains(from.value.as_str()));
+    order.extend(config.recommendations.iter().filter(live).map(Said::Recommendation));
     order
 }
 
@@ -123,7 +129,9 @@ pub(super) fn heads<'a>(
                 (HeadKind::Versions(lookup::versions(config, of, part)), 0)
             }
             Said::Lookup(of) => (HeadKind::Lookup(lookup::plan(config, of, &paths)), 0),
+            Said::Recommendation(of) => (HeadKind::Recommendation(Box::new(recommendation::plan(config, of))), 0),
         };
+        let own = recommendation::part_of(config, keyed.name());
         plans[h] = Some(HeadPlan {
             name: keyed.name().to_owned(),
             kind,
@@ -131,7 +139,7 @@ pub(super) fn heads<'a>(
             delay,
             // What it feeds is known when all roads are.
             stage: stage(paths, steps, Vec::new()),
-            part: (parts + h) as u32,
+            part: own.unwrap_or((parts + h) as u32),
         });
     }
     plans.into_iter().flatten().collect()
@@ -153,13 +161,13 @@ pub(super) fn horizons(config: &Config, lateness: &[i64], heads: &mut [HeadPlan]
         let within = match &heads[h].kind {
             HeadKind::Dedup(dedup) => dedup.within,
             HeadKind::Lookup(_) => 0,
-            HeadKind::Join(_) | HeadKind::Versions(_) => continue,
+            HeadKind::Join(_) | HeadKind::Versions(_) | HeadKind::Recommendation(_) => continue,
         };
         let reach = behind(config, lateness, heads, h, within);
         match &mut heads[h].kind {
             HeadKind::Dedup(dedup) => dedup.horizon = reach,
             HeadKind::Lookup(lookup) => lookup.horizon = reach,
-            HeadKind::Join(_) | HeadKind::Versions(_) => {}
+            HeadKind::Join(_) | HeadKind::Versions(_) | HeadKind::Recommendation(_) => {}
         }
     }
 }
@@ -198,6 +206,7 @@ fn reach(config: &Config, lateness: &[i64], heads: &[HeadPlan], h: usize, within
         // What has no key goes on.
         HeadKind::Join(join) if join.bounds.outer => most.saturating_add(head.delay).max(join.bounds.reach()),
         HeadKind::Join(join) => join.bounds.reach(),
+        HeadKind::Recommendation(of) => of.reach(),
     }
 }
 

@@ -8,8 +8,8 @@
 //! Invariants:
 //! 1. Every window end is a multiple of the tick, but for sessions.
 //! 2. Slots `0..paths.len()` of a source are decoded; the rest are computed by its steps, each before it is read.
-//! 3. `schemas[w]` describes the rows of window `w`, those of the patterns are behind, then those of the views and of
-//!    the alerts; a row's `part` is its index there.
+//! 3. `schemas[w]` describes the rows of window `w`, those of the patterns are behind, then those of recommendations, of
+//!    views and of alerts; a row's `part` is its index there.
 
 mod alert;
 mod building;
@@ -18,6 +18,7 @@ mod dedup;
 mod explain;
 mod explain_alert;
 mod explain_pattern;
+mod explain_recommendation;
 mod extensions;
 mod graph;
 mod head;
@@ -25,6 +26,7 @@ mod join;
 mod lookup;
 mod pattern;
 mod pattern_check;
+mod recommendation;
 mod road;
 mod row;
 mod select;
@@ -39,6 +41,7 @@ pub use extensions::Extensions;
 pub use graph::{Graph, Node, NodeKind, graph};
 pub use pattern::{Marks, PatternGroup, PatternInput, PatternPlan};
 pub use pattern_check::{PatternParts, problems as pattern_problems, read as read_pattern};
+pub use recommendation::RecommendationPlan;
 pub use row::RowNames;
 pub use table::{EnrichText, TablePlan};
 pub use view::{Keyed, ViewFeed, ViewPlan};
@@ -71,7 +74,7 @@ pub struct Plan {
     /// The tables, in file order.
     pub tables: Vec<TablePlan>,
     /// What stands at the worker of a key, each after all that it reads: streams that drop duplicates, joins,
-    /// and lookups in tables of events.
+    /// lookups in tables of events, and recommendations.
     pub heads: Vec<HeadPlan>,
     /// How far behind that of the sources the watermark is where it is furthest behind, microseconds.
     pub held: i64,
@@ -194,7 +197,7 @@ pub struct HeadPlan {
     pub delay: i64,
     /// What is planned behind it; its first columns come with the events.
     pub stage: Stage,
-    /// Its index among what is counted, behind the parts that have rows.
+    /// Its index among what is counted, behind the parts that have rows; of a recommendation that of its rows.
     pub part: u32,
 }
 
@@ -209,6 +212,8 @@ pub enum HeadKind {
     Lookup(LookupPlan),
     /// They are rows of a table that views join.
     Versions(VersionsPlan),
+    /// They are sightings, of which recommendations are made; nothing is behind but the rows of these.
+    Recommendation(Box<RecommendationPlan>),
 }
 
 /// How a stream drops duplicates.
@@ -343,6 +348,11 @@ impl Plan {
         let has = |group: &&PatternGroup| group.patterns.iter().any(|p| p.shown.part == part);
         for input in self.pattern_groups.iter().filter(has).flat_map(|g| &g.inputs) {
             self.sources_behind(input.from, &mut sources);
+        }
+        for (h, head) in self.heads.iter().enumerate() {
+            if matches!(&head.kind, HeadKind::Recommendation(of) if head.part == part || of.users == Some(part)) {
+                self.sources_behind(Head::Keyed(h), &mut sources);
+            }
         }
         sources.sort_unstable();
         sources.dedup();

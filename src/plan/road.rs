@@ -26,6 +26,7 @@ pub(super) fn on_road(config: &Config) -> BTreeSet<&str> {
 
 fn leading(config: &Config, rests: bool) -> BTreeSet<&str> {
     let read = config.windows.iter().flat_map(|w| &w.from).chain(config.patterns.iter().flat_map(|p| &p.from));
+    let read = read.chain(config.recommendations.iter().flat_map(|part| &part.from));
     let mut open: Vec<&Located<String>> = read.collect();
     let mut needed = BTreeSet::new();
     // Views read the rows of tables.

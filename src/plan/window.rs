@@ -2,7 +2,7 @@
 
 use super::building::{Building, Built, Local, Names};
 use super::select::{Inputs, Selected};
-use super::{Extensions, WindowPlan, road};
+use super::{Extensions, WindowPlan, recommendation, road};
 use crate::aggregate::{Call, Function, Layout};
 use crate::config::{Config, Located, PreAggregate, WindowConfig, WindowShape};
 use crate::error::Problem;
@@ -73,8 +73,13 @@ fn grid(window: &WindowConfig) -> (i64, &'static str) {
 
 /// The tick: the one that is set, or the greatest common divisor of a second and all that it must divide.
 pub(super) fn tick(config: &Config, problems: &mut Vec<Problem>) -> i64 {
-    let chosen = config.windows.iter().map(|w| grid(w).0).fold(LARGEST_TICK, gcd).max(1);
+    let stated = config.recommendations.iter().map(|part| part.every.value.0);
+    let chosen = config.windows.iter().map(|w| grid(w).0).chain(stated).fold(LARGEST_TICK, gcd).max(1);
     let Some(set) = &config.run.tick else { return chosen };
+    if let Some(part) = recommendation::off_tick(config, set.value.0) {
+        problems.push(recommendation::tick_problem(set, part, chosen));
+        return chosen;
+    }
     match config.windows.iter().find(|w| grid(w).0 % set.value.0.max(1) != 0) {
         None if set.value.0 > 0 => set.value.0,
         None => chosen,

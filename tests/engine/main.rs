@@ -14,6 +14,7 @@
 //!   the test sets.
 //! - `patterns`: patterns from the test suites of other engines, and random ones, against a brute-force reference.
 //! - `sent`: batches that are sent, through the queue of their source, against the same lines in a file.
+//! - `recommendations`: random sightings against a recomputation at every moment, and that their state leaves.
 //! - `sources`: one input in every format, packed, cut and listed in every way, against the plain JSON file.
 //! - `tables`: lookups of streams in tables, against a search through all rows.
 //! - `views`: random views against a recomputation at every moment, and that their state leaves.
@@ -35,6 +36,7 @@ mod oracle;
 mod oracle_random;
 mod patterns;
 mod random;
+mod recommendations;
 mod sent;
 mod sources;
 mod streams;

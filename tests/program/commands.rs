@@ -49,7 +49,7 @@ fn the_example_prints_its_tables_and_a_summary_and_no_live_line_when_piped() {
         "user_activity: ",
         "sales: ",
         "top_pages: 6 rows",
-        "recommended: 16 rows",
+        "also_seen: 16 rows",
         "purchase_funnel: ",
         "high_error_rate: ",
         "slow: ",
@@ -163,7 +163,8 @@ fn check_reports_every_mistake_with_its_line_and_help() {
 #[test]
 fn explain_shows_every_part_in_each_form() {
     let scratch = Scratch::new();
-    let parts = ["events", "shopping", "users", "user_activity", "top_pages", "high_error_rate", "activity"];
+    let parts =
+        ["events", "shopping", "users", "user_activity", "top_pages", "also_seen", "high_error_rate", "activity"];
     for form in ["text", "json", "dot"] {
         let ended = scratch.run(["explain", &shop(), "--format", form]);
         ended.expect(0, &[]);
@@ -171,7 +172,8 @@ fn explain_shows_every_part_in_each_form() {
         match form {
             "json" => {
                 let plan: Value = serde_json::from_str(&ended.out).unwrap();
-                assert_eq!(plan["windows"].as_array().map(Vec::len), Some(5));
+                assert_eq!(plan["windows"].as_array().map(Vec::len), Some(4));
+                assert_eq!(plan["recommendations"][0]["users"]["name"], "also_seen.users");
             }
             "dot" => {
                 assert!(ended.out.starts_with("digraph") && ended.out.trim_end().ends_with('}'));

@@ -12,6 +12,7 @@
 //! - `letters`: lines and events that were dropped, kept and fed back.
 //! - `processing`: sources whose time is that of the clock.
 //! - `receivers`: alerts told to a real Alertmanager and a real mail server.
+//! - `recommendations`: rows by part, what is said of them, and the events behind them.
 //! - `rotation`: a followed file under a process that writes, rotates and truncates it.
 //! - `serve`: what a run answers over HTTP, to whom, what clients that follow are told, and events that are sent to it.
 //! - `server`, `postgres`: start real servers.
@@ -46,6 +47,7 @@ mod pressure;
 mod processing;
 #[cfg(unix)]
 mod receivers;
+mod recommendations;
 #[cfg(unix)]
 mod rotation;
 #[cfg(unix)]

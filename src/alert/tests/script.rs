@@ -511,3 +511,19 @@ fn a_row_that_a_later_one_replaces_was_right_in_its_time() {
     ",
     );
 }
+
+#[test]
+fn a_row_that_is_gone_without_another_in_its_place_ends_the_alert() {
+    tell(
+        "rows of a recommendation that leave",
+        Rule { running: true, ..plain() },
+        Some("v < 3"),
+        "
+        1 row 6
+        3 late 1 6 -
+        to 4 | firing 1, resolved 3 since 1
+        5 row 7
+        to 6 | firing 5
+    ",
+    );
+}

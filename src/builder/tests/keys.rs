@@ -63,6 +63,9 @@ fn needed(section: &str, of: Option<&str>, key: &str) -> Vec<(&'static str, &'st
             vec![("from", "\"events\""), ("match", "\"view -> cart -> buy\""), ("within", "\"1h\"")]
         }
         ("alerts.<name>", _) => vec![("from", "\"service_health\""), ("when", "\"errors > 5\"")],
+        ("recommendations.<name>", _) => {
+            vec![("from", "\"events\""), ("by", "\"user_id\""), ("item", "\"page\""), ("within", "\"30m\"")]
+        }
         ("views.<name>", _) => vec![("from", "\"service_health\"")],
         ("sinks.<name>", Some("file")) => vec![("type", "\"file\""), ("path", "\"x.csv\""), ("from", "\"first\"")],
         ("sinks.<name>", _) => vec![("type", "\"stdout\""), ("from", "\"first\"")],
@@ -124,7 +127,8 @@ const AROUND: &str = "[sources.events]\ntype = \"generate\"\n[sources.spare]\nty
 #[test]
 fn every_key_of_the_reference_can_be_said_and_means_what_it_means_in_a_file() {
     // All others are said in the file that a pipeline begins with.
-    let of_program = ["", "run", "sources", "tables", "streams", "joins", "windows", "views", "alerts", "sinks"];
+    let of_program =
+        ["", "run", "sources", "tables", "streams", "joins", "windows", "recommendations", "views", "alerts", "sinks"];
     let in_file = |section: &config::Section| {
         !of_program.contains(&section.path.split('.').next().unwrap_or_default()) || section.of == Some("stream")
     };
@@ -182,6 +186,10 @@ fn every_key_of_the_reference_can_be_said_and_means_what_it_means_in_a_file() {
                 "alerts" => {
                     let part = Alert { part: Default::default(), on_change: None };
                     around.alert("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
+                }
+                "recommendations" => {
+                    let part = Recommendation { part: Default::default() };
+                    around.recommendation("part", pairs.fold(part, |part, (key, value)| part.with(key, value)))
                 }
                 "views" => {
                     let part = View { part: Default::default() };

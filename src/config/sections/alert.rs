@@ -10,13 +10,18 @@ pub(in crate::config) static ALERT: Section = Section {
     path: "alerts.<name>",
     of: None,
     noun: "an alert",
-    doc: "A rule over the rows of a window, view or pattern, one alert a group. It looks at each row of the group in the order of \
+    doc: "A rule over the rows of a window, view, pattern or recommendation, one alert a group. It looks at each row of the group in the order of \
           `window_end`, which is its time: all spans are of event time. A late correction of a row corrects what was said of \
           the alert. Each change of an alert is a row of the part, which sinks can take: the dimensions of the source, \
           `alert_id` (the same for all changes of one alert), `state` (`pending`, `firing`, `resolved`, `no_data`), `at`, \
           `since`, `fired_at`, `severity`, `summary`, and the values of the row behind it (of more than 57 the first 57).",
     keys: &[
-        required("from", KeyKind::Part, "The window, view or pattern whose rows it looks at.", "\"service_health\""),
+        required(
+            "from",
+            KeyKind::Part,
+            "The window, view, pattern or recommendation whose rows it looks at.",
+            "\"service_health\"",
+        ),
         key(
             "when",
             KeyKind::Sql,

@@ -7,6 +7,7 @@ mod alert;
 mod join;
 pub(super) mod notify;
 mod pattern;
+mod recommendation;
 mod serve;
 mod sink;
 mod source;
@@ -18,6 +19,7 @@ mod window;
 pub(super) use alert::ALERT;
 pub(super) use join::{JOIN, JOIN_ON, JOIN_WITHIN};
 pub(super) use pattern::PATTERN;
+pub(super) use recommendation::{RECOMMENDATION, RECOMMENDATION_USERS};
 pub(super) use serve::{SERVE, SERVE_TOKENS};
 pub(super) use sink::{SINK, SINK_FILE, SINK_STDOUT};
 pub(super) use source::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_HTTP, SOURCE_STDIN, SOURCE_TIME};
@@ -140,12 +142,13 @@ pub(super) static TOP: Section = Section {
         key("joins", KeyKind::Table, "Pairs of events of two streams, one table a join.", "{}"),
         key("windows", KeyKind::Table, "Aggregates over windows of event time, one table a window.", "{}"),
         key("patterns", KeyKind::Table, "Sequences of events of a key, one table a pattern.", "{}"),
+        key("recommendations", KeyKind::Table, "Items that are seen together, one table a recommendation.", "{}"),
         key("views", KeyKind::Table, "Queries over the rows of these and of each other, one table a view.", "{}"),
         key("alerts", KeyKind::Table, "Conditions over rows, and what becomes of them, one table an alert.", "{}"),
         key(
             "sinks",
             KeyKind::Table,
-            "Where rows go, one table a sink. A file without a sink prints a table of every window, pattern, view and alert to standard output.",
+            "Where rows go, one table a sink. A file without a sink prints a table of every window, pattern, recommendation, view and alert to standard output.",
             "{}",
         ),
         key("actions", KeyKind::Table, "Who is told about alerts, one table an action.", "{}"),
@@ -213,6 +216,8 @@ static SECTIONS: &[Section] = &[
     JOIN_WITHIN,
     WINDOW,
     PATTERN,
+    RECOMMENDATION,
+    RECOMMENDATION_USERS,
     VIEW,
     VIEW_JOIN,
     VIEW_TOP,

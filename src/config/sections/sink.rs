@@ -39,7 +39,7 @@ pub(in crate::config) static SINK: Section = Section {
         required(
             "from",
             KeyKind::Parts,
-            "The windows, patterns, views and alerts whose rows it takes.",
+            "The windows, patterns, recommendations, views and alerts whose rows it takes.",
             "[\"user_activity\", \"service_health\"]",
         ),
         optional(

@@ -7,14 +7,14 @@ pub(in crate::config) static VIEW: Section = Section {
     path: "views.<name>",
     of: None,
     noun: "a view",
-    doc: "A query over the rows of windows, patterns and other views, kept right as these are corrected. Its clauses hold in \
+    doc: "A query over the rows of windows, patterns, recommendations and other views, kept right as these are corrected. Its clauses hold in \
           the order of this table. Rows of it change for as long as those that they are made of; provisional rows do not get \
           here. It is read like a window: by sinks, alerts and other views.",
     keys: &[
         required(
             "from",
             KeyKind::Parts,
-            "The windows, patterns and views it reads, one or a list. Of several it has the rows of all, which must have the \
+            "The windows, patterns, recommendations and views it reads, one or a list. Of several it has the rows of all, which must have the \
              same columns, and groups that are in one of them alone.",
             "\"service_health\"",
         ),

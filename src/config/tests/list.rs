@@ -64,6 +64,13 @@ select = { n = "count(*)" }
 [patterns.purchase_funnel]
 from = "shopping"
 match = "view -> buy"
+[recommendations.also]
+from = "shopping"
+by = "user_id"
+item = "data.page"
+within = "30m"
+half_life = "1d"
+per_user = {}
 [views.busy]
 from = "service_health"
 join = { with = "user_activity", on = [] }
@@ -156,6 +163,7 @@ pub(super) fn part_of(section: &Section) -> Option<String> {
         ("joins.<name>" | "joins.<name>.on" | "joins.<name>.within", _) => "paid",
         ("windows.<name>", _) => "user_activity",
         ("patterns.<name>", _) => "purchase_funnel",
+        ("recommendations.<name>" | "recommendations.<name>.per_user", _) => "also",
         ("alerts.<name>", _) => "high_error_rate",
         ("views.<name>" | "views.<name>.join" | "views.<name>.top", _) => "busy",
         ("sinks.<name>", Some("file")) => "p",

@@ -68,7 +68,8 @@ fn a_generator_without_settings_has_the_documented_ones() {
 #[test]
 fn the_example_and_the_files_of_the_design_load() {
     let example = settings(include_str!("../../../examples/shop.toml"), &[]);
-    assert_eq!((example.windows.len(), example.views.len(), example.alerts.len()), (5, 2, 2));
+    assert_eq!((example.windows.len(), example.views.len(), example.alerts.len()), (4, 1, 2));
+    assert_eq!(example.recommendations.len(), 1);
     let funnel = settings(include_str!("../../../examples/funnel.toml"), &[]);
     assert_eq!((funnel.patterns.len(), funnel.sinks[0].from.len()), (2, 2));
     let design = r#"

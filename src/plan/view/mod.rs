@@ -73,7 +73,8 @@ pub(super) fn views(
     schemas: &[RowSchema],
     problems: &mut Vec<Problem>,
 ) -> Vec<ViewPlan> {
-    let first = config.windows.len() + config.patterns.len() + config.joined_tables().count();
+    let before = config.windows.len() + config.patterns.len() + config.recommended_parts().count();
+    let first = before + config.joined_tables().count();
     let steps = windows_apart(config);
     let mut list = Vec::new();
     for i in config.views_in_order() {

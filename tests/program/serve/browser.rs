@@ -1,6 +1,6 @@
 //! A headless Chromium, driven over the DevTools protocol by a client of ours.
 //!
-//! Where there is no Chromium a test says SKIP; with `REQUIRE_SERVERS` set it fails. Conditions are looked at inside the page, by a
+//! Where there is no Chromium a test says SKIP; with `REQUIRE_BROWSER` set it fails. Conditions are looked at inside the page, by a
 //! promise: no test sleeps. Errors of the page (exceptions, failed loads, `console.error`) are kept.
 
 use crate::harness::LIMIT;
@@ -48,7 +48,7 @@ impl Browser {
         let mut child = match child {
             Ok(child) => child,
             Err(why) => {
-                assert!(std::env::var_os("REQUIRE_SERVERS").is_none(), "chromium: {why}");
+                assert!(std::env::var_os("REQUIRE_BROWSER").is_none(), "chromium: {why}");
                 eprintln!("SKIP: chromium is not here ({why})");
                 return None;
             }
