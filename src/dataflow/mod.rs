@@ -30,6 +30,7 @@
 mod alert;
 mod behind;
 mod build;
+mod bytes;
 mod container;
 mod head;
 mod part;

@@ -17,6 +17,7 @@
 //! Invariants: those of [`crate::view`]. State is bounded by the rows that are live: an arrangement that has lost rows is
 //! compacted while the worker is idle.
 
+use super::bytes::{Arrangement, Batcher, Builder, Given, Made, Piece, Strings};
 use super::container::{Routed, RowBox, to_target};
 use super::rows::{Results, by_key};
 use crate::event::key;
@@ -27,9 +28,9 @@ use crate::view::{Feed, Operation, Project, Projector, Reduce, Route, Stater, St
 use crate::window::PreAggregate;
 use differential_dataflow::operators::arrange::TraceAgent;
 use differential_dataflow::operators::arrange::arrangement::{Arranged, arrange_core};
-use differential_dataflow::trace::implementations::{ValBatcher, ValBuilder, ValSpine};
 use differential_dataflow::trace::{Cursor, Navigable, TraceReader};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
@@ -39,10 +40,6 @@ use timely::dataflow::operators::{Capability, InputCapability};
 use timely::dataflow::{Scope, Stream};
 use timely::progress::frontier::MutableAntichain;
 
-/// A change of what is arranged: key and bytes of a row, when, and by how much.
-type Update = ((Vec<u8>, Vec<u8>), i64, isize);
-/// What is arranged.
-type Spine = ValSpine<Vec<u8>, Vec<u8>, i64, isize>;
 /// Bytes of a message of rows, about.
 const MESSAGE: usize = 1 << 18;
 /// Bytes of a part of a bucket, about.
@@ -162,25 +159,25 @@ fn keyed<'scope>(
     let name = format!("{}:{kind}", view.name);
     let name = if s == 0 { name } else { format!("{name} {}", s + 1) };
     let updates = wait(fed, &format!("{name} wait"), view.part, metrics);
-    let arranged: Arranged<'_, TraceAgent<Spine>> =
-        arrange_core(updates, Pipeline, &format!("{name} arrange"), ValBatcher::new);
+    let arranged: Arranged<'_, TraceAgent<Arrangement>> =
+        arrange_core(updates, Pipeline, &format!("{name} arrange"), Batcher::new);
     let input = arranged.trace.clone();
     let mut machine: Box<dyn Reduce> = step.operation.machine();
-    let reduced = arranged.reduce_abelian::<_, ValBuilder<_, _, _, _>, Spine, _, _>(
+    let reduced = arranged.reduce_abelian::<_, Builder, Arrangement, Strings, _>(
         &name,
-        move |key: &Vec<u8>, rows: &[(&Vec<u8>, isize)], out: &mut Vec<(Vec<u8>, isize)>| {
+        move |key: &[u8], rows: &[(&[u8], isize)], out: &mut Vec<(Vec<u8>, isize)>| {
             if rows.iter().all(|(_, count)| *count > 0) {
                 machine.reduce(key, rows, out);
             } else {
-                let rows: Vec<(&Vec<u8>, isize)> = rows.iter().copied().filter(|(_, count)| *count > 0).collect();
+                let rows: Vec<(&[u8], isize)> = rows.iter().copied().filter(|(_, count)| *count > 0).collect();
                 if !rows.is_empty() {
                     machine.reduce(key, &rows, out);
                 }
             }
         },
-        |updates: &mut Vec<Update>, key: &Vec<u8>, changes: &mut Vec<(Vec<u8>, i64, isize)>| {
+        |updates: &mut Vec<Made>, key: &[u8], changes: &mut Vec<(Vec<u8>, i64, isize)>| {
             updates.clear();
-            updates.extend(changes.drain(..).map(|(row, time, diff)| ((key.clone(), row), time, diff)));
+            updates.extend(changes.drain(..).map(|(row, time, diff)| ((key.to_vec(), row), time, diff)));
         },
     );
     answer(reduced, input, &format!("{name} answer"), step.keep, view.part, metrics)
@@ -229,10 +226,10 @@ fn wait<'scope>(
     name: &str,
     part: u32,
     metrics: &Arc<Metrics>,
-) -> Stream<'scope, i64, Vec<Update>> {
+) -> Stream<'scope, i64, Vec<Given>> {
     let metrics = Arc::clone(metrics);
     let mut share = Share::default();
-    fed.unary_frontier::<CapacityContainerBuilder<Vec<Update>>, _, _, _>(to_target(), name, move |first, _| {
+    fed.unary_frontier::<CapacityContainerBuilder<Vec<Given>>, _, _, _>(to_target(), name, move |first, _| {
         drop(first);
         // Capabilities are at the times of the buckets, and go with these.
         let (mut due, mut leaving) = (Buckets::default(), Buckets::default());
@@ -261,9 +258,13 @@ fn wait<'scope>(
             for buckets in [&mut due, &mut leaving] {
                 while let Some((time, capability, rows)) = buckets.pop(frontier) {
                     let mut session = output.session(&capability);
-                    for row in rows.iter().flat_map(RowBatch::iter) {
-                        let diff = if row.head.op == Op::Assert { 1 } else { -1 };
-                        session.give(((row.key.to_vec(), row.values.to_vec()), time, diff));
+                    for RowBatch { heads, bytes } in rows {
+                        let bytes = Rc::new(bytes);
+                        for RowHead { op, start, key_len, values_len, .. } in heads {
+                            let (split, diff) = (start + key_len, if op == Op::Assert { 1 } else { -1 });
+                            let (key, row) = (start..split, split..split + values_len);
+                            session.give(((Piece::new(&bytes, key), Piece::new(&bytes, row)), time, diff));
+                        }
                     }
                 }
             }
@@ -274,8 +275,8 @@ fn wait<'scope>(
 
 /// The changes of an answer that are changes of the result, as rows.
 fn answer<'scope>(
-    reduced: Arranged<'scope, TraceAgent<Spine>>,
-    mut input: TraceAgent<Spine>,
+    reduced: Arranged<'scope, TraceAgent<Arrangement>>,
+    mut input: TraceAgent<Arrangement>,
     name: &str,
     keep: i64,
     part: u32,

@@ -45,12 +45,12 @@ impl Join {
 }
 
 /// A row behind the byte of its side.
-fn read<'a>((bytes, count): &(&'a Vec<u8>, isize)) -> Option<(Stored<'a>, isize)> {
+fn read<'a>((bytes, count): &(&'a [u8], isize)) -> Option<(Stored<'a>, isize)> {
     Some((Stored::read(bytes.get(1..)?)?, *count))
 }
 
 impl Reduce for Join {
-    fn reduce(&mut self, key: &[u8], rows: &[(&Vec<u8>, isize)], out: &mut Vec<(Vec<u8>, isize)>) {
+    fn reduce(&mut self, key: &[u8], rows: &[(&[u8], isize)], out: &mut Vec<(Vec<u8>, isize)>) {
         let split = rows.partition_point(|(bytes, _)| bytes.first() == Some(&0));
         let lefts = rows[..split].iter().filter_map(read);
         let mut partners: Vec<(Stored<'_>, isize)> = rows[split..].iter().filter_map(read).collect();

@@ -84,5 +84,5 @@ impl Operation {
 pub trait Reduce {
     /// Appends the answer for `key`, of these rows, each with how often it is there (at least once), in the order of their
     /// bytes. The rows are what [`Feed`] has made of them.
-    fn reduce(&mut self, key: &[u8], rows: &[(&Vec<u8>, isize)], out: &mut Vec<(Vec<u8>, isize)>);
+    fn reduce(&mut self, key: &[u8], rows: &[(&[u8], isize)], out: &mut Vec<(Vec<u8>, isize)>);
 }

@@ -74,7 +74,7 @@ impl Windows {
 }
 
 impl Reduce for Windows {
-    fn reduce(&mut self, key: &[u8], rows: &[(&Vec<u8>, isize)], out: &mut Vec<(Vec<u8>, isize)>) {
+    fn reduce(&mut self, key: &[u8], rows: &[(&[u8], isize)], out: &mut Vec<(Vec<u8>, isize)>) {
         let Some((window, cells)) = window_of(key) else { return };
         self.table.clear();
         let group = self.table.group(key::hash(cells), cells);

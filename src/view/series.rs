@@ -27,7 +27,7 @@ impl History {
 }
 
 impl Reduce for History {
-    fn reduce(&mut self, _: &[u8], rows: &[(&Vec<u8>, isize)], out: &mut Vec<(Vec<u8>, isize)>) {
+    fn reduce(&mut self, _: &[u8], rows: &[(&[u8], isize)], out: &mut Vec<(Vec<u8>, isize)>) {
         let mut newest = i64::MIN;
         for (bytes, count) in rows {
             let Some(row) = Stored::read(bytes) else { continue };

@@ -34,14 +34,14 @@ impl Top {
 /// A row, what it is ordered by, and how often it is there.
 type Ranked<'a> = ((Value<'a>, Stored<'a>), isize);
 
-fn read<'a>((bytes, count): &(&'a Vec<u8>, isize)) -> Option<Ranked<'a>> {
+fn read<'a>((bytes, count): &(&'a [u8], isize)) -> Option<Ranked<'a>> {
     let row = Stored::read(bytes)?;
     let (by, _) = key::decode(row.values)?;
     Some(((by, row), *count))
 }
 
 impl Reduce for Top {
-    fn reduce(&mut self, _: &[u8], rows: &[(&Vec<u8>, isize)], out: &mut Vec<(Vec<u8>, isize)>) {
+    fn reduce(&mut self, _: &[u8], rows: &[(&[u8], isize)], out: &mut Vec<(Vec<u8>, isize)>) {
         let mut list: Vec<Ranked<'_>> = rows.iter().filter_map(read).collect();
         let most = usize::try_from(self.n).unwrap_or(usize::MAX);
         if list.len() > most {
@@ -74,7 +74,7 @@ impl Reduce for Top {
 pub(super) struct Distinct;
 
 impl Reduce for Distinct {
-    fn reduce(&mut self, key: &[u8], _: &[(&Vec<u8>, isize)], out: &mut Vec<(Vec<u8>, isize)>) {
+    fn reduce(&mut self, key: &[u8], _: &[(&[u8], isize)], out: &mut Vec<(Vec<u8>, isize)>) {
         let Some((window, cells)) = window_of(key) else { return };
         let mut bytes = Vec::new();
         write_head(window, 0, cells.len(), &mut bytes);
