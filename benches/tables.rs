@@ -53,7 +53,7 @@ enum Kind<'a> {
 
 /// Waits until so many rows have been stated and taken back, and lets the watermark go on meanwhile: what has changed in a
 /// file is stated then.
-fn wait(said: &Receiver<bool>, (asserted, retracted): (u64, u64), sender: &Sender, mut now: u64) {
+fn wait(said: &Receiver<bool>, (asserted, retracted): (u64, u64), sender: &Sender, now: &mut u64) {
     let (mut a, mut r) = (0, 0);
     while (a, r) != (asserted, retracted) {
         match said.recv_timeout(Duration::from_millis(2)) {
@@ -61,7 +61,7 @@ fn wait(said: &Receiver<bool>, (asserted, retracted): (u64, u64), sender: &Sende
             Ok(false) => r += 1,
             Err(_) => {
                 send(sender, &[format!("{{\"timestamp\":{now}}}")]);
-                now += 1;
+                *now += 1;
             }
         }
     }
@@ -126,14 +126,15 @@ fn round(kind: &Kind<'_>, size: u64) -> [Duration; 2] {
         send(&sender, &old);
     }
     send(&sender, &visits);
-    wait(&said, (ROWS, 0), &sender, 20);
+    let mut now = 20;
+    wait(&said, (ROWS, 0), &sender, &mut now);
     let stand = begin.elapsed();
     let begin = Instant::now();
     match kind {
         Kind::Events => send(&sender, &new),
         Kind::File(path) => write(path, size, ROWS),
     }
-    wait(&said, (ROWS, ROWS), &sender, 1_000);
+    wait(&said, (ROWS, ROWS), &sender, &mut now);
     let corrected = begin.elapsed();
     drop(sender);
     run.join().expect("no panic").expect("the run ends well");
