@@ -15,7 +15,7 @@ pub(super) fn all(plan: &Plan) -> Vec<(&HeadPlan, &RecommendationPlan)> {
 }
 
 /// The name of the part of its users.
-fn users<'a>(plan: &'a Plan, of: &RecommendationPlan) -> Option<&'a str> {
+pub(super) fn users<'a>(plan: &'a Plan, of: &RecommendationPlan) -> Option<&'a str> {
     Some(plan.schemas[of.users? as usize].name.as_str())
 }
 

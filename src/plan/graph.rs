@@ -3,7 +3,8 @@
 //! Invariant: every edge is between two nodes of the list, and the list is in the order of the plan.
 
 use super::explain::{edges, joins, kind, lookups, shape, streams, target};
-use super::{Plan, explain_pattern};
+use super::{Plan, explain_pattern, explain_recommendation};
+use crate::time::Span;
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum NodeKind {
     Window,
     /// A pattern.
     Pattern,
+    /// What is recommended for an item, or for a user.
+    Recommendation,
     /// A view.
     View,
     /// An alert.
@@ -43,6 +46,7 @@ impl NodeKind {
             NodeKind::Join => "join",
             NodeKind::Window => "window",
             NodeKind::Pattern => "pattern",
+            NodeKind::Recommendation => "recommendation",
             NodeKind::View => "view",
             NodeKind::Alert => "alert",
             NodeKind::Sink => "sink",
@@ -109,6 +113,16 @@ pub fn graph(plan: &Plan) -> Graph {
     for (_, pattern) in explain_pattern::all(plan) {
         node(NodeKind::Pattern, &pattern.name, pattern.text.clone());
     }
+    for (head, of) in explain_recommendation::all(plan) {
+        node(
+            NodeKind::Recommendation,
+            &head.name,
+            format!("{} by {}, within {}", of.item, of.by, Span(of.rules.within)),
+        );
+        if let Some(name) = explain_recommendation::users(plan, of) {
+            node(NodeKind::Recommendation, name, format!("for each {}", of.by));
+        }
+    }
     for view in &plan.views {
         let clauses = view.clauses.iter().filter(|(name, _)| *name != "from");
         let clauses: Vec<String> = clauses.map(|(name, text)| format!("{name} {text}")).collect();
@@ -134,6 +148,9 @@ pub fn graph(plan: &Plan) -> Graph {
     let mut pairs: Vec<(String, String)> =
         edges(plan).into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
     pairs.extend(plan.views.iter().flat_map(|view| view.from.iter().map(|from| (from.clone(), view.name.clone()))));
+    for (head, of) in explain_recommendation::all(plan) {
+        pairs.extend(explain_recommendation::users(plan, of).map(|users| (head.name.clone(), users.to_owned())));
+    }
     for alert in &plan.alerts {
         let rule = &alert.shown.rule;
         pairs.push((part(alert.from), rule.clone()));
@@ -168,5 +185,31 @@ mod tests {
         assert_eq!(nodes, ["source:e", "stream:s", "window:w", "alert:many", "sink:w_out", "action:log"]);
         assert_eq!(graph.edges, [(0, 1), (1, 2), (2, 3), (3, 5), (2, 4), (3, 4)]);
         assert_eq!(graph.nodes[1].about, "where a > 1");
+    }
+
+    #[test]
+    fn rows_of_tables_and_recommendations_are_behind_what_they_are_made_of() {
+        let text = "[sources.e]\ntype = \"stdin\"\n[tables.t]\ntype = \"stream\"\nfrom = \"e\"\nkey = \"k\"\n[windows.w]\nfrom = \"e\"\n\
+                    size = \"1s\"\ngroup_by = [\"k\"]\nselect = { n = \"count(*)\" }\n[views.v]\nfrom = \"w\"\n\
+                    join = { with = \"t\", on = [\"k\"], add = [\"x\"] }\n[recommendations.r]\nfrom = \"e\"\nby = \"u\"\nitem = \"i\"\n\
+                    within = \"1m\"\nper_user = {}\n[sinks.o]\ntype = \"stdout\"\nfrom = [\"v\", \"r\", \"r.users\"]\n";
+        let (config, problems) = crate::config::parse("t.toml", text, &[], &|_| None);
+        let plan = super::super::compile(&config.unwrap_or_else(|| panic!("{problems}"))).unwrap();
+        let graph = graph(&plan);
+        let name = |i: usize| graph.nodes[i].name.as_str();
+        let mut edges: Vec<(&str, &str)> = graph.edges.iter().map(|(from, to)| (name(*from), name(*to))).collect();
+        edges.sort_unstable();
+        let expected = [
+            ("e", "r"),
+            ("e", "t"),
+            ("e", "w"),
+            ("r", "o"),
+            ("r", "r.users"),
+            ("r.users", "o"),
+            ("t", "v"),
+            ("v", "o"),
+            ("w", "v"),
+        ];
+        assert_eq!(edges, expected);
     }
 }

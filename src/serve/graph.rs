@@ -71,7 +71,7 @@ fn unit(node: &Node, run: &Snapshot) -> Option<&'static str> {
     match node.kind {
         NodeKind::Source => Some("events"),
         NodeKind::Table => Some("lookups"),
-        NodeKind::Sink | NodeKind::Window | NodeKind::View | NodeKind::Alert => Some("rows"),
+        NodeKind::Sink | NodeKind::Window | NodeKind::Recommendation | NodeKind::View | NodeKind::Alert => Some("rows"),
         NodeKind::Pattern => Some("matches"),
         NodeKind::Action => Some("messages"),
         NodeKind::Stream | NodeKind::Lookup | NodeKind::Join => {
