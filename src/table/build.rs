@@ -10,6 +10,11 @@ use crate::event::{EventBatch, key};
 /// Bytes before the key and the values of a row that was taken: its time, and how long both are.
 const TAKEN: usize = 16;
 
+/// Rows that are looked at together.
+const TOGETHER: usize = 32;
+/// Rows that are sorted by comparing them, about.
+const FEW: usize = 32;
+
 /// Gathers rows.
 #[derive(Debug)]
 pub struct Builder {
@@ -101,7 +106,7 @@ impl Builder {
         let Self { versioned, ordered, columns, mut list, taken, without_key } = self;
         let row = |at: u64| Taken::read(&taken, at as usize);
         // Rows of one hash are nearly always of one key, and in the order in which they came.
-        list.sort_unstable();
+        sort(&mut list);
         let mut groups: Vec<(u64, usize, usize)> = Vec::new();
         let mut first = 0;
         while first < list.len() {
@@ -131,7 +136,10 @@ impl Builder {
         let most = taken.len() + groups.len() * (UNIT + 4) + if versioned { list.len() * VERSION } else { 0 } + PAD;
         let mut records = Pages::new(most).map_err(TooLarge::Memory)?;
         let (mut rows, mut filled) = (0, 0);
-        for (hash, first, end) in &groups {
+        for (i, (hash, first, end)) in groups.iter().enumerate() {
+            if i % TOGETHER == 0 {
+                touch(&taken, groups[i..].iter().take(TOGETHER).map(|(_, first, _)| list[*first].1 as usize));
+            }
             let at = records.len();
             if (at + PAD) as u64 > MOST {
                 return Err(TooLarge::Bytes(MOST));
@@ -173,6 +181,43 @@ impl Builder {
     }
 }
 
+/// Sorts rows by hash and place. Hashes are spread evenly, so most of the work is one pass that puts each near where it
+/// belongs.
+fn sort(list: &mut Vec<(u64, u64)>) {
+    let bits = (list.len() / FEW).max(1).ilog2().min(16);
+    if bits == 0 {
+        list.sort_unstable();
+        return;
+    }
+    let part = |hash: u64| (hash >> (64 - bits)) as usize;
+    let mut ends = vec![0_usize; 1 << bits];
+    list.iter().for_each(|(hash, _)| ends[part(*hash)] += 1);
+    let mut sum = 0;
+    for end in &mut ends {
+        sum += std::mem::replace(end, sum);
+    }
+    let mut sorted = vec![(0, 0); list.len()];
+    for row in list.iter() {
+        let end = &mut ends[part(row.0)];
+        sorted[*end] = *row;
+        *end += 1;
+    }
+    let mut start = 0;
+    for end in ends {
+        sorted[start..end].sort_unstable();
+        start = end;
+    }
+    *list = sorted;
+}
+
+/// Loads the beginnings of rows, which lie anywhere: those of a loop are loaded together, those that are needed one after the
+/// other each in its turn.
+fn touch(taken: &[u8], rows: impl Iterator<Item = usize>) {
+    // Most rows lie in two lines of the cache.
+    let touched = rows.fold(0, |touched, at| touched ^ taken[at] ^ taken[(at + 63).min(taken.len() - 1)]);
+    std::hint::black_box(touched);
+}
+
 /// A row that was taken.
 struct Taken<'a> {
     time: i64,
@@ -187,5 +232,28 @@ impl<'a> Taken<'a> {
         let (key, rest) = rest.split_at(number(8));
         let time = u64::from_le_bytes([head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]]);
         Self { time: time as i64, key, values: &rest[..number(12)] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_when_they_are_many_then_are_sorted_as_by_comparing_them(
+            few in proptest::collection::vec((any::<u64>(), 0..9_u64), 0..40),
+            count in 0..5_000_u64,
+            spread in any::<bool>(),
+        ) {
+            // Hashes that are spread, and some that all begin alike.
+            let hash = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> if spread { 0 } else { 40 };
+            let mut list: Vec<(u64, u64)> = few.into_iter().chain((0..count).map(|i| (hash(i), i % 7))).collect();
+            let mut expected = list.clone();
+            expected.sort_unstable();
+            sort(&mut list);
+            prop_assert_eq!(list, expected);
+        }
     }
 }

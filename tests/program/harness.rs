@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -373,20 +374,20 @@ pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// `n` ports of this machine that nothing listens on, no two alike in this test run.
+/// `n` ports of this machine that nothing listens on, no two alike in this test run. They are below those that the system gives
+/// to whoever asks for any: it may give such a one away before the server that it is for has begun to listen.
 pub fn ports(n: usize) -> Vec<u16> {
-    static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
-    let mut given = GIVEN.lock().unwrap();
-    let (mut kept, mut ports) = (Vec::new(), Vec::new());
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut ports = Vec::new();
     while ports.len() < n {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        if !given.contains(&port) {
-            given.push(port);
+        // Another run of tests begins elsewhere.
+        let at = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id().wrapping_mul(617) % COUNT;
+        let port = (FIRST + at % COUNT) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             ports.push(port);
         }
-        // Held until all are there, so that the system gives others.
-        kept.push(listener);
     }
     ports
 }
