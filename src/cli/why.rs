@@ -8,7 +8,8 @@ use super::history::{self, Form, cells, json, lasting, needs_alerts, needs_files
 use super::{Failure, FileArgs, write_out};
 use crate::alert::{Fact, History, State};
 use crate::config::{
-    Config, Events, Expressions, Located, MatchMode, Matching, PatternConfig, RecommendationConfig, Skip, WithinStep,
+    Config, Events, Expressions, Located, MatchMode, Matching, PatternConfig, RecommendationConfig, Skip, WindowConfig,
+    WithinStep,
 };
 use crate::error::{Error, nearest};
 use crate::event::{FieldPath, OwnedValue};
@@ -118,7 +119,8 @@ fn find(config: Config, args: &WhyArgs) -> Result<Found, Failure> {
         rules.into_iter().find(|rule| rule.0 == part).expect("the part of an alert is one of the plan's");
     let fired = facts.iter().find(|fact| fact.told.fired == Some(fact.told.at)).or(facts.first());
     let (group, window) = fired.map_or((Vec::new(), (0, 0)), |fact| (fact.group.clone(), fact.window));
-    let (rows, events) = behind(config, &alert.from.value, &facts, (&group, window, moments), args.workers)?;
+    let (rows, events) =
+        behind(config, (&alert.from.value, &schema.dimensions), &facts, (&group, window, moments), args.workers)?;
     Ok(Found {
         rule: alert.name,
         from: alert.from.value,
@@ -136,7 +138,7 @@ fn find(config: Config, args: &WhyArgs) -> Result<Found, Failure> {
 /// The rows of the group from when the condition began to hold to the last change, and the events of the row at which it fired.
 fn behind(
     mut config: Config,
-    from: &str,
+    (from, dimensions): (&str, &[String]),
     facts: &[Fact],
     (group, window, moments): (&[u8], (i64, i64), bool),
     workers: usize,
@@ -167,8 +169,19 @@ fn behind(
     } else if let Some((of, condition)) = sightings(&config, from, &cells(group)) {
         let (from, lateness) = (of.from.clone(), of.allowed_lateness);
         parts.push(beside(&mut config, &from, condition, lateness));
+    } else if let Some(of) = window_behind(&config, from) {
+        // What a join has added is no column of the window.
+        let known = dimensions.iter().zip(cells(group));
+        let known =
+            known.filter_map(|(name, value)| Some(((name.clone(), grouped_by(&config, from, name)?.clone()), value)));
+        let (columns, values): (Expressions, Vec<OwnedValue>) = known.unzip();
+        let (from, lateness) = (of.from.clone(), of.allowed_lateness);
+        match condition(&columns, &values) {
+            Some(condition) => parts.push(beside(&mut config, &from, condition, lateness)),
+            None => events.none = Some("the group is that of all others, beyond max_groups".to_owned()),
+        }
     } else {
-        events.none = Some(format!("'{from}' is no window, pattern or recommendation; look at the parts it reads"));
+        events.none = Some(format!("'{from}' is not made of the rows of one window; look at the parts it reads"));
     }
     let found: Arc<Mutex<(Standing, Seen)>> = Arc::new(Mutex::new((BTreeMap::new(), events)));
     let group = group.to_vec();
@@ -250,6 +263,24 @@ impl<'de> Deserialize<'de> for Steps {
 
         deserializer.deserialize_map(InOrder)
     }
+}
+
+/// The one window whose rows a part is made of.
+fn window_behind<'a>(config: &'a Config, part: &str) -> Option<&'a WindowConfig> {
+    match config.views.iter().find(|view| view.name == part) {
+        Some(view) => window_behind(config, &view.from.first().filter(|_| view.from.len() == 1)?.value),
+        None => config.windows.iter().find(|window| window.name == part),
+    }
+}
+
+/// What the window behind a part groups by in the place of a column.
+fn grouped_by<'a>(config: &'a Config, part: &str, column: &str) -> Option<&'a Located<String>> {
+    let named = |list: &'a Expressions| list.iter().find(|(name, _)| name == column).map(|(_, text)| text);
+    let Some(view) = config.views.iter().find(|view| view.name == part) else {
+        return named(&config.windows.iter().find(|window| window.name == part)?.group_by);
+    };
+    let column = if view.size.is_some() { &named(&view.group_by)?.value } else { column };
+    grouped_by(config, &view.from.first()?.value, column)
 }
 
 /// The sightings behind a row of a recommendation, and what they meet: those of its two items, or those of its user.

@@ -125,6 +125,69 @@ fn why_tells_the_life_of_an_alert_with_its_rows_and_events() {
     assert!(!scratch.path("out").exists(), "nothing is written");
 }
 
+#[test]
+fn why_tells_the_events_of_an_alert_over_views_of_a_window() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "p.toml",
+        r#"
+[sources.e]
+type = "file"
+path = "e.ndjson"
+[tables.owners]
+type = "file"
+path = "owners.csv"
+key = "service"
+[windows.health]
+from = "e"
+size = "5s"
+group_by = { service = "lower(s)", env = "env" }
+select = { n = "count(*)" }
+[views.owned]
+from = "health"
+join = { with = "owners", on = ["service"], add = ["owner"] }
+where = "n > 0"
+[views.longer]
+from = "owned"
+size = "10s"
+group_by = { svc = "service" }
+select = { n = "sum(n)" }
+[alerts.owned_many]
+from = "owned"
+when = "n > 1"
+[alerts.many]
+from = "longer"
+when = "n > 2"
+[sinks.out]
+type = "file"
+path = "out/{name}.ndjson"
+from = ["owned_many", "many"]
+"#,
+    );
+    scratch.write("owners.csv", "service,owner\napi,ann\nweb,bob\n");
+    let event = |i: u32, time: u32, s: &str, env: &str| {
+        format!("{{\"id\":{i},\"timestamp\":{time},\"s\":\"{s}\",\"env\":\"{env}\"}}\n")
+    };
+    let events = [
+        event(1, 1, "API", "prod"),
+        event(2, 2, "api", "prod"),
+        event(3, 2, "api", "test"),
+        event(4, 3, "web", "prod"),
+        event(5, 8, "Api", "prod"),
+        event(6, 11, "api", "prod"),
+    ];
+    scratch.write("e.ndjson", &events.concat());
+    scratch.run(["run", "-q", "p.toml"]).expect(0, &[]);
+    for (alert, expected) in [("owned_many", vec![1, 2]), ("many", vec![1, 2, 3, 5])] {
+        let rows = scratch.read(&format!("out/{alert}.ndjson"));
+        let id = json(rows.lines().next().unwrap())["alert_id"].as_str().unwrap().to_owned();
+        let found = json(&scratch.run(["why", "p.toml", &id, "--format", "json"]).expect(0, &[]).out);
+        let ids: Vec<u64> =
+            found["events"].as_array().unwrap().iter().map(|event| event["id"].as_u64().unwrap()).collect();
+        assert_eq!((ids, &found["event_count"]), (expected.clone(), &expected.len().into()), "{alert}: {found}");
+    }
+}
+
 /// The id of an alert, with another last digit.
 fn id_with_a_slip(scratch: &Scratch) -> String {
     let all = json(&scratch.run(["backtest", "shop.toml", "--format", "json"]).expect(0, &[]).out);
