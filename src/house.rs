@@ -163,7 +163,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         "std::fs",
         &["config", "source", "table", "sink", "notify", "cluster", "cli", "bench", "observe", "serve", "story"],
     ),
-    ("std::net", &["cluster", "notify", "bench", "serve", "table"]),
+    ("std::net", &["cluster", "notify", "bench", "serve"]),
     ("tokio::", &["serve", "table"]),
     ("axum::", &["serve"]),
     ("thread::Builder", &["source", "table", "sink", "notify", "observe", "cluster"]),

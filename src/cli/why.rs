@@ -158,27 +158,22 @@ fn behind(
     };
     if let Some(pattern) = config.patterns.iter().find(|pattern| pattern.name == from) {
         config.patterns = vec![PatternConfig { events: Events::Full, ..pattern.clone() }];
-    } else if let Some(of) = config.windows.iter().find(|w| w.name == from) {
-        match condition(&of.group_by, &cells(group)) {
-            Some(condition) => {
-                let (from, lateness) = (of.from.clone(), of.allowed_lateness);
-                parts.push(beside(&mut config, &from, condition, lateness));
-            }
-            None => events.none = Some("the group is that of all others, beyond max_groups".to_owned()),
-        }
     } else if let Some((of, condition)) = sightings(&config, from, &cells(group)) {
         let (from, lateness) = (of.from.clone(), of.allowed_lateness);
         parts.push(beside(&mut config, &from, condition, lateness));
     } else if let Some(of) = window_behind(&config, from) {
-        // What a join has added is no column of the window.
-        let known = dimensions.iter().zip(cells(group));
-        let known =
-            known.filter_map(|(name, value)| Some(((name.clone(), grouped_by(&config, from, name)?.clone()), value)));
-        let (columns, values): (Expressions, Vec<OwnedValue>) = known.unzip();
-        let (from, lateness) = (of.from.clone(), of.allowed_lateness);
-        match condition(&columns, &values) {
-            Some(condition) => parts.push(beside(&mut config, &from, condition, lateness)),
-            None => events.none = Some("the group is that of all others, beyond max_groups".to_owned()),
+        let (reads, lateness) = (of.from.clone(), of.allowed_lateness);
+        let values = cells(group);
+        if values.len() == dimensions.len() {
+            // What a join has added is no column of the window.
+            let known = dimensions
+                .iter()
+                .zip(&values)
+                .filter_map(|(name, value)| Some((grouped_by(&config, from, name)?, value)));
+            let condition = condition(known);
+            parts.push(beside(&mut config, &reads, condition, lateness));
+        } else {
+            events.none = Some("the group is that of all others, beyond max_groups".to_owned());
         }
     } else {
         events.none = Some(format!("'{from}' is not made of the rows of one window; look at the parts it reads"));
@@ -287,24 +282,19 @@ fn grouped_by<'a>(config: &'a Config, part: &str, column: &str) -> Option<&'a Lo
 fn sightings<'a>(config: &'a Config, from: &str, group: &[OwnedValue]) -> Option<(&'a RecommendationConfig, String)> {
     let of_users = |part: &RecommendationConfig| part.per_user.as_ref().is_some_and(|of| of.name == from);
     let part = config.recommendations.iter().find(|part| part.name == from || of_users(part))?;
-    let equal = |text: &Located<String>, value: &OwnedValue| {
-        condition(&vec![(String::new(), text.clone())], std::slice::from_ref(value))
-    };
+    let equal = |text: &Located<String>, value: &OwnedValue| condition([(text, value)].into_iter());
     let [first, second] = group else { return None };
     let of = match of_users(part) {
-        true => equal(&part.by, first)?,
-        false => format!("({} OR {})", equal(&part.item, first)?, equal(&part.item, second)?),
+        true => equal(&part.by, first),
+        false => format!("({} OR {})", equal(&part.item, first), equal(&part.item, second)),
     };
     let filter = part.filter.as_ref().map_or(String::new(), |text| format!(" AND ({})", text.value));
     Some((part, format!("{of} AND ({}) IS NOT NULL{filter}", part.by.value)))
 }
 
-/// What an event of a group meets; `None` of the group of all others.
-fn condition(group_by: &Expressions, group: &[OwnedValue]) -> Option<String> {
-    if group.len() != group_by.len() {
-        return None;
-    }
-    let each = group_by.iter().zip(group).map(|((_, text), value)| {
+/// What an event of a group meets: each expression has its value.
+fn condition<'a>(group: impl Iterator<Item = (&'a Located<String>, &'a OwnedValue)>) -> String {
+    let each = group.map(|(text, value)| {
         let text = &text.value;
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         match value {
@@ -318,7 +308,7 @@ fn condition(group_by: &Expressions, group: &[OwnedValue]) -> Option<String> {
         }
     });
     let all: Vec<String> = each.collect();
-    Some(if all.is_empty() { "TRUE".to_owned() } else { all.join(" AND ") })
+    if all.is_empty() { "TRUE".to_owned() } else { all.join(" AND ") }
 }
 
 /// A pattern that each event is a match of which meets a condition.

@@ -111,7 +111,9 @@ struct First {
     no_key: u64,
     /// The moment that was told last; they ascend.
     marked: Option<i64>,
+    /// Canonical bytes of the item, and of the user.
     item: Vec<u8>,
+    name: Vec<u8>,
     pairs: Outbox,
     sightings: RowBatch,
 }
@@ -119,7 +121,7 @@ struct First {
 impl First {
     /// Looks at all events that the frontier has passed.
     fn advance(&mut self, frontier: Option<i64>) -> Result<(), Damaged> {
-        let Self { ordered, seen, rules, weighed, told, no_key, marked, item, pairs, sightings } = self;
+        let Self { ordered, seen, rules, weighed, told, no_key, marked, item, name, pairs, sightings } = self;
         let peers = pairs.0.len();
         ordered.release(frontier, &mut |_| {}, &mut |event: Event<'_>| {
             let (value, mut rest) = key::decode(event.marked(0).1).ok_or(Damaged)?;
@@ -135,9 +137,9 @@ impl First {
             if weight.is_nan() || weight <= 0.0 {
                 return Ok(());
             }
-            let (mut arena, origin) = (Vec::new(), event.origin);
+            let origin = event.origin;
             item.clear();
-            encode(event.marked(0).1, &mut arena, item)?;
+            key::canonical(event.marked(0).1, item).ok_or(Damaged)?;
             let moment = rules.fading.moment(origin.time.max(event.tick));
             let mut give = |pair: Pair<'_>| {
                 let weight = rules.fading.weigh(pair.time, pair.weight);
@@ -149,14 +151,14 @@ impl First {
                 return Ok(());
             }
             if *told {
-                let mut name = Vec::new();
-                encode(rest, &mut arena, &mut name)?;
+                name.clear();
+                key::canonical(rest, name).ok_or(Damaged)?;
                 let head = RowHead {
                     key_len: name.len() as u32,
                     values_len: item.len() as u32,
                     ..RowHead::new(0, moment, (origin.time, moment))
                 };
-                sightings.push(RowRef { head: &head, key: &name, values: item });
+                sightings.push(RowRef { head: &head, key: name, values: item });
             }
             if marked.replace(moment) != Some(moment) {
                 (0..peers).for_each(|target| pairs.push(target, mark(moment), &[], [&[], &[]]));
@@ -166,14 +168,6 @@ impl First {
         seen.advance(frontier);
         Ok(())
     }
-}
-
-/// Appends the canonical bytes of the first of some values.
-fn encode(values: &[u8], arena: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Damaged> {
-    arena.clear();
-    let (cell, _) = key::decode_cell(values, arena).ok_or(Damaged)?;
-    key::encode(cell, arena, out);
-    Ok(())
 }
 
 /// Sightings into pairs for the workers of items, and, where they are asked for, the sightings themselves.
@@ -205,6 +199,7 @@ fn seen<'scope>(
         no_key: 0,
         marked: None,
         item: Vec::new(),
+        name: Vec::new(),
         pairs: Outbox::new(peers),
         sightings: RowBatch::default(),
     };

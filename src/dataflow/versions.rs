@@ -34,7 +34,6 @@ struct Machine {
     no_key: u64,
     /// What is to be said at one time.
     out: RowBatch,
-    arena: Vec<u8>,
 }
 
 impl Machine {
@@ -47,13 +46,12 @@ impl Machine {
             tick,
             no_key: 0,
             out: RowBatch::default(),
-            arena: Vec::new(),
         }
     }
 
     /// Looks at all events that the frontier has passed; `say` gets what is said at a time, in the order of time.
     fn advance(&mut self, frontier: Option<i64>, say: &mut dyn FnMut(i64, RowBatch)) -> Result<(), Damaged> {
-        let Self { ordered, versions, part, keys, tick, no_key, out, arena } = self;
+        let Self { ordered, versions, part, keys, tick, no_key, out } = self;
         let mut now = i64::MIN;
         let mut full = |now: i64, out: &mut RowBatch, least: usize| {
             if out.bytes.len() >= least && !out.heads.is_empty() {
@@ -73,7 +71,7 @@ impl Machine {
             let mut whole = true;
             versions.put(of, event.origin, event.marked(0).1, &mut |(cells, from, until, is)| {
                 let start = out.bytes.len() as u32;
-                whole &= row(cells, *keys, arena, &mut out.bytes).is_some_and(|(key_len, values_len)| {
+                whole &= row(cells, *keys, &mut out.bytes).is_some_and(|(key_len, values_len)| {
                     let until = until.unwrap_or(EventTime::LATEST.0);
                     let op = if is { Op::Assert } else { Op::Retract };
                     out.heads.push(RowHead {
@@ -96,13 +94,10 @@ impl Machine {
 }
 
 /// Appends the key, in canonical form, and the values of a version, and gives their lengths.
-fn row(mut cells: &[u8], keys: usize, arena: &mut Vec<u8>, out: &mut Vec<u8>) -> Option<(u32, u32)> {
-    arena.clear();
+fn row(mut cells: &[u8], keys: usize, out: &mut Vec<u8>) -> Option<(u32, u32)> {
     let start = out.len();
     for _ in 0..keys {
-        let (cell, rest) = key::decode_cell(cells, arena)?;
-        key::encode(cell, arena, out);
-        cells = rest;
+        cells = key::canonical(cells, out)?;
     }
     let key_len = out.len() - start;
     out.extend_from_slice(cells);

@@ -56,6 +56,20 @@ pub fn encode_value(cell: Cell, arena: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends the first cell of values in its canonical form, and gives the rest. `None` as for [`decode`].
+#[inline]
+pub fn canonical<'a>(values: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (value, rest) = decode(values)?;
+    match value {
+        Value::Float(v) => {
+            let (tag, bits) = canonical_float(v);
+            number(tag, bits, out);
+        }
+        _ => out.extend_from_slice(&values[..values.len() - rest.len()]),
+    }
+    Some(rest)
+}
+
 #[inline]
 fn number(tag: Tag, bits: u64, out: &mut Vec<u8>) {
     let mut form = [tag as u8; 9];
@@ -222,6 +236,21 @@ mod tests {
             rest = r;
         }
         assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn values_when_they_are_made_canonical_then_are_the_keys_of_their_cells() {
+        let cells =
+            [Cell::NULL, Cell::bool(true), Cell::int(-7), Cell::float(2.0), Cell::float(-0.0), Cell::float(0.5)];
+        let cells: Vec<Cell> = cells.into_iter().chain([Cell::time(3), Cell::str(0, 2), Cell::json(0, 2)]).collect();
+        let (mut values, mut out) = (Vec::new(), Vec::new());
+        cells.iter().for_each(|cell| encode_value(*cell, b"ab", &mut values));
+        let mut rest = &values[..];
+        while !rest.is_empty() {
+            rest = canonical(rest, &mut out).unwrap();
+        }
+        assert_eq!(out, key(&cells, b"ab"));
+        assert_eq!(canonical(&values[values.len() - 2..], &mut out), None);
     }
 
     #[test]

@@ -152,6 +152,18 @@ from = "owned"
 size = "10s"
 group_by = { svc = "service" }
 select = { n = "sum(n)" }
+[windows.capped]
+from = "e"
+size = "5s"
+max_groups = 1
+group_by = { service = "lower(s)" }
+select = { n = "count(*)" }
+[views.some]
+from = "capped"
+where = "n > 0"
+[alerts.any]
+from = "some"
+when = "n > 0"
 [alerts.owned_many]
 from = "owned"
 when = "n > 1"
@@ -161,7 +173,7 @@ when = "n > 2"
 [sinks.out]
 type = "file"
 path = "out/{name}.ndjson"
-from = ["owned_many", "many"]
+from = ["owned_many", "many", "any"]
 "#,
     );
     scratch.write("owners.csv", "service,owner\napi,ann\nweb,bob\n");
@@ -186,6 +198,12 @@ from = ["owned_many", "many"]
             found["events"].as_array().unwrap().iter().map(|event| event["id"].as_u64().unwrap()).collect();
         assert_eq!((ids, &found["event_count"]), (expected.clone(), &expected.len().into()), "{alert}: {found}");
     }
+    let rows = scratch.read("out/any.ndjson");
+    let rest = rows.lines().map(json).find(|row| row["overflow"] == true).unwrap();
+    let found = json(
+        &scratch.run(["why", "p.toml", rest["alert_id"].as_str().unwrap(), "--format", "json"]).expect(0, &[]).out,
+    );
+    assert!(found["no_events"].as_str().unwrap().contains("max_groups") && found["event_count"] == 0, "{found}");
 }
 
 /// The id of an alert, with another last digit.

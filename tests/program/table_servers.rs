@@ -434,7 +434,7 @@ mod redis {
             .expect(2, &["error[table.row]", "is not of the type that types says"]);
         let login = redis.table("hash = \"users\"", "").replace(":pw@", ":hunter2@");
         let said = run(&login);
-        said.expect(3, &["error[table.server]: the server of table users (127.0.0.1:", "WRONGPASS"]);
+        said.expect(3, &["error[table.server]: the server of table users (127.0.0.1:", "authentication failed"]);
         redis.server = None;
         let away = run(&login);
         away.expect(3, &["error[table.server]", "start the server, or mend url"]);

@@ -3,9 +3,7 @@
 //! Names, or the fields of one hash, are gone through some thousand at a time (`SCAN`, `HSCAN`), and each time the hashes
 //! behind these names are asked for together. A server may say a name twice; it is one row.
 //!
-//! The protocol is small and spoken here, in [`talk`].
-
-mod talk;
+//! Invariant: no wait is longer than `timeout`, but for the one for the address of a name, which the system limits.
 
 use super::Builder;
 use super::asker::Ask;
@@ -17,36 +15,38 @@ use crate::codec::scalar;
 use crate::config::{FieldType, RedisRows, TableRedis};
 use crate::error::Error;
 use crate::event::{Cell, EventBatch};
+use ::redis::{Client, Cmd, Connection, ConnectionAddr, RedisError, Value, cmd};
 use std::collections::HashSet;
 use std::time::Duration;
-use talk::{Address, Broken, Reply, Talk};
 
 /// How many names are asked for at a time.
-const NAMES: &[u8] = b"1000";
+const NAMES: u32 = 1000;
 
 /// A server and what is asked of it.
 struct Asking {
     spec: Spec,
     from: TableRedis,
-    address: Address,
+    client: Client,
+    /// The host and port, for messages.
+    host: String,
     limit: Duration,
 }
 
 /// Reads a table as a whole.
 pub(super) fn load(spec: &Spec, from: &TableRedis) -> Result<Loaded, Error> {
     let asking = Asking::new(spec, from)?;
-    let mut talk = asking.start()?;
+    let mut connection = asking.connect()?;
     let mut rows = Rows::new(&asking);
     let mut builder = Builder::new(rows.slots.values.len(), false).unordered();
     let mut known: HashSet<Box<[u8]>> = HashSet::new();
     let mut cursor = b"0".to_vec();
     loop {
-        let (next, items) = asking.page(&mut talk, &cursor)?;
+        let (next, items) = asking.page(&mut connection, &cursor)?;
         match &from.rows {
             RedisRows::Prefix(prefix) => {
                 let names = items.into_iter().filter(|name| known.insert(name.as_slice().into()));
                 let names: Vec<Vec<u8>> = names.filter(|name| name.starts_with(prefix.as_bytes())).collect();
-                asking.hashes(&mut talk, &names, |name, pairs| rows.hash(&name[prefix.len()..], pairs))?;
+                asking.hashes(&mut connection, &names, |name, pairs| rows.hash(&name[prefix.len()..], pairs))?;
             }
             RedisRows::Hash(_) => {
                 let mut items = items.into_iter();
@@ -77,65 +77,82 @@ pub(super) fn load(spec: &Spec, from: &TableRedis) -> Result<Loaded, Error> {
     spec.finish(builder, &spec.place(), None)
 }
 
+/// The bytes of a reply that is a text.
+fn text(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.into_bytes()),
+        _ => None,
+    }
+}
+
 impl Asking {
     fn new(spec: &Spec, from: &TableRedis) -> Result<Self, Error> {
-        let address = Address::of(from.server.url.reveal());
-        let address = address.ok_or_else(|| no_address(spec, "redis://user:password@host:port/0"))?;
+        let no = |_: RedisError| no_address(spec, "redis://user:password@host:port/0");
+        let client = Client::open(from.server.url.reveal()).map_err(no)?;
+        let host = match client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
+            other => other.to_string(),
+        };
         let limit = Duration::from_micros(from.server.timeout.0.unsigned_abs());
         let (spec, from) = (spec.clone(), from.clone());
-        Ok(Self { spec, from, address, limit })
+        Ok(Self { spec, from, client, host, limit })
     }
 
-    fn away(&self, why: &Broken) -> Error {
-        let host = format!("{}:{}", self.address.host, self.address.port);
-        match why {
-            Broken::Silent => away(&self.spec, &host, silent(self.limit)),
-            why => away(&self.spec, &host, why),
+    fn away(&self, why: &RedisError) -> Error {
+        if why.is_timeout() {
+            return away(&self.spec, &self.host, silent(self.limit));
         }
+        away(&self.spec, &self.host, why)
     }
 
-    fn start(&self) -> Result<Talk, Error> {
-        Talk::start(&self.address, self.limit).map_err(|e| self.away(&e))
+    fn connect(&self) -> Result<Connection, Error> {
+        let open = || {
+            let connection = self.client.get_connection_with_timeout(self.limit)?;
+            connection.set_read_timeout(Some(self.limit))?;
+            connection.set_write_timeout(Some(self.limit))?;
+            Ok(connection)
+        };
+        open().map_err(|e| self.away(&e))
     }
 
     /// The next names, or fields and values, and where to go on.
-    fn page(&self, talk: &mut Talk, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
-        let command = match &self.from.rows {
+    fn page(&self, connection: &mut Connection, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
+        let mut command = match &self.from.rows {
             RedisRows::Prefix(prefix) => {
-                let pattern = format!("{prefix}*");
-                talk.ask(&[b"SCAN", cursor, b"MATCH", pattern.as_bytes(), b"COUNT", NAMES, b"TYPE", b"hash"])
+                let mut scan = cmd("SCAN");
+                scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("TYPE").arg("hash");
+                scan
             }
-            RedisRows::Hash(name) => talk.ask(&[b"HSCAN", name.as_bytes(), cursor, b"COUNT", NAMES]),
+            RedisRows::Hash(name) => {
+                let mut scan = cmd("HSCAN");
+                scan.arg(name).arg(cursor);
+                scan
+            }
         };
-        let texts = |list: Vec<Reply>| -> Option<Vec<Vec<u8>>> {
-            list.into_iter().map(|one| if let Reply::Text(text) = one { Some(text) } else { None }).collect()
-        };
-        if let Reply::List(list) = command.map_err(|e| self.away(&e))?
-            && let Ok([Reply::Text(next), Reply::List(items)]) = <[Reply; 2]>::try_from(list)
-            && let Some(items) = texts(items)
-        {
-            return Ok((next, items));
-        }
-        Err(self.away(&Broken::NoReply))
+        command.arg("COUNT").arg(NAMES).query(connection).map_err(|e| self.away(&e))
     }
 
     /// Asks for the hashes of these names; those that are gone by now are passed over.
     fn hashes(
         &self,
-        talk: &mut Talk,
+        connection: &mut Connection,
         names: &[Vec<u8>],
-        mut each: impl FnMut(&[u8], &[Reply]) -> Result<(), Error>,
+        mut each: impl FnMut(&[u8], Vec<Value>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        names.iter().for_each(|name| talk.put(&[b"HGETALL", name]));
-        talk.send().map_err(|e| self.away(&e))?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        let commands = names.iter().flat_map(|name| cmd("HGETALL").arg(name).get_packed_command());
+        connection.send_packed_command(&commands.collect::<Vec<u8>>()).map_err(|e| self.away(&e))?;
         for name in names {
-            match talk.reply().map_err(|e| self.away(&e))? {
-                Reply::List(pairs) if pairs.is_empty() => {}
-                Reply::List(pairs) => each(name, &pairs)?,
+            match connection.recv_response().map_err(|e| self.away(&e))? {
+                Value::Array(pairs) if pairs.is_empty() => {}
+                Value::Array(pairs) => each(name, pairs)?,
                 // Another kind of value has its name by now.
-                Reply::Refused(why) if why.starts_with("WRONGTYPE") => {}
-                Reply::Refused(why) => return Err(self.away(&Broken::Refused(why))),
-                _ => return Err(self.away(&Broken::NoReply)),
+                Value::ServerError(why) if why.code() == "WRONGTYPE" => {}
+                Value::ServerError(why) => return Err(self.away(&why.into())),
+                _ => return Err(away(&self.spec, &self.host, "what it sends is no reply to what it was asked")),
             }
         }
         Ok(())
@@ -145,23 +162,23 @@ impl Asking {
 /// Asks for rows of one table.
 struct Asker {
     asking: Asking,
-    talk: Option<Talk>,
+    connection: Option<Connection>,
 }
 
 /// Reaches the server, and gives what asks it.
 pub(super) fn asker(spec: &Spec, from: &TableRedis) -> Result<Box<dyn Ask>, Error> {
     let asking = Asking::new(spec, from)?;
-    let mut talk = asking.start()?;
-    talk.ask(&[b"PING"]).map_err(|e| asking.away(&e))?;
-    Ok(Box::new(Asker { asking, talk: Some(talk) }))
+    let mut connection = asking.connect()?;
+    cmd("PING").exec(&mut connection).map_err(|e| asking.away(&e))?;
+    Ok(Box::new(Asker { asking, connection: Some(connection) }))
 }
 
 impl Ask for Asker {
     fn ask(&mut self, keys: &[Key]) -> Result<Found, Error> {
         // Not open any more until all went well: nothing of a question that failed is left on a connection.
-        let mut talk = match self.talk.take() {
-            Some(talk) => talk,
-            None => self.asking.start()?,
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.asking.connect()?,
         };
         let asking = &self.asking;
         let texts = keys.iter().filter_map(|key| text_of(*values_of(key).first()?));
@@ -169,27 +186,26 @@ impl Ask for Asker {
         match &asking.from.rows {
             RedisRows::Prefix(prefix) => {
                 let names: Vec<Vec<u8>> = texts.map(|text| format!("{prefix}{text}").into_bytes()).collect();
-                asking.hashes(&mut talk, &names, |name, pairs| rows.hash(&name[prefix.len()..], pairs))?;
+                asking.hashes(&mut connection, &names, |name, pairs| rows.hash(&name[prefix.len()..], pairs))?;
             }
             RedisRows::Hash(name) => {
                 let fields: Vec<String> = texts.collect();
-                let words = [&b"HMGET"[..], name.as_bytes()].into_iter().chain(fields.iter().map(String::as_bytes));
-                let words: Vec<&[u8]> = words.collect();
-                let reply = match fields.is_empty() {
-                    true => Reply::List(Vec::new()),
-                    false => talk.ask(&words).map_err(|e| asking.away(&e))?,
+                let mut command = Cmd::new();
+                command.arg("HMGET").arg(name).arg(&fields);
+                let values: Vec<Option<Vec<u8>>> = match fields.is_empty() {
+                    true => Vec::new(),
+                    false => command.query(&mut connection).map_err(|e| asking.away(&e))?,
                 };
-                let Reply::List(values) = reply else { return Err(asking.away(&Broken::NoReply)) };
-                for (field, value) in fields.iter().zip(&values) {
-                    if let Reply::Text(json) = value {
-                        rows.object(field.as_bytes(), json)?;
+                for (field, value) in fields.iter().zip(values) {
+                    if let Some(json) = value {
+                        rows.object(field.as_bytes(), &json)?;
                     }
                 }
             }
         }
         rows.decode()?;
         answers.add(&rows.batch, &rows.slots.keys, &rows.slots.values);
-        self.talk = Some(talk);
+        self.connection = Some(connection);
         Ok(answers.finish())
     }
 }
@@ -246,16 +262,17 @@ impl<'a> Rows<'a> {
     }
 
     /// Takes a hash: fields and values, in turn.
-    fn hash(&mut self, name: &[u8], pairs: &[Reply]) -> Result<(), Error> {
+    fn hash(&mut self, name: &[u8], pairs: Vec<Value>) -> Result<(), Error> {
         let row = self.batch.rows();
         self.batch.columns.iter_mut().for_each(|column| column.push(Cell::NULL));
         self.batch.time.push(0);
-        for pair in pairs.chunks_exact(2) {
-            let [Reply::Text(field), Reply::Text(value)] = pair else {
+        let mut pairs = pairs.into_iter().map(text);
+        while let Some(field) = pairs.next() {
+            let (Some(field), Some(Some(value))) = (field, pairs.next()) else {
                 return Err(no_row(self.spec, &format!("'{}' is no hash", shown(name))));
             };
             if let Some(slot) = self.slots.names.iter().position(|one| one.as_bytes() == field) {
-                self.batch.columns[slot][row] = self.cell(slot, name, value)?;
+                self.batch.columns[slot][row] = self.cell(slot, name, &value)?;
             }
         }
         // The name is the key, whatever the hash says.
