@@ -3,7 +3,8 @@
 use super::{Failure, FileArgs, plan, write_out};
 use crate::config::SourceKind;
 use crate::observe::export::{Watched, dashboard, rules};
-use crate::plan::Plan;
+use crate::plan::{Plan, SourcePlan};
+use crate::result::RowKind;
 use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -27,32 +28,22 @@ enum What {
 }
 
 fn watched(plan: &Plan, job: &str) -> Watched {
-    let lasting = |kind: &SourceKind| match kind {
+    let lasts = |source: &&SourcePlan| match &source.config.kind {
         SourceKind::File(file) => file.follow,
         SourceKind::Generate(_) => false,
-        _ => true,
+        SourceKind::Stdin | SourceKind::Program | SourceKind::Http(_) => true,
     };
-    let patterns = plan.pattern_groups.iter().flat_map(|group| &group.patterns);
-    let patterns: Vec<String> = patterns.map(|pattern| pattern.name.clone()).collect();
-    let windows = plan.windows.iter().map(|window| window.name.clone());
-    let views = plan.views.iter().map(|view| view.name.clone());
-    // One that writes to the log is always there.
-    let actions =
-        plan.notify.actions.iter().filter(|_| !plan.alerts.is_empty()).map(|action| action.config.name.clone());
+    let made = |kind: RowKind| matches!(kind, RowKind::Window | RowKind::Match);
     Watched {
         name: plan.name.clone(),
         job: job.to_owned(),
-        sources: plan.sources.iter().map(|source| (source.name.clone(), lasting(&source.config.kind))).collect(),
-        parts: windows.chain(patterns.iter().cloned()).chain(views).collect(),
-        patterns,
-        alerts: plan
-            .alerts
-            .iter()
-            .map(|a| (plan.schemas[a.part as usize].name.clone(), a.shown.severity.clone()))
-            .collect(),
-        tables: plan.tables.iter().map(|table| table.name.clone()).collect(),
-        sinks: plan.sinks.iter().map(|sink| sink.config.name.clone()).collect(),
-        actions: actions.collect(),
+        lasting: plan.sources.iter().filter(lasts).map(|source| source.name.clone()).collect(),
+        sent: plan.sources.iter().any(|source| matches!(source.config.kind, SourceKind::Http(_))),
+        parts: plan.schemas.iter().any(|schema| made(schema.kind)),
+        patterns: !plan.pattern_groups.is_empty(),
+        tables: !plan.tables.is_empty(),
+        sinks: !plan.sinks.is_empty(),
+        alerts: plan.alerts.iter().map(|alert| (alert.shown.rule.clone(), alert.shown.severity.clone())).collect(),
         max_inflight: plan.max_inflight,
     }
 }

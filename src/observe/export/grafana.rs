@@ -53,18 +53,33 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
                 vec![(now("highwater_source_lag_seconds"), "{{source}}")],
             ),
             lines(
-                "Rejected, late, too late",
+                "Rejected",
                 "ops",
-                "Records that are no events; events behind the watermark that still count; events that came after the allowed lateness.",
-                vec![
-                    (rate("highwater_source_rejected_total", "source, reason"), "{{source}}: {{reason}}"),
-                    (rate("highwater_part_late_total", "part"), "{{part}} late"),
-                    (rate("highwater_part_too_late_total", "part"), "{{part}} too late"),
-                ],
+                "Records a second that are no events, by reason.",
+                vec![(rate("highwater_source_rejected_total", "source, reason"), "{{source}}: {{reason}}")],
             ),
         ],
     )];
-    if !of.parts.is_empty() {
+    if of.sent {
+        list.push((
+            "Events over HTTP",
+            vec![
+                lines(
+                    "Batches",
+                    "ops",
+                    "Batches a second by what became of them: full is no room, bad are records that are no events.",
+                    vec![(rate("highwater_ingest_batches_total", "ingest, outcome"), "{{ingest}}: {{outcome}}")],
+                ),
+                lines(
+                    "Waiting",
+                    "bytes",
+                    "Bytes that were accepted and are not yet read.",
+                    vec![(now("highwater_ingest_waiting_bytes"), "{{ingest}}")],
+                ),
+            ],
+        ));
+    }
+    if of.parts {
         list.push((
             "Windows, patterns, views",
             vec![
@@ -81,6 +96,15 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
                     vec![(rate("highwater_part_corrections_total", "part"), "{{part}}")],
                 ),
                 lines(
+                    "Late, too late",
+                    "ops",
+                    "Events a second behind the watermark that still count, and after the allowed lateness.",
+                    vec![
+                        (rate("highwater_part_late_total", "part"), "{{part}} late"),
+                        (rate("highwater_part_too_late_total", "part"), "{{part}} too late"),
+                    ],
+                ),
+                lines(
                     "State",
                     "bytes",
                     "Memory of the state held.",
@@ -95,7 +119,7 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
             ],
         ));
     }
-    if !of.patterns.is_empty() {
+    if of.patterns {
         list.push((
             "Patterns",
             vec![
@@ -118,7 +142,7 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
         ));
     }
     if !of.alerts.is_empty() {
-        let mut panels = vec![
+        let panels = vec![
             lines("Firing", "short", "Alerts that fire.", vec![(now("highwater_part_firing"), "{{part}}")]),
             lines("Pending", "short", "Alerts that are pending.", vec![(now("highwater_part_pending"), "{{part}}")]),
             lines(
@@ -134,9 +158,7 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
                     })
                     .into(),
             ),
-        ];
-        if !of.actions.is_empty() {
-            panels.push(lines(
+            lines(
                 "Messages",
                 "ops",
                 "Messages a second that were taken, refused, or never tried.",
@@ -145,11 +167,11 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
                     (rate("highwater_action_failed_total", "action"), "{{action}} failed"),
                     (rate("highwater_action_dropped_total", "action"), "{{action}} dropped"),
                 ],
-            ));
-        }
+            ),
+        ];
         list.push(("Alerts", panels));
     }
-    if !of.tables.is_empty() {
+    if of.tables {
         list.push((
             "Tables",
             vec![
@@ -166,7 +188,7 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
             ],
         ));
     }
-    if !of.sinks.is_empty() {
+    if of.sinks {
         list.push((
             "Sinks",
             vec![
@@ -205,6 +227,9 @@ pub fn dashboard(of: &Watched) -> String {
         let each = WIDTH / (list.len() as u64).clamp(1, 4);
         let mut x = 0;
         for panel in list {
+            if x + each > WIDTH {
+                (x, y) = (0, y + HEIGHT);
+            }
             let targets: Vec<Value> = panel
                 .targets
                 .iter()

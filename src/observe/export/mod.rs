@@ -10,27 +10,27 @@ mod rules;
 pub use grafana::dashboard;
 pub use rules::rules;
 
-/// The parts of a pipeline, by name.
+/// What there is of a pipeline to watch.
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
-    /// The pipeline.
+    /// The pipeline's name.
     pub name: String,
     /// The value of the label `job` on its figures.
     pub job: String,
-    /// Its sources, and whether each goes on for ever.
-    pub sources: Vec<(String, bool)>,
-    /// Windows, patterns and views.
-    pub parts: Vec<String>,
-    /// Those that are patterns.
-    pub patterns: Vec<String>,
-    /// The alerts, and how severe each is.
+    /// The names of the sources that go on for ever.
+    pub lasting: Vec<String>,
+    /// There are sources that are sent their events.
+    pub sent: bool,
+    /// There are windows, patterns, recommendations or views.
+    pub parts: bool,
+    /// There are patterns.
+    pub patterns: bool,
+    /// There are tables.
+    pub tables: bool,
+    /// There are sinks.
+    pub sinks: bool,
+    /// The alerts, and how severe each is; somebody is told where there are any.
     pub alerts: Vec<(String, String)>,
-    /// Tables.
-    pub tables: Vec<String>,
-    /// Sinks.
-    pub sinks: Vec<String>,
-    /// Who is told of alerts.
-    pub actions: Vec<String>,
     /// Bytes that may wait for sinks before sources wait.
     pub max_inflight: u64,
 }
@@ -43,17 +43,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     pub(super) fn watched() -> Watched {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Watched {
             name: "shop \"one\"".into(),
             job: "shop".into(),
-            sources: vec![("events".into(), true), ("old".into(), false)],
-            parts: names(&["w", "p", "v"]),
-            patterns: names(&["p"]),
+            lasting: vec!["events".into()],
+            sent: true,
+            parts: true,
+            patterns: true,
+            tables: true,
+            sinks: true,
             alerts: vec![("high-errors".into(), "critical".into()), ("slow".into(), "warning".into())],
-            tables: names(&["users"]),
-            sinks: names(&["out"]),
-            actions: names(&["team"]),
             max_inflight: 64 << 20,
         }
     }
@@ -81,7 +80,9 @@ mod tests {
         let bare = Watched { name: "bare".into(), job: "bare".into(), ..Watched::default() };
         for text in [dashboard(&bare), rules(&bare)] {
             assert!(
-                !named(&text).iter().any(|name| ["sink", "table", "action"].contains(&name.split('_').nth(1).unwrap())),
+                !named(&text).iter().any(
+                    |name| ["sink", "table", "action", "ingest", "part"].contains(&name.split('_').nth(1).unwrap())
+                ),
                 "{text}"
             );
         }

@@ -85,18 +85,12 @@ fn run(of: &Watched) -> Vec<Rule> {
             description: "The label reason of highwater_source_rejected_total says why; dead letters keep the lines."
                 .into(),
         },
-        Rule {
-            name: "HighwaterTooLate",
-            expr: format!("sum by (part) (increase(highwater_part_too_late_total{job}[10m])) > 0"),
-            hold: "0m",
-            severity: "warning",
-            summary: "Events come too late for {{ $labels.part }} and are dropped",
-            description: "Raise its allowed_lateness, or out_of_orderness of the source; dead letters keep the events."
-                .into(),
-        },
-        Rule {
+    ];
+    if !of.lasting.is_empty() {
+        let sources = labels(of, &[("source", &any(&of.lasting))]);
+        list.push(Rule {
             name: "HighwaterLag",
-            expr: format!("highwater_source_lag_seconds{job} > 300"),
+            expr: format!("highwater_source_lag_seconds{sources} > 300"),
             hold: "5m",
             severity: "warning",
             summary: "The event time of {{ $labels.source }} is {{ $value }} s behind the clock",
@@ -104,23 +98,28 @@ fn run(of: &Watched) -> Vec<Rule> {
                 "Nothing comes, what comes is old, or the run does not keep up: compare the rate of events and the \
                           backlog of the sinks."
                     .into(),
-        },
-    ];
-    let lasting: Vec<&str> = of.sources.iter().filter(|(_, lasting)| *lasting).map(|(name, _)| name.as_str()).collect();
-    if !lasting.is_empty() {
+        });
         list.push(Rule {
             name: "HighwaterSilent",
-            expr: format!(
-                "sum by (source) (rate(highwater_source_events_total{}[10m])) == 0",
-                labels(of, &[("source", &any(&lasting))])
-            ),
+            expr: format!("sum by (source) (rate(highwater_source_events_total{sources}[10m])) == 0"),
             hold: "5m",
             severity: "warning",
             summary: "No events come from {{ $labels.source }}",
             description: "Windows wait for it, unless idle_after is set.".into(),
         });
     }
-    if !of.patterns.is_empty() {
+    if of.parts {
+        list.push(Rule {
+            name: "HighwaterTooLate",
+            expr: format!("sum by (part) (increase(highwater_part_too_late_total{job}[10m])) > 0"),
+            hold: "0m",
+            severity: "warning",
+            summary: "Events come too late for {{ $labels.part }} and are dropped",
+            description: "Raise its allowed_lateness, or out_of_orderness of the source; dead letters keep the events."
+                .into(),
+        });
+    }
+    if of.patterns {
         list.push(Rule {
             name: "HighwaterMatchesGivenUp",
             expr: format!("sum by (part) (increase(highwater_part_partial_overflow_total{job}[10m])) > 0"),
@@ -130,7 +129,21 @@ fn run(of: &Watched) -> Vec<Rule> {
             description: "A key has more of them than max_partial_matches: narrow the pattern, or raise it.".into(),
         });
     }
-    if !of.tables.is_empty() {
+    if of.sent {
+        list.push(Rule {
+            name: "HighwaterNoRoom",
+            expr: format!(
+                "sum by (ingest) (rate(highwater_ingest_batches_total{}[5m])) > 0",
+                labels(of, &[("outcome", "full")])
+            ),
+            hold: "5m",
+            severity: "warning",
+            summary: "Events that are sent to {{ $labels.ingest }} find no room",
+            description: "The pipeline does not keep up with what is sent: add workers, or raise queue of the source."
+                .into(),
+        });
+    }
+    if of.tables {
         list.push(Rule {
             name: "HighwaterTableStale",
             expr: format!("sum by (table) (increase(highwater_table_reload_failures_total{job}[30m])) > 0"),
@@ -140,7 +153,7 @@ fn run(of: &Watched) -> Vec<Rule> {
             description: "Its old rows are used; the log says why.".into(),
         });
     }
-    if !of.sinks.is_empty() {
+    if of.sinks {
         list.push(Rule {
             name: "HighwaterSinkSlow",
             expr: format!("highwater_sink_backlog_bytes{job} > {}", of.max_inflight / 2),
@@ -150,7 +163,7 @@ fn run(of: &Watched) -> Vec<Rule> {
             description: "Sources wait where what is not written reaches max_inflight.".into(),
         });
     }
-    if !of.actions.is_empty() {
+    if !of.alerts.is_empty() {
         list.push(Rule {
             name: "HighwaterNotTold",
             expr: format!(
@@ -177,7 +190,7 @@ fn labels(of: &Watched, more: &[(&str, &str)]) -> String {
 }
 
 /// Names, as a choice.
-fn any(names: &[&str]) -> String {
+fn any(names: &[String]) -> String {
     names.iter().map(|name| regex::escape(name)).collect::<Vec<_>>().join("|")
 }
 
@@ -197,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_when_there_are_alerts_then_have_one_for_each_and_ask_for_lasting_sources_alone() {
+    fn rules_when_there_are_alerts_then_have_one_for_each_and_ask_for_what_there_is_alone() {
         let text = rules(&watched());
         for part in [
             "- alert: HighErrors\n        expr: \"highwater_part_firing{job=\\\"shop\\\",part=\\\"high-errors\\\"} > 0\"\n",
@@ -207,6 +220,9 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
-        assert!(!text.contains("old|") && !text.contains("|old") && !text.contains("\"old"), "{text}");
+        let bounded = rules(&Watched { lasting: Vec::new(), alerts: Vec::new(), ..watched() });
+        for part in ["HighwaterLag", "HighwaterSilent", "HighwaterNotTold", "highwater_part_firing"] {
+            assert!(text.contains(part) && !bounded.contains(part), "{part}\n{bounded}");
+        }
     }
 }
