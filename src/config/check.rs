@@ -10,7 +10,7 @@ use super::settings::{AlertConfig, Config, Located, SinkKind, SourceConfig, Sour
 use super::table::TableKind;
 use super::tree::{Data, Node, Place, one_line};
 use super::views;
-use crate::error::{Problem, Severity, nearest};
+use crate::error::{Problem, Severity, nearest, suggest};
 use crate::time::Span;
 use std::collections::BTreeMap;
 
@@ -217,10 +217,7 @@ fn lookups(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
                 let given = |column: &str| columns.is_empty() || known().any(|one| one == column);
                 for (_, column) in enrich.add.iter().filter(|(_, column)| !given(&column.value)) {
                     let message = format!("table {} has no column '{}'", table.name, as_written(column));
-                    let help = match nearest(&column.value, known()) {
-                        Some(near) => format!("did you mean {near}?"),
-                        None => format!("its columns are {}", known().collect::<Vec<_>>().join(", ")),
-                    };
+                    let help = suggest(&column.value, known(), "its columns are");
                     ctx.problems.push(column.problem("enrich.add", message, Some(help)));
                 }
                 continue;
@@ -295,10 +292,7 @@ fn alerts(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
         let mut known = vec!["log"];
         known.extend(config.actions.iter().map(|action| action.name.as_str()).filter(|name| *name != "log"));
         for name in alert.notify.iter().filter(|name| !known.contains(&name.value.as_str())) {
-            let help = match nearest(&name.value, known.iter().copied()) {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("known are {}", known.join(", ")),
-            };
+            let help = suggest(&name.value, known.iter().copied(), "known are");
             let message = format!("no action is named '{}'", as_written(name));
             ctx.problems.push(name.problem("alert.notify", message, Some(help)));
         }

@@ -8,7 +8,7 @@ use super::sections::TOP;
 use super::settings::{Expressions, Located};
 use super::tree::{Data, Node, Place, join, one_line, read_set};
 use super::value::{self, Read};
-use crate::error::{Problem, nearest};
+use crate::error::{Problem, nearest, suggest};
 use std::collections::BTreeSet;
 
 /// What the reading of one file gathers.
@@ -237,10 +237,7 @@ impl<'a> Fields<'a> {
                 let message = format!("'{name}' is a key of {}, not of {noun}", other.noun);
                 node.place.problem("config.key", message, Some("remove it, or change type".into()))
             } else {
-                let help = match nearest(name, self.known()) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!("its keys are {}", self.known().collect::<Vec<_>>().join(", ")),
-                };
+                let help = suggest(name, self.known(), "its keys are");
                 node.place.problem("config.key", format!("{noun} has no key '{name}'"), Some(help))
             };
             ctx.problems.push(problem);

@@ -235,6 +235,15 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, k)| k)
 }
 
+/// What to write instead of a name that is none of `known`: the nearest of them, or all, behind `list`, such as "its keys are".
+pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, list: &str) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("{list} {}", known.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -144,10 +144,7 @@ impl Lint<'_> {
                     Some(_) => format!("{name} takes no event: it only says what may not come, or where a loop ends"),
                     None => format!("'{name}' is not a step of the pattern"),
                 };
-                let help = match crate::error::nearest(name, known.iter().copied()) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!("its steps are {}", known.join(", ")),
-                };
+                let help = crate::error::suggest(name, known.iter().copied(), "its steps are");
                 Some((message, help))
             }
         }

@@ -3,7 +3,7 @@
 use super::{Extensions, RowNames};
 use crate::alert::{Rule, Shown, Template};
 use crate::config::{AlertConfig, Config, Located, WindowShape};
-use crate::error::{Problem, nearest};
+use crate::error::{Problem, suggest};
 use crate::expr::{Program, Type};
 use crate::result::{RowKind, RowSchema};
 use std::sync::Arc;
@@ -169,10 +169,7 @@ fn template(text: &Located<String>, from: &RowSchema, problems: &mut Vec<Problem
     let known = || from.columns().chain(Shown::NAMES);
     let before = problems.len();
     for slot in template.slots().filter(|slot| !known().any(|name| name == slot.name)) {
-        let help = match nearest(&slot.name, known()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
-        };
+        let help = suggest(&slot.name, known(), "there are");
         let problem = text.problem("alert.template", format!("nothing is named '{}'", slot.name), Some(help));
         problems.push(Problem { column: Some(slot.column), ..problem });
     }

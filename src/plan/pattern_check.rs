@@ -5,7 +5,7 @@
 use super::Extensions;
 use super::select::problem;
 use crate::config::{Located, MatchMode, Matching, PatternConfig, Skip, WithinStep};
-use crate::error::{Problem, Severity, nearest};
+use crate::error::{Problem, Severity, suggest};
 use crate::expr::{self, MatchExpr, MatchPlace};
 use crate::pattern::{self, About, Facts, Finding, Gaps, Mode, Tree};
 
@@ -94,10 +94,7 @@ impl Check<'_> {
     fn unused(&mut self, tree: &Tree) {
         for (name, text) in &self.pattern.define {
             if !tree.steps.contains(name) {
-                let help = match nearest(name, tree.steps.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!("remove it; its steps are {}", tree.steps.join(", ")),
-                };
+                let help = suggest(name, tree.steps.iter().map(String::as_str), "remove it; its steps are");
                 let message = format!("'{name}' is not a step of the pattern");
                 self.problems.push(text.problem("pattern.define", message, Some(help)));
             }

@@ -3,7 +3,7 @@
 use super::Extensions;
 use super::select::problem;
 use crate::config::Located;
-use crate::error::{Problem, nearest};
+use crate::error::{Problem, suggest};
 use crate::event::FieldPath;
 use crate::expr::{self, Program, Tree};
 use crate::result::RowSchema;
@@ -55,10 +55,7 @@ impl RowNames {
         if self.slot(&name).is_some() {
             return None;
         }
-        let help = match nearest(&name, self.names()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("the rows have {}", self.names().collect::<Vec<_>>().join(", ")),
-        };
+        let help = suggest(&name, self.names(), "the rows have");
         Some(text.problem("row.column", format!("the rows have no column '{name}'"), Some(help)))
     }
 

@@ -1,7 +1,7 @@
 //! Alerts as they stand, and one with its life and the rows behind it.
 
 use super::access::Refusal;
-use super::answer::{Answer, Wrong, text};
+use super::answer::{Answer, Wrong, json};
 use super::book::Life;
 use super::face::Face;
 use super::fields::{Fields, Span, moment};
@@ -243,14 +243,6 @@ fn muted(face: &Face, list: &[Seen]) -> Vec<(bool, bool)> {
     notices.map_or_else(|| vec![(false, false); list.len()], |notices| notices.desk.muted(&changes))
 }
 
-fn answer(value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).map_err(|e| {
-        let help = "ask for less; this should not be";
-        Wrong::new(StatusCode::INTERNAL_SERVER_ERROR, Refusal::Question, "api.question", e.to_string(), help)
-    })?;
-    Ok(text("application/json", body))
-}
-
 /// `/v1/alerts`
 pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
     const STATES: [State; 4] = [State::Firing, State::NoData, State::Pending, State::Resolved];
@@ -264,10 +256,7 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
     let known = |name: &&str| face.rules.iter().any(|rule| rule.shown.rule == **name);
     if let Some(wrong) = names.iter().find(|name| !known(name)) {
         let all: Vec<&str> = face.rules.iter().map(|rule| rule.shown.rule.as_str()).collect();
-        let help = match crate::error::nearest(wrong, all.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("alerts are {}", all.join(", ")),
-        };
+        let help = crate::error::suggest(wrong, all.iter().copied(), "alerts are");
         return Err(Wrong::question(format!("no alert is called '{wrong}'"), help));
     }
     let limit = question.count("limit", 500, MOST)?;
@@ -296,7 +285,7 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
     };
     let muted = muted(face, &found);
     let alerts = found.iter().zip(muted).map(|(seen, muted)| shown(face, seen, muted)).collect();
-    answer(&List { rules: rules(face), alerts, more, left_out })
+    Ok(json(&List { rules: rules(face), alerts, more, left_out }))
 }
 
 /// `/v1/alerts/{id}`
@@ -319,7 +308,7 @@ pub(super) fn one(face: &Face, ask: &Ask) -> Answer {
     let about = rules(face).swap_remove(seen.rule);
     let rows = behind(face, rule, &life, &facts);
     let life = facts.iter().map(|change| fact(rule, change)).collect();
-    answer(&One { alert: shown(face, &seen, muted), rule: about, life, behind: rows })
+    Ok(json(&One { alert: shown(face, &seen, muted), rule: about, life, behind: rows }))
 }
 
 fn fact<'a>(rule: &Rule, change: &'a Change) -> Fact<'a> {

@@ -6,6 +6,7 @@
 use super::access::Refusal;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// What a handler gives.
@@ -128,8 +129,8 @@ pub(super) fn text(kind: &'static str, body: impl Into<Body>) -> Response<Body> 
 }
 
 /// A response of JSON.
-pub(super) fn json(value: &Value) -> Response<Body> {
-    text("application/json", value.to_string())
+pub(super) fn json(value: &impl Serialize) -> Response<Body> {
+    text("application/json", serde_json::to_vec(value).expect("what is shown has texts as its names"))
 }
 
 /// Adds the headers that every response has.

@@ -82,16 +82,15 @@ pub(super) struct Book {
 impl Book {
     /// An empty book for the alerts of a plan.
     pub(super) fn new(alerts: &[AlertPlan], bounds: Bounds) -> Self {
-        let parts = alerts.iter().map(|alert| (alert.part, alert.rule.moments && alert.rule.linger == 0));
-        Self {
-            parts: parts.collect(),
-            lives: BTreeMap::new(),
-            turns: BTreeSet::new(),
-            bytes: 0,
-            newest: i64::MIN,
-            left_out: 0,
+        Self::of(
+            alerts.iter().map(|alert| (alert.part, alert.rule.moments && alert.rule.linger == 0)).collect(),
             bounds,
-        }
+        )
+    }
+
+    /// `parts`: those that are alerts, and whether their alerts are moments.
+    fn of(parts: BTreeMap<u32, bool>, bounds: Bounds) -> Self {
+        Self { parts, lives: BTreeMap::new(), turns: BTreeSet::new(), bytes: 0, newest: i64::MIN, left_out: 0, bounds }
     }
 
     /// Takes the updates of complete times, in their final order; those that are of no alert are left out.
@@ -195,15 +194,7 @@ mod tests {
     const WIDE: Bounds = Bounds { history: 1000, rows: 1000, bytes: 1 << 20, changes: 1000, change_bytes: 1 << 20 };
 
     fn book(bounds: Bounds, moment: bool) -> Book {
-        Book {
-            parts: [(1, moment)].into(),
-            lives: BTreeMap::new(),
-            turns: BTreeSet::new(),
-            bytes: 0,
-            newest: i64::MIN,
-            left_out: 0,
-            bounds,
-        }
+        Book::of([(1, moment)].into(), bounds)
     }
 
     fn row(op: Op, id: &str, state: State, (at, since): (i64, i64)) -> RowBatch {

@@ -4,7 +4,7 @@
 //! [`LARGEST`] bytes. One connection more than the server takes is closed at once and counted.
 
 use super::access::Refusal;
-use super::face::Face;
+use super::face::{Counted, Face};
 use super::routes::router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// How long a request head may take.
 const HEAD: Duration = Duration::from_secs(30);
@@ -20,15 +21,6 @@ const HEAD: Duration = Duration::from_secs(30);
 const LARGEST: usize = 64 << 10;
 /// Headers of a request, at most.
 const HEADERS: usize = 64;
-
-/// Counts a connection for as long as it is there.
-struct Counted(Arc<Face>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.counts.connections.add(-1);
-    }
-}
 
 /// Takes connections until the server stops.
 pub(super) async fn accept(listener: std::net::TcpListener, face: Arc<Face>, most: usize) {
@@ -49,13 +41,15 @@ pub(super) async fn accept(listener: std::net::TcpListener, face: Arc<Face>, mos
             face.counts.refused.add(Refusal::Busy as usize, 1);
             continue;
         }
-        face.counts.connections.add(1);
-        tokio::spawn(serve(stream, router.clone(), Counted(Arc::clone(&face))));
+        let (router, counted, stop) = (router.clone(), Counted::connection(&face), face.stop.clone());
+        tokio::spawn(async move {
+            serve(stream, router, stop).await;
+            drop(counted);
+        });
     }
 }
 
-async fn serve(stream: TcpStream, router: axum::Router, counted: Counted) {
-    let mut stop = counted.0.stop.clone();
+async fn serve(stream: TcpStream, router: axum::Router, mut stop: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

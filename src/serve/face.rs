@@ -8,7 +8,7 @@ use super::health::Motion;
 use super::ingest::Inlet;
 use super::store::Store;
 use crate::engine::Notices;
-use crate::observe::{Metrics, ServerMetrics, Snapshot};
+use crate::observe::{Gauge, Metrics, ServerMetrics, Snapshot};
 use crate::plan::Graph;
 use crate::result::RowSchema;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,6 +79,31 @@ impl Shelf {
 
     pub(super) fn listen(&self) -> watch::Receiver<u64> {
         self.bell.subscribe()
+    }
+}
+
+/// Counts something for as long as it is there.
+pub(super) struct Counted {
+    face: Arc<Face>,
+    gauge: fn(&ServerMetrics) -> &Gauge,
+}
+
+impl Counted {
+    /// One more of what the gauge counts.
+    pub(super) fn new(face: &Arc<Face>, gauge: fn(&ServerMetrics) -> &Gauge) -> Self {
+        gauge(&face.counts).add(1);
+        Self { face: Arc::clone(face), gauge }
+    }
+
+    /// A connection.
+    pub(super) fn connection(face: &Arc<Face>) -> Self {
+        Self::new(face, |counts| &counts.connections)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.gauge)(&self.face.counts).add(-1);
     }
 }
 

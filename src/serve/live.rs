@@ -9,7 +9,7 @@
 //! message.
 
 use super::answer::{Answer, Wrong, text};
-use super::face::Face;
+use super::face::{Counted, Face};
 use super::question::Filter;
 use super::results::{array, no_part};
 use super::routes::{Ask, route};
@@ -219,22 +219,9 @@ impl Follower {
     }
 }
 
-/// Counts a client for as long as it is there; one on a WebSocket as a connection too, which it took over.
-struct Counted(Arc<Face>, i64);
-
-impl Counted {
-    fn new(face: &Arc<Face>, connections: i64) -> Self {
-        face.counts.streams.add(1);
-        face.counts.connections.add(connections);
-        Self(Arc::clone(face), connections)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.counts.streams.add(-1);
-        self.0.counts.connections.add(-self.1);
-    }
+/// Counts a client that follows for as long as it is there.
+fn follows(face: &Arc<Face>) -> Counted {
+    Counted::new(face, |counts| &counts.streams)
 }
 
 /// `/v1/stream`
@@ -247,7 +234,8 @@ pub(super) async fn stream(face: Arc<Face>, mut ask: Ask) -> Answer {
     })?;
     let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST).max_write_buffer_size(64 << 20);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let counted = Counted::new(&face, 1);
+        // It took a connection over.
+        let counted = (follows(&face), Counted::connection(&face));
         talk(socket, follower).await;
         drop(counted);
     }))
@@ -307,7 +295,7 @@ pub(super) async fn events(face: Arc<Face>, ask: Ask) -> Answer {
     let mut follower = Follower::new(Arc::clone(&face), &ask)?;
     let (send, pieces) = mpsc::channel::<Bytes>(1);
     tokio::spawn(async move {
-        let _counted = Counted::new(&face, 0);
+        let _counted = follows(&face);
         loop {
             let piece = match timeout(PING, follower.next()).await {
                 Ok(Some(Message { kind, cursor, text })) => {

@@ -1,6 +1,6 @@
 //! Matches of patterns, the newest first, with what their rows have of their events.
 
-use super::answer::{Answer, Wrong, text};
+use super::answer::{Answer, Wrong, json};
 use super::face::Face;
 use super::fields::{Fields, Span};
 use super::results::gather;
@@ -77,10 +77,7 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
     let names = question.list("pattern");
     if let Some(wrong) = names.iter().find(|name| patterns().all(|(_, schema)| schema.name != **name)) {
         let all: Vec<&str> = patterns().map(|(_, schema)| schema.name.as_str()).collect();
-        let help = match crate::error::nearest(wrong, all.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("patterns are {}", all.join(", ")),
-        };
+        let help = crate::error::suggest(wrong, all.iter().copied(), "patterns are");
         return Err(Wrong::question(format!("no pattern is called '{wrong}'"), help));
     }
     let limit = question.count("limit", 100, MOST)?;
@@ -120,7 +117,5 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
         })
     };
     let matches = found.iter().map(|(part, row)| shown(&face.schemas[*part], row.get())).collect();
-    let body = serde_json::to_vec(&Matches { patterns: patterns().map(about).collect(), matches })
-        .map_err(|e| Wrong::question(e.to_string(), "ask for less; this should not be"))?;
-    Ok(text("application/json", body))
+    Ok(json(&Matches { patterns: patterns().map(about).collect(), matches }))
 }

@@ -6,7 +6,7 @@ use super::answer::{Answer, Wrong, text};
 use super::face::Face;
 use super::routes::{Ask, RESULTS, route};
 use super::store::{Row, Scan, Spot};
-use crate::error::nearest;
+use crate::error::suggest;
 use crate::result::{RowRef, RowSchema};
 use crate::sink::{CsvRows, JsonRows, Times};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -22,10 +22,7 @@ const MOST: usize = 10_000;
 /// Says that there is no such part.
 pub(super) fn no_part(face: &Face, name: &str) -> Wrong {
     let names = || face.schemas.iter().map(|s| s.name.as_str());
-    let help = match nearest(name, names()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-    };
+    let help = suggest(name, names(), "there are");
     let message = format!("no window, pattern or other part with rows is called '{name}'");
     Wrong::new(StatusCode::NOT_FOUND, super::access::Refusal::Path, "api.part", message, help)
 }

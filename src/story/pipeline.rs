@@ -7,7 +7,7 @@ use crate::config::{
     self, Config, FileCompression, FileConfig, Located, Pace, SinkConfig, SinkKind, SinkMode, SourceFormat, SourceKind,
     StdoutFormat, TableFile, TableKind, Times,
 };
-use crate::error::{Error, Problem, Problems, nearest};
+use crate::error::{Error, Problem, Problems, suggest};
 use crate::plan::{all_problems, compile};
 use crate::result::RowSchema;
 
@@ -134,10 +134,7 @@ fn check(case: &Case, config: &Config) -> Result<(), Problems> {
         list.push(case.problem("case.input", input.line, message, Some("give one text or file".to_owned())));
     }
     for input in case.inputs.iter().filter(|input| !names.contains(&input.source.as_str())) {
-        let help = match nearest(&input.source, names.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("its sources are {}", names.join(", ")),
-        };
+        let help = suggest(&input.source, names.iter().copied(), "its sources are");
         let message = format!("the pipeline has no source '{}'", input.source);
         list.push(case.problem("case.input", input.line, message, Some(help)));
     }

@@ -7,7 +7,7 @@
 use super::case::{Case, Count, Expect, Feed, Input, PipelineText, Written, problem};
 use super::keys::KEYS;
 use crate::config::too_deep;
-use crate::error::{Problem, Problems, Severity, nearest};
+use crate::error::{Problem, Problems, Severity, suggest};
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -143,10 +143,7 @@ impl Reader<'_> {
 
     fn unknown(&mut self, key: &str, at: usize) {
         let known = || KEYS.iter().map(|k| k.name);
-        let help = match nearest(key, known()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("its keys are {}", known().collect::<Vec<_>>().join(", ")),
-        };
+        let help = suggest(key, known(), "its keys are");
         self.say("case.key", at, format!("a case has no key '{key}'"), Some(&help));
     }
 

@@ -5,7 +5,7 @@
 //! of this in common, which there may be many, the values tell. What is equal has one canonical text: numbers by value (5
 //! is 5.0), objects by their sorted names.
 
-use crate::error::nearest;
+use crate::error::suggest;
 use crate::result::RowSchema;
 use crate::time::{EventTime, format_rfc3339, parse_rfc3339};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -100,10 +100,7 @@ pub(super) fn row(text: &str, line: usize, schemas: &[RowSchema], part: Option<u
             .chain(schema.dimensions.iter().chain(&schema.values).map(String::as_str))
     };
     if let Some((name, _)) = written.iter().find(|(name, _)| !known().any(|one| one == name)) {
-        let help = match nearest(name, known()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("its columns are {}", known().collect::<Vec<_>>().join(", ")),
-        };
+        let help = suggest(name, known(), "its columns are");
         return Err((format!("rows of {} have no {name}", schema.name), Some(help)));
     }
     let missing = |name: &str| {
@@ -192,10 +189,7 @@ fn part_of(name: Option<&Value>, schemas: &[RowSchema], given: Option<usize>) ->
 
 /// What could have been meant by `name`, or all there are.
 pub(super) fn like<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(name, known.clone()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("there are {}", known.collect::<Vec<_>>().join(", ")),
-    }
+    suggest(name, known.clone(), "there are")
 }
 
 impl Row {

@@ -3,7 +3,7 @@
 //! Catches what only shows in many groups, blocks and workers. Cannot catch (but in the sums) an answer that is wrong
 //! at every width. `HIGHWATER_EVENTS` sets how many floats are summed.
 
-use super::harness::{Width, in_time, run, write_case};
+use super::harness::{Width, in_time, run, same_bytes, write_case};
 use super::oracle::Agg;
 use super::random::Random;
 use highwater::generate::{Generator, Settings};
@@ -81,7 +81,7 @@ fn agree(events: u64, pipeline: &'static str, widths: &'static [Width]) {
         }
         for width in widths {
             let other = run(&text, *width).unwrap_or_else(|e| panic!("{e}"));
-            assert!(other.output == first.output, "{width:?} writes something else than one worker");
+            same_bytes(&other, &first, &format!("{width:?} and one worker"));
             assert_eq!(other.rejected(), first.rejected(), "{width:?}");
             for part in 0..3 {
                 let (late, too_late) = (other.sum(|s| s.parts[part].late), other.sum(|s| s.parts[part].too_late));
@@ -172,7 +172,7 @@ fn agree_generated_events_when_groups_are_capped_then_write_the_same_bytes() {
             Width::two_processes(2, Some(30_000)),
         ] {
             let other = run(&text, width).unwrap_or_else(|e| panic!("{e}"));
-            assert!(other.output == first.output, "{width:?} writes something else than one worker");
+            same_bytes(&other, &first, &format!("{width:?} and one worker"));
             assert_eq!(other.sum(|s| s.parts[0].overflowed), overflowed, "{width:?}");
         }
     });

@@ -202,3 +202,23 @@ pub fn in_time<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 
         },
     }
 }
+
+/// Two runs have written the same bytes; `what` says which runs.
+pub fn same_bytes(one: &Ran, other: &Ran, what: &str) {
+    assert!(one.output == other.output, "{what}: {}", apart(&one.output, &other.output));
+}
+
+/// The seeds of a test that runs as long as one likes: `HIGHWATER_SEEDS=100..400`.
+pub fn seeds() -> std::ops::Range<u64> {
+    let seeds = std::env::var("HIGHWATER_SEEDS").unwrap_or_else(|_| "100..300".into());
+    let (from, to) = seeds.split_once("..").expect("from..to");
+    from.parse().expect("a number")..to.parse().expect("a number")
+}
+
+/// The first lines that two outputs have not in common, and how many lines they have.
+fn apart(one: &[u8], other: &[u8]) -> String {
+    let [one, other] = [one, other].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let (a, b): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let i = (0..a.len().max(b.len())).find(|i| a.get(*i) != b.get(*i)).unwrap_or(0);
+    format!("line {i} of {} and {}\n  {:?}\n  {:?}", a.len(), b.len(), a.get(i), b.get(i))
+}

@@ -7,7 +7,7 @@
 
 mod reference;
 
-use super::harness::{Ran, Width, in_time, run, write_case};
+use super::harness::{Ran, Width, in_time, run, same_bytes, write_case};
 use super::oracle::{self, Agg, Counts, OracleAgg, OracleWindow, Partition, Shape, Unit};
 use super::random::Random;
 use reference::{Graph, Kind, Near, Node};
@@ -331,7 +331,7 @@ fn check(seed: u64, folder: &Path) {
     }
     for width in widths {
         let other = run(&text, width).unwrap_or_else(|e| panic!("{e}"));
-        assert!(other.output == ran.output, "{width:?} writes something else than {:?}", case.width);
+        same_bytes(&other, &ran, &format!("{width:?} and {:?}", case.width));
         assert_eq!(case.said(&other).1, counts, "{width:?}");
     }
 }

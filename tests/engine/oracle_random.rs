@@ -3,7 +3,7 @@
 //! `HIGHWATER_CASES` says how many cases, `HIGHWATER_SEED` runs one. A case that fails names its seed and leaves its
 //! pipeline and input behind.
 
-use super::harness::{Ran, Width, in_time, run, write_case};
+use super::harness::{Ran, Width, in_time, run, same_bytes, write_case};
 use super::oracle::{self, OracleRow};
 use super::random::Case;
 use serde_json::Value;
@@ -159,12 +159,7 @@ fn check(seed: u64, everywhere: bool, folder: &Path) {
     if everywhere {
         for width in all_widths(seed, &case) {
             let other = run(&text, width).unwrap_or_else(|e| panic!("{e}"));
-            assert!(
-                other.output == ran.output,
-                "{width:?} writes something else than {:?}: {}",
-                case.width,
-                apart(&other.output, &ran.output)
-            );
+            same_bytes(&other, &ran, &format!("{width:?} and {:?}", case.width));
             check_counts(&case, &other);
         }
         let plain = run(&without_early(&case, &text), case.width).unwrap_or_else(|e| panic!("{e}"));
@@ -202,14 +197,6 @@ fn check(seed: u64, everywhere: bool, folder: &Path) {
         assert!(stand.is_empty(), "provisional rows are left: {stand:?}");
         assert!(rest == plain.rows(), "provisional rows by the clock of the machine change others");
     }
-}
-
-/// The first lines that two outputs have not in common, and how many lines they have.
-fn apart(one: &[u8], other: &[u8]) -> String {
-    let [one, other] = [one, other].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let (a, b): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
-    let i = (0..a.len().max(b.len())).find(|i| a.get(*i) != b.get(*i)).unwrap_or(0);
-    format!("line {i} of {} and {}\n  {:?}\n  {:?}", a.len(), b.len(), a.get(i), b.get(i))
 }
 
 /// A pipeline without provisional rows, with some by the clock of the machine.

@@ -96,6 +96,14 @@ pub(super) const fn word(known: &'static [&'static str], planned: &'static [&'st
 }
 
 /// A key of what is written as CSV.
+const UNIT: Key = optional(
+    "unit",
+    word(&["s", "ms", "us", "ns", "rfc3339"], &[]),
+    "\"s\"",
+    "How it is written: a number of seconds (fractions are read), milliseconds, microseconds or nanoseconds since 1970, or \
+     RFC 3339 text.",
+    "\"ms\"",
+);
 const DELIMITER: Key = optional(
     "delimiter",
     KeyKind::Character { none: false },

@@ -1,6 +1,6 @@
 //! What `[sources.<name>]` can say.
 
-use super::{ANY_SPAN, DELIMITER, NULL, QUOTE, SHARE, TYPES, WINDOW_SPAN, key, optional, required, word};
+use super::{ANY_SPAN, DELIMITER, NULL, QUOTE, SHARE, TYPES, UNIT, WINDOW_SPAN, key, optional, required, word};
 use crate::config::reference::{KeyKind, Section};
 use crate::config::size::ByteSize;
 use crate::time::Span;
@@ -290,14 +290,7 @@ pub(in crate::config) static SOURCE_TIME: Section = Section {
     doc: "Which field is the event time, and how it is written; or that the time is that of the clock.",
     keys: &[
         optional("field", KeyKind::Field, "\"timestamp\"", "The field, dotted where it is nested.", "\"data.at\""),
-        optional(
-            "unit",
-            word(&["s", "ms", "us", "ns", "rfc3339"], &[]),
-            "\"s\"",
-            "How it is written: a number of seconds (fractions are read), milliseconds, microseconds or nanoseconds \
-             since 1970, or RFC 3339 text.",
-            "\"ms\"",
-        ),
+        UNIT,
         key(
             "format",
             KeyKind::Text,

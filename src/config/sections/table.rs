@@ -1,6 +1,6 @@
 //! What a pipeline file can say of tables, and of the lookups of streams in them; part of the list in [`super`].
 
-use super::{DELIMITER, NULL, QUOTE, SHORTEST, TYPES, WINDOW_SPAN, key, optional, required, word};
+use super::{DELIMITER, NULL, QUOTE, SHORTEST, TYPES, UNIT, WINDOW_SPAN, key, optional, required, word};
 use crate::config::reference::{Key, KeyKind, Section};
 use crate::time::Span;
 
@@ -76,14 +76,7 @@ pub(in crate::config) static TABLE_TIME: Section = Section {
     doc: "From when on a row is valid, and how that is written.",
     keys: &[
         required("field", KeyKind::Field, "The column, dotted where it is nested.", "\"valid_from\""),
-        optional(
-            "unit",
-            word(&["s", "ms", "us", "ns", "rfc3339"], &[]),
-            "\"s\"",
-            "How it is written: a number of seconds (fractions are read), milliseconds, microseconds or nanoseconds \
-             since 1970, or RFC 3339 text.",
-            "\"rfc3339\"",
-        ),
+        UNIT,
         key(
             "format",
             KeyKind::Text,

@@ -6,7 +6,7 @@
 
 use super::super::access::Refusal;
 use super::super::answer::{Answer, Wrong};
-use super::super::face::Face;
+use super::super::face::{Counted, Face};
 use super::super::routes::Ask;
 use super::{How, Inlet, Said, find, is_open, shut, skips};
 use crate::source::{Compression, Room, Shut};
@@ -27,22 +27,6 @@ const PING: Duration = Duration::from_secs(20);
 /// A client that takes no answer for so long is given up.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// Counts a connection, which the WebSocket took over, for as long as it is there.
-struct Counted(Arc<Face>);
-
-impl Counted {
-    fn new(face: &Arc<Face>) -> Self {
-        face.counts.connections.add(1);
-        Self(Arc::clone(face))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.counts.connections.add(-1);
-    }
-}
-
 /// `GET /v1/ingest/{source}`
 pub(in super::super) async fn socket(face: Arc<Face>, mut ask: Ask) -> Answer {
     let inlet = find(&face, &ask.name)?;
@@ -55,7 +39,8 @@ pub(in super::super) async fn socket(face: Arc<Face>, mut ask: Ask) -> Answer {
     let most = inlet.max_body.min(LARGEST);
     let upgrade = upgrade.max_message_size(most).max_frame_size(most).read_buffer_size(16 << 10);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let counted = Counted::new(&face);
+        // It took the connection over.
+        let counted = Counted::connection(&face);
         talk(&face, &inlet, socket, how).await;
         drop(counted);
     }))

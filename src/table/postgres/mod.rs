@@ -16,7 +16,7 @@ use super::Builder;
 use super::server::{ROWS, away, no_address, no_row, silent};
 use super::spec::{Loaded, Slots, Spec};
 use crate::config::{PostgresRows, TablePostgres};
-use crate::error::{Error, nearest};
+use crate::error::{Error, suggest};
 use crate::event::EventBatch;
 use futures_util::TryStreamExt;
 use std::future::Future;
@@ -151,10 +151,7 @@ impl Asking {
             let Some(column) = statement.columns().iter().find(|column| column.name() == name) else {
                 let names: Vec<&str> = statement.columns().iter().map(tokio_postgres::Column::name).collect();
                 let message = format!("table {} has no column '{name}'", spec.name);
-                let help = match nearest(name, names.iter().copied()) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!("its columns are {}", names.join(", ")),
-                };
+                let help = suggest(name, names.iter().copied(), "its columns are");
                 return Err(Error::user("table.column", message).at(spec.place()).help(help));
             };
             let ty = column.type_();

@@ -7,7 +7,7 @@
 mod naive;
 
 use self::naive::{Event, Name, Row, Rules};
-use super::harness::{Ran, Width, in_time, run, write_case};
+use super::harness::{Ran, Width, in_time, run, same_bytes, seeds, write_case};
 use super::live::Live;
 use super::random::Random;
 use serde_json::Value;
@@ -142,7 +142,7 @@ fn oracle(seeds: std::ops::Range<u64>) -> Shown {
         check(&case, &first, &mut shown, &format!("seed {seed}"));
         for width in [Width::new(2, Some(100)), Width::new(3, Some(1))] {
             let other = run(&text, width).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{text}"));
-            assert!(first.output == other.output, "seed {seed}: {width:?} says something else\n{text}");
+            same_bytes(&first, &other, &format!("seed {seed}: {width:?}\n{text}\n"));
         }
     }
     shown
@@ -162,9 +162,7 @@ fn recommendations_of_random_sightings_then_are_at_every_moment_what_a_recomputa
 #[test]
 #[ignore = "as long as one likes"]
 fn many_recommendations() {
-    let seeds = std::env::var("HIGHWATER_SEEDS").unwrap_or_else(|_| "100..300".into());
-    let (from, to) = seeds.split_once("..").expect("from..to");
-    println!("{:?}", oracle(from.parse().expect("a number")..to.parse().expect("a number")));
+    println!("{:?}", oracle(seeds()));
 }
 
 #[test]
@@ -176,7 +174,7 @@ fn recommendations_when_there_are_two_processes_then_say_the_same_bytes() {
             let text = write_case(folder.path(), &case.text, &case.files);
             let first = run(&text, Width::new(1, None)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
             let other = run(&text, Width::two_processes(2, Some(64))).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-            assert!(first.output == other.output, "seed {seed}\n{text}");
+            same_bytes(&first, &other, &format!("seed {seed}\n{text}\n"));
         }
     });
 }

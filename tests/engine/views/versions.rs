@@ -4,8 +4,7 @@
 //! A version that comes late counts for the rows that may still change when it comes. What the search says is what must hold
 //! at the end; that what is taken back held before is looked at for every row.
 
-use super::super::harness::{Width, in_time, run, write_case};
-use super::super::live::Live;
+use super::super::harness::{Width, in_time, run, same_bytes, seeds, write_case};
 use super::super::random::Random;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -172,7 +171,7 @@ fn oracle(seeds: std::ops::Range<u64>) {
         let more = (seed % 10 == 0).then(|| Width::two_processes(2, Some(64)));
         for width in [Width::new(2, Some(100)), Width::new(3, Some(1))].into_iter().chain(more) {
             let other = run(&text, width).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{text}"));
-            assert!(first.output == other.output, "seed {seed}: {width:?} says something else\n{text}");
+            same_bytes(&first, &other, &format!("seed {seed}: {width:?}\n{text}\n"));
         }
     }
     assert!(found > 100 && none > 50, "{found} with a version, {none} without");
@@ -187,9 +186,7 @@ fn rows_joined_with_versions_when_these_come_late_then_have_those_of_their_last_
 #[test]
 #[ignore = "as long as one likes"]
 fn many_versions() {
-    let seeds = std::env::var("HIGHWATER_SEEDS").unwrap_or_else(|_| "100..400".into());
-    let (from, to) = seeds.split_once("..").expect("from..to");
-    oracle(from.parse().expect("a number")..to.parse().expect("a number"));
+    oracle(seeds());
 }
 
 const LONG: &str = r#"
@@ -218,40 +215,8 @@ from = "known"
 #[test]
 fn versions_when_no_row_that_can_change_is_of_their_time_then_are_gone() {
     for workers in [1, 2] {
-        in_time("a long run", move || {
-            let live = Live::start(LONG, workers, highwater::source::WallClock::of(|| 0));
-            let (mut events, mut r) = (0, Random::new(7));
-            for block in 0..20 {
-                let mut text = String::new();
-                for second in 0..20 {
-                    for _ in 0..4 {
-                        let time = (100 + block * 20 + second - u64::from(r.one_in(5)) * r.below(20)).max(1);
-                        text += &format!(
-                            "{{\"timestamp\":{time},\"k\":{},\"j\":{},\"v\":{}}}\n",
-                            r.below(6),
-                            r.below(3),
-                            r.below(100)
-                        );
-                        events += 1;
-                    }
-                }
-                live.feed(&text);
-            }
-            for time in [100_000, 200_000, 300_000] {
-                live.feed(&format!("{{\"timestamp\":{time},\"k\":1,\"j\":1,\"v\":1}}\n"));
-                events += 1;
-                live.until_events(events);
-            }
-            // The newest of each key stay; a few updates may not be compacted yet.
-            let held = || {
-                let parts = live.running.metrics.snapshot().parts;
-                parts.iter().map(|p| (p.arranged, p.groups, p.state_bytes)).collect::<Vec<_>>()
-            };
-            while held().iter().any(|(arranged, groups, bytes)| *arranged > 40 || *groups > 6 || *bytes > 4_000) {
-                std::thread::yield_now();
-            }
-            let (_, outcome) = live.end();
-            assert!(outcome.metrics.snapshot().parts.iter().map(|p| p.rows).max() > Some(300));
-        });
+        // The newest of each key stay.
+        let rows = in_time("a long run", move || super::leaves(LONG, workers, 20, 0));
+        assert!(rows.iter().max() > Some(&300), "{rows:?}");
     }
 }
