@@ -166,9 +166,9 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("std::net", &["cluster", "notify", "bench", "serve"]),
     ("tokio::", &["serve", "table"]),
     ("axum::", &["serve"]),
-    ("thread::Builder", &["source", "table", "sink", "notify", "observe", "cluster"]),
+    ("thread::Builder", &["source", "table", "sink", "notify", "observe", "cluster", "engine"]),
     ("thread::spawn", &["cluster", "bench"]),
-    ("Instant::now", &["source", "table", "notify", "observe", "cluster", "cli", "bench", "serve"]),
+    ("Instant::now", &["source", "table", "notify", "observe", "cluster", "engine", "cli", "bench", "serve"]),
     ("SystemTime", &["source", "notify", "observe", "cli", "serve"]),
 ];
 

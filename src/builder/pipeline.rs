@@ -452,10 +452,9 @@ impl Pipeline {
             sinks.push((name, Box::new(sink)));
         }
         let text = self.file.as_ref().map_or("", |(_, text)| text);
-        let (server, beside) = serve::open(&config, &plan, text, None, options.topology.process)?;
-        options.beside = options.beside.or(beside);
-        let server = server.map(Arc::new);
+        let server = serve::open(&config, &plan, text, None, options.topology.process)?.map(Arc::new);
         if let Some(server) = server.clone() {
+            options.beside.get_or_insert_with(|| server.rows());
             options.given.doors.extend(server.doors());
             tracing::info!("serving on {}", server.url());
             let own = options.on_ready;

@@ -42,8 +42,8 @@ pub(super) struct RunArgs {
     /// A dead-letter file whose lines are read too, once they or the pipeline are mended; may be given more than once.
     #[arg(long, value_name = "FILE")]
     dead_letters: Vec<PathBuf>,
-    /// Serve results, live changes and figures of the run over HTTP at this address: host:port, or a port of 127.0.0.1. Over
-    /// `listen` of [serve]; process 0 serves. A run goes on serving when its input has ended, until Ctrl-C, unless
+    /// Serve results, live changes and figures of the run over HTTP at this address: host:port, or a port of 127.0.0.1. Each
+    /// process with an address serves the whole run; `listen` of [serve] is that of process 0. A run goes on serving when its input has ended, until Ctrl-C, unless
     /// `after_end` of [serve] says otherwise.
     #[arg(long, value_name = "ADDRESS")]
     serve: Option<String>,
@@ -109,8 +109,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let sinks: Vec<String> = config.sinks.iter().map(|s| s.name.clone()).collect();
 
     let text = std::fs::read_to_string(&args.file.file).unwrap_or_default();
-    let (server, beside) = serve::open(&config, &plan, &text, args.serve.as_deref(), args.process)?;
-    let server = server.map(Arc::new);
+    let server = serve::open(&config, &plan, &text, args.serve.as_deref(), args.process)?.map(Arc::new);
     if let Some(server) = &server {
         console.say(format!("serving on {}\n", server.url()).as_bytes());
     }
@@ -141,7 +140,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         fate,
         stdout,
         dead_letters: letters,
-        beside,
+        beside: server.as_ref().map(|server| server.rows()),
         given: Brought { doors, ..Brought::default() },
         on_ready,
         notify: true,
@@ -166,14 +165,18 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     };
     if !args.quiet {
         let mut snapshot = outcome.metrics.snapshot();
-        snapshot.sinks.retain(|sink| sink.name != serve::ROWS);
+        if args.process == 0 {
+            outcome.whole.add_to(&mut snapshot);
+        }
+        // The sinks are those of process 0.
+        snapshot.sinks.retain(|sink| sink.name != serve::ROWS && args.process == 0);
         let places = sinks.into_iter().zip(outcome.sinks).map(|(name, f)| (name, f.places)).collect();
         let told = outcome.actions.iter().map(|(name, n)| (name.clone(), n.words().to_vec())).collect();
         let ending = Ending { elapsed, dead_letters, too_late, places, told };
         console.say(summary(&snapshot, &ending).as_bytes());
     }
     if let Some(server) = server {
-        if config.serve.after_end == AfterEnd::Stay && !signals.asked() {
+        if config.serve.after_end == AfterEnd::Stay && !signals.asked() && !outcome.drained {
             console.say(format!("the input has ended; serving on {} until Ctrl-C\n", server.url()).as_bytes());
             signals.until_asked();
         }

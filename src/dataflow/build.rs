@@ -6,7 +6,7 @@ use super::head::head;
 use super::part::Fed;
 use super::pattern::patterns;
 use super::recommend::recommendation;
-use super::rows::Results;
+use super::rows::{Results, to_all};
 use super::shared::Shared;
 use super::sink::{SinkCell, sink};
 use super::source::source;
@@ -33,6 +33,17 @@ use timely::worker::Worker;
 /// The least room of a sink's queue, bytes.
 const LEAST_QUEUE: u64 = 1 << 20;
 
+/// Who takes rows.
+#[derive(Default)]
+pub struct Takers {
+    /// Sinks that were opened, in plan order, on the first worker of a process; nothing on others.
+    pub sinks: Vec<Option<Box<dyn Sink>>>,
+    /// How many of the plan's sinks are the pipeline's own: their rows go to worker 0. One may come behind them, of which ...
+    pub own: usize,
+    /// ... each of these workers gets all rows.
+    pub lookers: Vec<usize>,
+}
+
 /// A dataflow that was built on this worker.
 pub struct Built {
     /// The frontier behind everything: done when it is empty.
@@ -40,19 +51,19 @@ pub struct Built {
     sinks: Vec<SinkCell>,
 }
 
-/// Builds the dataflow. `sinks`: the opened sinks in plan order, on worker 0; nothing on all others. `hears`: who is told of
-/// alerts, there.
+/// Builds the dataflow. `hears`: who is told of alerts, on worker 0.
 pub fn build(
     worker: &mut Worker,
     plan: &Arc<Plan>,
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
-    sinks: Option<Vec<Box<dyn Sink>>>,
+    takers: Takers,
     hears: Option<Box<dyn Hears>>,
 ) -> Built {
     let probe = Handle::new();
     let cells: Vec<SinkCell> = plan.sinks.iter().map(|_| Rc::new(RefCell::new(None))).collect();
-    let mut opened = sinks.map(Vec::into_iter);
+    let Takers { sinks, own, lookers } = takers;
+    let mut opened = sinks.into_iter();
     let local = worker.clone();
     worker.dataflow_named::<i64, _, _>(&plan.name, |scope| {
         let mut results = Results::default();
@@ -136,7 +147,7 @@ pub fn build(
             let all = results.of(scope, &p.parts);
             let limit = plan.max_inflight.max(LEAST_QUEUE) as usize;
             let name = p.config.name.clone();
-            let start = opened.as_mut().and_then(Iterator::next).map(|sink| {
+            let start = opened.next().flatten().map(|sink| {
                 let name = name.clone();
                 let start: super::sink::Start = Box::new(move |activator| {
                     // Where the worker is gone, nothing waits for room.
@@ -146,7 +157,16 @@ pub fn build(
                 });
                 start
             });
-            sink(all, &name, Rc::clone(&cells[i]), start, i, shared, metrics).probe_with(&probe);
+            let place = (Rc::clone(&cells[i]), i);
+            match (i < own, &lookers[..]) {
+                (true, _) | (false, [0]) => sink(all, &name, place, start, shared, metrics).probe_with(&probe),
+                // Nobody looks at any process.
+                (false, []) => continue,
+                (false, _) => {
+                    let all = to_all(all, &name, lookers.clone());
+                    sink(all, &name, place, start, shared, metrics).probe_with(&probe)
+                }
+            };
         }
     });
     Built { probe, sinks: cells }

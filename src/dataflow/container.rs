@@ -7,13 +7,13 @@
 use crate::result::{Op, RowBatch, RowHead};
 use crate::window::{Segment, SegmentKind};
 use std::io::Write;
-use timely::Accountable;
 use timely::bytes::arc::Bytes;
 use timely::communication::Push;
 use timely::dataflow::channels::pact::DistributorPact;
 use timely::dataflow::channels::pushers::exchange::Distributor;
 use timely::dataflow::channels::{ContainerBytes, Message};
 use timely::progress::Stamp;
+use timely::{Accountable, Container};
 
 /// A container that is sent whole to one worker.
 pub(super) trait Addressed {
@@ -130,6 +130,24 @@ impl Addressed for SegmentBox {
 impl Addressed for RowBox {
     fn target(&self) -> usize {
         0
+    }
+}
+
+/// A container of rows, in either form.
+pub(super) trait Carried: Addressed + Container + ContainerBytes + Default + Clone + Send {
+    /// Takes the rows out.
+    fn take(&mut self) -> RowBatch;
+}
+
+impl Carried for RowBox {
+    fn take(&mut self) -> RowBatch {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Carried for Routed {
+    fn take(&mut self) -> RowBatch {
+        std::mem::take(&mut self.rows)
     }
 }
 

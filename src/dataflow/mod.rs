@@ -48,7 +48,7 @@ mod versions;
 mod view;
 mod window;
 
-pub use build::{Built, build};
+pub use build::{Built, Takers, build};
 pub use shared::{Opened, Pace, Shared, Tell};
 /// The dataflow library, in the version that [`WindowAggregate`] extends.
 pub use timely;

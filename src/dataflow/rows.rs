@@ -29,6 +29,26 @@ impl<'scope> Results<'scope> {
     }
 }
 
+/// Rows, each of which goes to all of these workers.
+pub(super) fn to_all<'scope>(
+    rows: Stream<'scope, i64, RowBox>,
+    name: &str,
+    workers: Vec<usize>,
+) -> Stream<'scope, i64, Routed> {
+    let name = format!("{name}:to all");
+    rows.unary::<CapacityContainerBuilder<Routed>, _, _, _>(Pipeline, &name, move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, container| {
+                let rows = std::mem::take(&mut container.0);
+                let mut session = output.session(&capability);
+                for worker in &workers {
+                    session.give_container(&mut Routed { target: *worker as u32, rows: rows.clone() });
+                }
+            });
+        }
+    })
+}
+
 /// Rows, made ready for [`super::container::to_target`]: each goes to the worker of its hash, one without stays away.
 /// An early row stays away too: whoever works with rows works with statements.
 pub(super) fn by_key<'scope>(

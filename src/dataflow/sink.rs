@@ -3,7 +3,7 @@
 //! Its output carries nothing; its frontier is what has been handed to the sink. While the sink is full the operator
 //! keeps the capability of the first time it could not hand over.
 
-use super::container::{RowBox, to_target};
+use super::container::{Carried, RowBox, to_target};
 use super::shared::Shared;
 use crate::error::Error;
 use crate::observe::{Metrics, SinkId};
@@ -29,13 +29,12 @@ pub(super) type Start = Box<dyn FnOnce(SyncActivator) -> Result<SinkHandle, Erro
 /// How often the backlog of a busy sink is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Builds the operator of the sink in `cell`.
-pub(super) fn sink<'scope>(
-    rows: Stream<'scope, i64, RowBox>,
+/// Builds the operator of the sink in the cell, which has this place in the plan.
+pub(super) fn sink<'scope, C: Carried>(
+    rows: Stream<'scope, i64, C>,
     name: &str,
-    cell: SinkCell,
+    (cell, index): (SinkCell, usize),
     start: Option<Start>,
-    index: usize,
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
 ) -> Stream<'scope, i64, RowBox> {
@@ -56,7 +55,7 @@ pub(super) fn sink<'scope>(
         move |(input, frontier), output| {
             let handle = cell.borrow();
             input.for_each(|capability, container| {
-                let rows = std::mem::take(&mut container.0);
+                let rows = container.take();
                 let Some(time) = rows.heads.first().map(|h| h.time) else { return };
                 // Dropped when the rows of this time have been handed to the sink.
                 let entry = open.entry(time).or_insert_with(|| {

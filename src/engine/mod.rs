@@ -6,12 +6,13 @@
 
 mod open;
 mod told;
+mod whole;
 
-pub use told::Notices;
+pub use whole::{NoAnswer, Notices, Whole};
 
 use crate::alert::Hears;
 use crate::cluster::{Fate, Handle, Topology, execute_with};
-use crate::dataflow::{Opened, Pace, Shared, build};
+use crate::dataflow::{Opened, Pace, Shared, Takers, build};
 use crate::error::Error;
 use crate::notify::ActionCounts;
 use crate::observe::{Metrics, PartShape, SourceShape};
@@ -21,8 +22,10 @@ use crate::source::{DeadLetters, Door, WallClock};
 use crate::table::Watcher;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+use whole::Speaker;
 
 /// What a program brings to a run: the bytes of sources and the takers of rows that are its own, by name.
 #[derive(Default)]
@@ -37,15 +40,8 @@ pub struct Brought {
     pub hears: Option<Box<dyn Hears>>,
 }
 
-/// A taker of the rows of every part, beside the sinks of the plan; its counts are last among those of the sinks.
-///
-/// All processes of a run have one, or none: the dataflow has an operator for it.
-pub struct Beside {
-    /// Its name, of which there must be no sink.
-    pub name: String,
-    /// What takes the rows, in their final order; used in process 0.
-    pub sink: Option<Box<dyn Sink>>,
-}
+/// The name under which the rows for [`Options::beside`] are counted; no sink can have it.
+pub const BESIDE: &str = "serve:rows";
 
 /// How to run a plan.
 pub struct Options {
@@ -65,8 +61,9 @@ pub struct Options {
     pub given: Brought,
     /// The actions of the pipeline are told of alerts; else only [`Brought::hears`] is.
     pub notify: bool,
-    /// Who takes the rows of every part too.
-    pub beside: Option<Beside>,
+    /// Who takes the rows of every part too, in their final order; each process of a run may have one. Its counts are last among
+    /// those of the sinks.
+    pub beside: Option<Box<dyn Sink>>,
     /// The clock of sources whose events have the time at which they are read.
     pub clock: WallClock,
     /// Called when all processes are there, before the first event is read.
@@ -97,8 +94,10 @@ impl Options {
 pub struct Running {
     /// What is counted; of this process.
     pub metrics: Arc<Metrics>,
-    /// Who is notified of alerts; `None` where nobody is, and in other processes than 0.
+    /// Who is notified of alerts; `None` where nobody is.
     pub notices: Option<Notices>,
+    /// What the other processes have counted.
+    pub whole: Arc<Whole>,
     handle: Handle,
 }
 
@@ -114,6 +113,10 @@ impl Running {
 pub struct Outcome {
     /// What was counted; of this process.
     pub metrics: Arc<Metrics>,
+    /// What the other processes have counted; all of it in process 0, and in those that are looked at.
+    pub whole: Arc<Whole>,
+    /// It was asked to read no more before its input ended.
+    pub drained: bool,
     /// What each sink wrote, in plan order; only in process 0.
     pub sinks: Vec<Finished>,
     /// What was counted of each action that was told of alerts; only in process 0.
@@ -128,10 +131,13 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, .. } = options;
     let Options { notify, beside, clock, on_ready, .. } = options;
     topology.check()?;
-    let looked_at = beside.is_some();
-    if let Some(beside) = beside {
-        let one = open::beside(&mut plan, beside, &mut given.sinks);
-        plan.sinks.push(one);
+    let processes = (topology.process, topology.processes);
+    let several = topology.processes > 1;
+    let whole = Whole::new(processes, beside.is_some());
+    let own_sinks = plan.sinks.len();
+    // Where another process is looked at, this one sends it rows.
+    if beside.is_some() || several {
+        plan.sinks.push(open::beside(&plan));
     }
     let plan = Arc::new(plan);
     // Before anything is read of the sources: there is no event without its tables.
@@ -140,8 +146,16 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let inputs = open::Inputs { stdin, given: given.sources, doors: given.doors };
     let (sources, too_late) = open::sources(&plan, &topology, inputs, block_bytes, &dead_letters)?;
     topology.fingerprint = open::fingerprint(&plan, &sources, &loaded);
-    let sinks = if topology.process == 0 { Some(open::sinks(&plan, stdout, &mut given.sinks)?) } else { None };
-    let metrics = Arc::new(metrics(&plan, &sources, sinks.is_some()).with_rejects(looked_at));
+    let mut sinks: Vec<Option<Box<dyn Sink>>> = match topology.process {
+        0 => open::sinks(&plan.sinks[..own_sinks], &plan, stdout, &mut given.sinks)?.into_iter().map(Some).collect(),
+        _ => plan.sinks[..own_sinks].iter().map(|_| None).collect(),
+    };
+    let has_sinks = topology.process == 0;
+    let counted = if has_sinks || beside.is_some() { plan.sinks.len() } else { 0 };
+    let metrics = Arc::new(metrics(&plan, &sources, counted));
+    if plan.sinks.len() > own_sinks {
+        sinks.push(beside.map(open::ordered));
+    }
     let (tables, watched) = open::lookups(&plan, loaded, &mut askers, &metrics)?;
     let _watcher = match watched.is_empty() {
         true => None,
@@ -151,7 +165,6 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
         let idle_after = p.idle_after.map(|time| Duration::from_micros(time.unsigned_abs()));
         (opened, Pace { tick: plan.tick, out_of_orderness: p.out_of_orderness, idle_after, processing: p.processing })
     });
-    let processes = (topology.process, topology.processes);
     let shared = Shared::new(paced.collect(), too_late, (clock, tables), topology.workers, processes, plan.sinks.len());
 
     for desk in shared.tables.desks() {
@@ -163,18 +176,24 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
         }));
     }
 
-    let several = topology.processes > 1;
     let sinks = Mutex::new(sinks);
     // Each change is told once: in process 0, by worker 0.
     let actions = told::Actions::start(&plan, notify && topology.process == 0, &metrics)?;
     let hears = Mutex::new(actions.with(given.hears.filter(|_| topology.process == 0)));
+    let speaker: Arc<OnceLock<Speaker>> = Arc::default();
+    let looked_at: Arc<OnceLock<Vec<usize>>> = Arc::default();
     let ready = {
-        let (shared, metrics, notices) = (Arc::clone(&shared), Arc::clone(&metrics), actions.notices());
+        let (shared, metrics, whole) = (Arc::clone(&shared), Arc::clone(&metrics), Arc::clone(&whole));
+        let (speaker, looked_at, desk) = (Arc::clone(&speaker), Arc::clone(&looked_at), actions.desk());
+        let told_there = notify && processes.0 != 0 && told::Actions::are_told(&plan);
         move |handle: &Handle| {
             // Weak: the handle would keep the files of the run open through what it calls.
             let listening = Arc::downgrade(&shared);
+            let (ours, counts) = (Arc::clone(&whole), Arc::clone(&metrics));
             handle.on_app(move |from, bytes| {
-                if let Some(shared) = listening.upgrade() {
+                if Whole::is_ours(bytes) {
+                    ours.hear(from, bytes, &counts);
+                } else if let Some(shared) = listening.upgrade() {
                     shared.hear(from, bytes);
                 }
             });
@@ -193,22 +212,46 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
                     shared.drain();
                 }
             });
-            on_ready(&Running { metrics, notices, handle: handle.clone() });
+            let lookers = whole.meet(handle);
+            if !lookers.is_empty() {
+                metrics.rejects().keep();
+            }
+            if several {
+                match Speaker::start(&whole, handle, &metrics, lookers.clone(), desk.clone()) {
+                    Ok(one) => drop(speaker.set(one)),
+                    Err(error) => handle.fail(error),
+                }
+            }
+            let _ = looked_at.set(lookers);
+            let notices = match desk {
+                Some(desk) => Some(Notices::here(desk, Arc::clone(&metrics))),
+                None => told_there.then(|| Notices::there(Arc::clone(&whole), handle.clone())),
+            };
+            on_ready(&Running { metrics, notices, whole, handle: handle.clone() });
         }
     };
     let results = {
         let (plan, shared, metrics) = (Arc::clone(&plan), Arc::clone(&shared), Arc::clone(&metrics));
+        let (workers, at_work, speaker) = (topology.workers, AtomicUsize::new(topology.workers), Arc::clone(&speaker));
         execute_with(topology, fate, ready, move |worker, handle| {
-            let sinks = match worker.index() {
-                0 => sinks.lock().unwrap_or_else(PoisonError::into_inner).take(),
-                _ => None,
+            let sinks = match worker.index() % workers {
+                0 => std::mem::take(&mut *sinks.lock().unwrap_or_else(PoisonError::into_inner)),
+                _ => Vec::new(),
             };
+            let lookers =
+                looked_at.get().map_or(&[][..], Vec::as_slice).iter().map(|process| process * workers).collect();
+            let takers = Takers { sinks, own: own_sinks, lookers };
             let hears = match worker.index() {
                 0 => hears.lock().unwrap_or_else(PoisonError::into_inner).take(),
                 _ => None,
             };
-            let built = build(worker, &plan, &shared, &metrics, sinks, hears);
+            let built = build(worker, &plan, &shared, &metrics, takers, hears);
             let result = built.run(worker, &shared, &metrics);
+            if at_work.fetch_sub(1, Ordering::AcqRel) == 1
+                && let Some(speaker) = speaker.get()
+            {
+                speaker.last_word();
+            }
             if several
                 && let Err(error) = &result
                 && !is_closed(error)
@@ -224,10 +267,11 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     }
     let dead = shared.sources.iter().map(|s| &s.dead_letters).chain(&shared.too_late);
     dead.flatten().try_for_each(DeadLetters::finish)?;
-    Ok(Outcome { metrics, sinks: written, actions: actions.finish() })
+    Ok(Outcome { metrics, whole, drained: shared.is_draining(), sinks: written, actions: actions.finish() })
 }
 
-fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
+/// `sinks`: how many of the plan's are counted here.
+fn metrics(plan: &Plan, sources: &[Opened], sinks: usize) -> Metrics {
     let shapes: Vec<SourceShape> = plan
         .sources
         .iter()
@@ -245,7 +289,8 @@ fn metrics(plan: &Plan, sources: &[Opened], has_sinks: bool) -> Metrics {
     let patterns = plan.schemas[plan.windows.len()..].iter();
     let patterns = patterns.map(|s| PartShape { name: s.name.clone(), values: Vec::new() });
     let parts: Vec<PartShape> = windows.chain(patterns).chain(heads).collect();
-    let sinks: Vec<String> = plan.sinks.iter().filter(|_| has_sinks).map(|s| s.config.name.clone()).collect();
+    let has_sinks = sinks > 0;
+    let sinks: Vec<String> = plan.sinks.iter().take(sinks).map(|s| s.config.name.clone()).collect();
     let metrics = Metrics::new(&shapes, &parts, &sinks).with_tables(plan.tables.iter().map(|table| table.name.clone()));
     let told = |name: &str| plan.alerts.iter().any(|alert| alert.shown.notify.iter().any(|one| one == name));
     let actions = plan.notify.actions.iter().map(|action| action.config.name.clone());

@@ -1,6 +1,6 @@
 //! The sources and sinks of a plan, opened.
 
-use super::Beside;
+use super::BESIDE;
 use crate::cluster::Topology;
 use crate::codec::json::RejectReason;
 use crate::config::{
@@ -280,15 +280,10 @@ pub(super) fn fingerprint(plan: &Plan, sources: &[Opened], tables: &[Option<(Spe
     hash.finalize().into()
 }
 
-/// The plan's entry for a taker of the rows of every part, and the taker among the sinks that a program brings. Processes
-/// that have one and that have none do not go together.
-pub(super) fn beside(plan: &mut Plan, beside: Beside, given: &mut Vec<(String, Box<dyn Sink>)>) -> SinkPlan {
-    let Beside { name, sink } = beside;
-    let mut hash = Sha256::new_with_prefix(plan.fingerprint);
-    hash.update(b"beside");
-    plan.fingerprint = hash.finalize().into();
+/// The plan's entry for a taker of the rows of every part.
+pub(super) fn beside(plan: &Plan) -> SinkPlan {
     let config = SinkConfig {
-        name: name.clone(),
+        name: BESIDE.to_owned(),
         line: 0,
         implied: true,
         kind: Where::Program,
@@ -296,7 +291,6 @@ pub(super) fn beside(plan: &mut Plan, beside: Beside, given: &mut Vec<(String, B
         times: Times::Rfc3339,
         mode: SinkMode::Changes,
     };
-    given.extend(sink.map(|sink| (name, sink)));
     SinkPlan { config, parts: (0..plan.schemas.len() as u32).collect() }
 }
 
@@ -322,14 +316,20 @@ pub(crate) fn settings(config: &GenerateConfig, real_time: bool) -> Settings {
     settings
 }
 
-/// Opens all sinks.
+/// A sink that gets its rows in their final order.
+pub(super) fn ordered(sink: Box<dyn Sink>) -> Box<dyn Sink> {
+    Box::new(Ordered::new(sink))
+}
+
+/// Opens sinks of a plan.
 pub(super) fn sinks(
+    sinks: &[SinkPlan],
     plan: &Plan,
     stdout: Box<dyn Write + Send>,
     given: &mut Vec<(String, Box<dyn Sink>)>,
 ) -> Result<Vec<Box<dyn Sink>>, Error> {
     let stdout = SharedOut(Arc::new(Mutex::new(stdout)));
-    plan.sinks
+    sinks
         .iter()
         .map(|p| {
             let kind = match &p.config.kind {
@@ -337,7 +337,7 @@ pub(super) fn sinks(
                     let Some(at) = given.iter().position(|(name, _)| *name == p.config.name) else {
                         return Err(not_brought(format!("the rows of sink {} go to a program", p.config.name)));
                     };
-                    return Ok(Box::new(Ordered::new(given.swap_remove(at).1)) as Box<dyn Sink>);
+                    return Ok(ordered(given.swap_remove(at).1));
                 }
                 Where::Stdout { format } => SinkKind::Stdout {
                     format: match format {
@@ -370,7 +370,7 @@ pub(super) fn sinks(
                 },
             };
             let sink = crate::sink::open(&spec, stdout.clone())?;
-            Ok(Box::new(Ordered::new(sink)) as Box<dyn Sink>)
+            Ok(ordered(sink))
         })
         .collect()
 }

@@ -17,10 +17,10 @@ impl Actions {
     /// # Errors
     /// As [`Notifier::start`].
     pub(super) fn start(plan: &Plan, wanted: bool, metrics: &Arc<Metrics>) -> Result<Self, Error> {
-        let named = |name: &str| plan.alerts.iter().any(|p| p.shown.notify.iter().any(|one| one == name));
-        if !wanted || !plan.notify.actions.iter().any(|action| named(&action.config.name)) {
+        if !wanted || !Self::are_told(plan) {
             return Ok(Self(None, Arc::clone(metrics)));
         }
+        let named = |name: &str| plan.alerts.iter().any(|p| p.shown.notify.iter().any(|one| one == name));
         let mut setup = plan.notify.clone();
         setup.actions.retain(|action| named(&action.config.name));
         let notifier = Notifier::start(&setup, Arc::new(SystemClock), None)?;
@@ -37,10 +37,15 @@ impl Actions {
         }
     }
 
-    /// What those who look at the run see; `None` where nobody is notified.
-    pub(super) fn notices(&self) -> Option<Notices> {
-        let notifier = self.0.as_ref()?;
-        Some(Notices { desk: notifier.desk(), metrics: Arc::clone(&self.1) })
+    /// The actions that an alert of the plan names; nobody is told where there are none.
+    pub(super) fn are_told(plan: &Plan) -> bool {
+        let named = |name: &str| plan.alerts.iter().any(|p| p.shown.notify.iter().any(|one| one == name));
+        plan.notify.actions.iter().any(|action| named(&action.config.name))
+    }
+
+    /// What others may see and change; `None` where nobody is notified.
+    pub(super) fn desk(&self) -> Option<Desk> {
+        self.0.as_ref().map(|notifier| notifier.desk())
     }
 
     /// Tells what still waits, within the time that the pipeline gives for it; what was counted.
@@ -52,21 +57,6 @@ impl Actions {
     }
 }
 
-/// Who is notified in a run that is under way, and what they were told; of process 0.
-#[derive(Clone)]
-pub struct Notices {
-    /// Silences, and what keeps alerts quiet.
-    pub desk: Desk,
-    metrics: Arc<Metrics>,
-}
-
-impl Notices {
-    /// Hands what was counted up to now to the metrics of the run.
-    pub fn refresh(&self) {
-        show(&self.desk.counts(), &self.metrics);
-    }
-}
-
 struct Both {
     own: Option<Box<dyn Hears>>,
     notifier: Arc<Notifier>,
@@ -74,7 +64,7 @@ struct Both {
 }
 
 /// Hands what was counted to the metrics.
-fn show(counts: &BTreeMap<String, ActionCounts>, metrics: &Metrics) {
+pub(super) fn show(counts: &BTreeMap<String, ActionCounts>, metrics: &Metrics) {
     for (name, counts) in counts {
         let Some(action) = metrics.action(name) else { continue };
         action.sent.set(counts.sent);

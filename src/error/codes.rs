@@ -122,6 +122,11 @@ const CODES: &[Code] = &[
         "Use a window or pattern of the pipeline; the message names the nearest.",
     ),
     code("api.path", "There is nothing at this path.", "Look at `/openapi.json`, which has every path."),
+    code(
+        "api.process",
+        "Only process 0 of a run can answer, and this is another one or it does not answer.",
+        "Ask the server of process 0, or look at what became of it.",
+    ),
     code("api.question", "A parameter of a request is wrong.", "The message says what to write."),
     code(
         "api.records",

@@ -92,10 +92,11 @@ pub use tree::{MAX_DEPTH, Tree, Type};
 pub use user::{Answer, Functions, UserFunction};
 
 /// One thing that is wrong with an expression.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{message}")]
 pub struct ExprError {
-    /// A stable, dotted code such as `expr.function`.
+    /// A stable, dotted code such as `expr.function`; of one that another process has told, empty.
+    #[serde(skip)]
     pub code: &'static str,
     /// What is wrong, one sentence without a full stop.
     pub message: String,

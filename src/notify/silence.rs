@@ -64,7 +64,7 @@ impl Ready {
 }
 
 /// Where a silence stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Origin {
     /// In the pipeline.
     Pipeline,
@@ -75,7 +75,7 @@ pub enum Origin {
 }
 
 /// Why a silence was not added.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum NotAdded {
     /// Its condition is wrong.
     Condition(Vec<ExprError>),

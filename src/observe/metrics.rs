@@ -4,6 +4,8 @@
 //! 1. Every field of the structs is one entry of [`list`]: both are made from the same lines below.
 //! 2. Counters and marks only grow. A gauge may be fed by several workers: each adds its changes ([`Share`]).
 //! 3. A snapshot reads each number by itself; numbers of one snapshot may be a batch apart.
+//! 4. Snapshots of several processes join into that of the run: what is counted or held is added up, of marks and levels the
+//!    greatest counts. The order does not matter.
 //!
 //! Cost: one relaxed atomic addition; meant for once a batch, not once an event.
 
@@ -23,22 +25,55 @@ pub enum Moves {
 trait Kind {
     /// How it moves.
     const MOVES: Moves;
+    /// What is read of it.
+    type Plain;
+    /// Makes what one process counted what both did.
+    fn join(one: &mut Self::Plain, other: &Self::Plain);
 }
 
 impl Kind for Counter {
     const MOVES: Moves = Moves::Up;
+    type Plain = u64;
+    fn join(one: &mut u64, other: &u64) {
+        *one = one.saturating_add(*other);
+    }
 }
 
 impl Kind for ByLabel {
     const MOVES: Moves = Moves::Up;
+    type Plain = Vec<(String, u64)>;
+    fn join(one: &mut Self::Plain, other: &Self::Plain) {
+        for (label, n) in other {
+            match one.iter_mut().find(|(of, _)| of == label) {
+                Some((_, sum)) => *sum = sum.saturating_add(*n),
+                None => one.push((label.clone(), *n)),
+            }
+        }
+    }
 }
 
 impl Kind for Gauge {
     const MOVES: Moves = Moves::Both;
+    type Plain = i64;
+    fn join(one: &mut i64, other: &i64) {
+        *one = one.saturating_add(*other);
+    }
+}
+
+impl Kind for Level {
+    const MOVES: Moves = Moves::Both;
+    type Plain = i64;
+    fn join(one: &mut i64, other: &i64) {
+        *one = (*one).max(*other);
+    }
 }
 
 impl Kind for Mark {
     const MOVES: Moves = Moves::Both;
+    type Plain = Option<i64>;
+    fn join(one: &mut Option<i64>, other: &Option<i64>) {
+        *one = (*one).max(*other);
+    }
 }
 
 /// One thing that is counted.
@@ -111,6 +146,22 @@ impl Share {
     pub fn set(&mut self, gauge: &Gauge, n: i64) {
         gauge.add(n - self.0);
         self.0 = n;
+    }
+}
+
+/// A number that each process of a run has for itself, and that is one for the run: the greatest.
+#[derive(Debug, Default)]
+pub struct Level(AtomicI64);
+
+impl Level {
+    /// Sets it.
+    pub fn set(&self, n: i64) {
+        self.0.store(n, Relaxed);
+    }
+
+    /// The number.
+    pub fn get(&self) -> i64 {
+        self.0.load(Relaxed)
     }
 }
 
@@ -218,7 +269,7 @@ macro_rules! scope {
         }
 
         #[doc = concat!("The counts of ", $about, " at one moment.")]
-        #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
         pub struct $counts {
             /// Its name.
             pub name: String,
@@ -233,6 +284,11 @@ macro_rules! scope {
         }
 
         impl $counts {
+            /// Makes these counts of one process those of another as well.
+            pub fn join(&mut self, other: &Self) {
+                $(<$kind as Kind>::join(&mut self.$field, &other.$field);)*
+            }
+
             /// Calls `f` for every number.
             pub fn each(&self, f: &mut dyn FnMut(Sample<'_>)) {
                 let mut metrics = $list.iter();
@@ -265,10 +321,10 @@ scope! { "partition", "one partition of a source", PartitionMetrics, PartitionCo
     position: Mark => Option<i64>, "us", "Its watermark: the event time up to which it is complete.";
     offset: Mark => Option<i64>, "bytes", "How far it is read.";
     length: Mark => Option<i64>, "bytes", "Where it ends, for bounded input.";
-    ended: Gauge => i64, "1", "1 when it is read to its end.";
-    idle: Gauge => i64, "1", "1 while nothing has come for longer than `idle_after`.";
-    idles: Gauge => i64, "1", "How often nothing came for longer than `idle_after`.";
-    restarts: Gauge => i64, "1", "How often the file that is followed was rotated or truncated.";
+    ended: Level => i64, "1", "1 when it is read to its end.";
+    idle: Level => i64, "1", "1 while nothing has come for longer than `idle_after`.";
+    idles: Level => i64, "1", "How often nothing came for longer than `idle_after`.";
+    restarts: Level => i64, "1", "How often the file that is followed was rotated or truncated.";
 }
 
 scope! { "part", "one part of the pipeline, such as a window", PartMetrics, PartCounts, PART,
@@ -302,10 +358,10 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
 }
 
 scope! { "table", "one table", TableMetrics, TableCounts, TABLE,
-    rows: Gauge => i64, "rows", "Rows that can be looked up; of a table that is not read as a whole, keys that are kept.";
+    rows: Level => i64, "rows", "Rows that can be looked up; of a table that is not read as a whole, keys that are kept.";
     state_bytes: Gauge => i64, "bytes", "Memory of its rows.";
-    replaced: Gauge => i64, "rows", "Rows of its file or server that another one with the same key, and time where it has versions, stands for.";
-    without_key: Gauge => i64, "rows", "Rows of its file or server without a value of the key.";
+    replaced: Level => i64, "rows", "Rows of its file or server that another one with the same key, and time where it has versions, stands for.";
+    without_key: Level => i64, "rows", "Rows of its file or server without a value of the key.";
     lookups: Counter => u64, "events", "Events that were looked up; where a `where` reads nothing that is added, those that it keeps.";
     missing: Counter => u64, "events", "Events for which there was no row, so that they got NULL.";
     timeouts: Counter => u64, "keys", "Keys that a server had no answer for in time, or none that is a row, so that their events got NULL.";
@@ -456,13 +512,6 @@ impl Metrics {
         self
     }
 
-    /// With a list of the newest rejected lines, where `wanted`.
-    #[must_use]
-    pub fn with_rejects(mut self, wanted: bool) -> Self {
-        self.rejects = if wanted { Rejects::kept() } else { Rejects::default() };
-        self
-    }
-
     /// The newest rejected lines.
     pub fn rejects(&self) -> &Rejects {
         &self.rejects
@@ -526,7 +575,7 @@ impl Metrics {
 }
 
 /// All counts at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Snapshot {
     /// By source.
     pub sources: Vec<SourceCounts>,
@@ -542,7 +591,27 @@ pub struct Snapshot {
     pub actions: Vec<ActionCounts>,
 }
 
+/// Joins lists of the same names in the same order; what only the other has comes behind.
+fn join<C: Clone>(one: &mut Vec<C>, other: &[C], name: fn(&C) -> &str, join: fn(&mut C, &C)) {
+    for (i, theirs) in other.iter().enumerate() {
+        match one.get_mut(i).filter(|ours| name(ours) == name(theirs)) {
+            Some(ours) => join(ours, theirs),
+            None => one.push(theirs.clone()),
+        }
+    }
+}
+
 impl Snapshot {
+    /// Makes these counts of one process those of another process of the same run as well.
+    pub fn join(&mut self, other: &Snapshot) {
+        join(&mut self.sources, &other.sources, |c| &c.name, SourceCounts::join);
+        join(&mut self.partitions, &other.partitions, |c| &c.name, PartitionCounts::join);
+        join(&mut self.parts, &other.parts, |c| &c.name, PartCounts::join);
+        join(&mut self.tables, &other.tables, |c| &c.name, TableCounts::join);
+        join(&mut self.sinks, &other.sinks, |c| &c.name, SinkCounts::join);
+        join(&mut self.actions, &other.actions, |c| &c.name, ActionCounts::join);
+    }
+
     /// Calls `f` for every number, in the order of the plan.
     pub fn each(&self, f: &mut dyn FnMut(Sample<'_>)) {
         self.sources.iter().for_each(|s| s.each(f));
@@ -647,6 +716,39 @@ mod tests {
         assert_eq!(s.parts[0].non_numeric[1], ("avg".into(), 4));
         assert_eq!(s.partitions[2].position, Some(7));
         assert_eq!(s.partitions[2].name, "b-0");
+    }
+
+    #[test]
+    fn what_processes_counted_joins_in_any_order() {
+        let count = |n: i64| {
+            let m = metrics();
+            m.source(SourceId(0)).events.add(n as u64);
+            m.source(SourceId(0)).rejected.add(1, n as u64);
+            let p = m.partition(m.partition_id(SourceId(0), 1));
+            p.position.raise(n * 10);
+            p.ended.set(i64::from(n == 2));
+            m.part(PartId(0)).groups.add(n);
+            m.table(TableId(0)).rows.set(7);
+            m.table(TableId(0)).state_bytes.set(n);
+            m.snapshot()
+        };
+        let mut all = count(1);
+        all.join(&count(2));
+        let mut other = count(2);
+        other.join(&count(1));
+        assert_eq!(all, other);
+        assert_eq!((all.events(), all.sources[0].rejected[1].1, all.parts[0].groups), (3, 3, 3));
+        assert_eq!(
+            (all.partitions[1].position, all.partitions[1].ended, all.partitions[0].position),
+            (Some(20), 1, None)
+        );
+        assert_eq!((all.tables[0].rows, all.tables[0].state_bytes), (7, 3));
+        // A process without sinks.
+        let mut bare = Snapshot { sinks: Vec::new(), ..count(0) };
+        bare.join(&count(1));
+        assert_eq!((bare.sinks.len(), bare.sources.len()), (1, 2));
+        let told = serde_json::to_string(&all).unwrap();
+        assert_eq!(serde_json::from_str::<Snapshot>(&told).unwrap(), all);
     }
 
     #[test]

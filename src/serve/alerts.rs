@@ -237,10 +237,10 @@ fn about<'a>(face: &'a Face, rule: &'a Rule, mut now: Now, counts: Option<&PartC
     }
 }
 
-fn muted(face: &Face, list: &[Seen]) -> Vec<(bool, bool)> {
+fn muted(face: &Face, list: &[Seen]) -> Result<Vec<(bool, bool)>, Wrong> {
     let changes: Vec<Change> = list.iter().map(|seen| seen.change.clone()).collect();
-    let notices = face.notices();
-    notices.map_or_else(|| vec![(false, false); list.len()], |notices| notices.desk.muted(&changes))
+    let muted = face.of_notices(|notices| notices.muted(&changes))?;
+    Ok(muted.unwrap_or_else(|| vec![(false, false); list.len()]))
 }
 
 /// `/v1/alerts`
@@ -283,7 +283,7 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
         let found: Vec<Seen> = all.iter().take(limit).filter_map(|(part, life)| seen(face, *part, life)).collect();
         (found, all.len().saturating_sub(limit), book.left_out())
     };
-    let muted = muted(face, &found);
+    let muted = muted(face, &found)?;
     let alerts = found.iter().zip(muted).map(|(seen, muted)| shown(face, seen, muted)).collect();
     Ok(json(&List { rules: rules(face), alerts, more, left_out }))
 }
@@ -304,7 +304,7 @@ pub(super) fn one(face: &Face, ask: &Ask) -> Answer {
     let seen = seen(face, part, &life).ok_or_else(unknown)?;
     let rule = &face.rules[seen.rule];
     let facts: Vec<Change> = life.rows().filter_map(|row| rule.shown.standing(row.get())).collect();
-    let muted = muted(face, std::slice::from_ref(&seen)).first().copied().unwrap_or_default();
+    let muted = muted(face, std::slice::from_ref(&seen))?.first().copied().unwrap_or_default();
     let about = rules(face).swap_remove(seen.rule);
     let rows = behind(face, rule, &life, &facts);
     let life = facts.iter().map(|change| fact(rule, change)).collect();

@@ -1,16 +1,18 @@
 //! What all requests look at: the run, its rows, who may ask.
 
-use super::access::Tokens;
+use super::access::{Refusal, Tokens};
 use super::alerts::Rule;
+use super::answer::Wrong;
 use super::book::Book;
 use super::graph::Looks;
 use super::health::Motion;
 use super::ingest::Inlet;
 use super::store::Store;
-use crate::engine::Notices;
+use crate::engine::{NoAnswer, Notices, Whole};
 use crate::observe::{Gauge, Metrics, ServerMetrics, Snapshot};
 use crate::plan::Graph;
 use crate::result::RowSchema;
+use axum::http::StatusCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::watch;
@@ -122,6 +124,10 @@ pub(super) struct Face {
     pub(super) looks: Mutex<Looks>,
     /// Who is notified of alerts, once the run has begun.
     pub(super) notices: Mutex<Option<Notices>>,
+    /// What other processes have counted, once the run has begun.
+    pub(super) whole: Mutex<Option<Arc<Whole>>>,
+    /// Which process of the run this is.
+    pub(super) process: usize,
     /// The file of silences of the pipeline.
     pub(super) silences_file: Option<String>,
     /// The pipeline as it is shown: name, file, text, plan.
@@ -143,12 +149,33 @@ impl Face {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is counted at this moment, once the run has begun.
+    /// Asks of those who are notified. Where another process knows, this waits for it.
+    pub(super) fn of_notices<T>(&self, ask: impl FnOnce(&Notices) -> Result<T, NoAnswer>) -> Result<Option<T>, Wrong> {
+        let Some(notices) = self.notices() else { return Ok(None) };
+        match tokio::task::block_in_place(|| ask(&notices)) {
+            Ok(told) => Ok(Some(told)),
+            // Nobody is told any more.
+            Err(NoAnswer) if matches!(self.phase(), Phase::Ended(_)) => Ok(None),
+            Err(error) => {
+                let help = "look at process 0: it may have ended";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Err(Wrong::new(status, Refusal::Closed, "api.process", error.to_string(), help))
+            }
+        }
+    }
+
+    /// What is counted of the whole run at this moment, once it has begun; of other processes, up to a second ago.
     pub(super) fn snapshot(&self) -> Option<(Snapshot, Vec<usize>)> {
         if let Some(notices) = self.notices() {
             notices.refresh();
         }
-        self.phase().metrics().map(|metrics| (metrics.snapshot(), metrics.partitions()))
+        let phase = self.phase();
+        let metrics = phase.metrics()?;
+        let mut snapshot = metrics.snapshot();
+        if let Some(whole) = &*self.whole.lock().unwrap_or_else(PoisonError::into_inner) {
+            whole.add_to(&mut snapshot);
+        }
+        Some((snapshot, metrics.partitions()))
     }
 
     /// The index and schema of a part.

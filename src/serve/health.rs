@@ -62,8 +62,8 @@ pub(super) fn ready(face: &Face, _: &Ask) -> Answer {
     match &phase {
         Phase::Starting => checks.push(("sources", false, "they are not open yet".into())),
         Phase::Failed => checks.push(("run", false, "it has failed; its log says why".into())),
-        Phase::Running(metrics) | Phase::Ended(metrics) => {
-            let snapshot = metrics.snapshot();
+        Phase::Running(_) | Phase::Ended(_) => {
+            let snapshot = face.snapshot().map(|(snapshot, _)| snapshot).unwrap_or_default();
             let ended = snapshot.partitions.iter().filter(|p| p.ended != 0).count();
             let partitions = snapshot.partitions.len();
             checks.push(("sources", true, format!("{partitions} partitions, {ended} of them at their end")));

@@ -39,7 +39,7 @@ pub use access::read_tokens;
 pub use store::{Bounds, Change, Changes, Held, Page, Row, Scan, Spot, Store};
 
 use crate::config::{Access, Config, Listen, PUBLIC_HELP, Secret, parse_listen};
-use crate::engine::{Beside, Running};
+use crate::engine::{BESIDE, Running};
 use crate::error::{Error, Kind};
 use crate::observe::{Metrics, ServerMetrics};
 use crate::plan::{Plan, explain_json};
@@ -90,10 +90,10 @@ impl Settings {
     }
 }
 
-/// The name under which the rows for the server are counted; no sink can have it.
-pub const ROWS: &str = "serve:rows";
+/// The name under which the rows for the server are counted.
+pub const ROWS: &str = BESIDE;
 
-/// The server of a run, where the pipeline or `address` asks for one, and what takes the rows for it; in process 0. `text` is the
+/// The server of this process, where `address` asks for one, or the pipeline, whose address is that of process 0. `text` is the
 /// pipeline file.
 ///
 /// # Errors
@@ -104,22 +104,16 @@ pub fn open(
     text: &str,
     address: Option<&str>,
     process: usize,
-) -> Result<(Option<Server>, Option<Beside>), Error> {
-    let said = config.serve.listen.as_ref().map(|listen| listen.value.as_str());
-    let Some(said) = address.or(said) else { return Ok((None, None)) };
-    let beside = |sink| Some(Beside { name: ROWS.into(), sink });
+) -> Result<Option<Server>, Error> {
+    let said = config.serve.listen.as_ref().filter(|_| process == 0).map(|listen| listen.value.as_str());
+    let Some(said) = address.or(said) else { return Ok(None) };
     let listen = parse_listen(said)
         .map_err(|message| Error::user("listen.address", message).at(said.to_owned()).help("such as 127.0.0.1:8080"))?;
-    if process != 0 {
-        return Ok((None, beside(None)));
-    }
     let mut tokens = config.serve.tokens.clone();
     if let Some(file) = &config.serve.token_file {
         tokens.extend(read_tokens(Path::new(file))?);
     }
-    let server = Server::start(&Settings::of(config, listen, tokens), plan, config, text)?;
-    let rows = server.rows();
-    Ok((Some(server), beside(Some(rows))))
+    Server::start(&Settings::of(config, listen, tokens), (plan, process), config, text).map(Some)
 }
 
 /// A server that runs.
@@ -131,11 +125,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens, and answers from now on. `text` is the pipeline file.
+    /// Listens, and answers from now on, in one of the processes of a run. `text` is the pipeline file.
     ///
     /// # Errors
     /// `listen.public`, `listen.address`.
-    pub fn start(settings: &Settings, plan: &Plan, config: &Config, text: &str) -> Result<Self, Error> {
+    pub fn start(
+        settings: &Settings,
+        (plan, process): (&Plan, usize),
+        config: &Config,
+        text: &str,
+    ) -> Result<Self, Error> {
         let Settings { listen, tokens, bounds, max_connections } = settings;
         let said = format!("{}:{}", listen.host, listen.port);
         if !listen.is_local() && tokens.is_empty() {
@@ -168,6 +167,8 @@ impl Server {
             graph: crate::plan::graph(plan),
             looks: Mutex::default(),
             notices: Mutex::default(),
+            whole: Mutex::default(),
+            process,
             silences_file: config.notify.silences.clone(),
             pipeline,
             epoch: epoch()?,
@@ -198,7 +199,7 @@ impl Server {
         Box::new(feed::Feed::new(Arc::clone(&self.face.shelf), Arc::clone(&self.face.counts)))
     }
 
-    /// The ways into sources that are sent their events.
+    /// The ways into sources that are sent their events, which is to process 0.
     pub fn doors(&self) -> Vec<(String, Arc<Door>)> {
         self.face.inlets.iter().map(|inlet| (inlet.name.clone(), Arc::clone(&inlet.door))).collect()
     }
@@ -210,6 +211,7 @@ impl Server {
     /// The run reads.
     pub fn running(&self, run: &Running) {
         *self.face.notices.lock().unwrap_or_else(PoisonError::into_inner) = run.notices.clone();
+        *self.face.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&run.whole));
         self.set(Phase::Running(Arc::clone(&run.metrics)));
     }
 

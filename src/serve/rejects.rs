@@ -17,7 +17,7 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
     let (sources, reasons) = (question.list("source"), question.list("reason"));
     let wanted = |one: &Rejected| {
         (sources.is_empty() || sources.contains(&one.source.as_str()))
-            && (reasons.is_empty() || reasons.contains(&one.reason))
+            && (reasons.is_empty() || reasons.contains(&&*one.reason))
     };
     let phase = face.phase();
     let (list, kept) = phase.metrics().map_or((Vec::new(), 0), |metrics| metrics.rejects().newest(limit, wanted));

@@ -11,7 +11,7 @@ use super::face::Face;
 use super::fields::moment;
 use super::routes::Ask;
 use crate::config::Access;
-use crate::engine::Notices;
+use crate::engine::{NoAnswer, Notices};
 use crate::notify::{NotAdded, Origin, Silence};
 use crate::time::{parse_rfc3339, parse_span};
 use axum::body::{Body, Bytes};
@@ -21,8 +21,9 @@ use serde_json::{Map, Value, json as value};
 /// Bytes of a condition; other texts are a quarter of it.
 const LONGEST: usize = 4096;
 
-fn notices(face: &Face) -> Result<Notices, Wrong> {
-    face.notices().ok_or_else(|| {
+/// Asks of those who are notified; an error where nobody is.
+fn asked<T>(face: &Face, ask: impl FnOnce(&Notices) -> Result<T, NoAnswer>) -> Result<T, Wrong> {
+    face.of_notices(ask)?.ok_or_else(|| {
         let help = "give an alert notify = \"log\" or an action of the pipeline; a run that has not begun has none yet";
         let message = "nobody is notified of alerts in this run, so there is nothing to silence";
         Wrong::new(StatusCode::CONFLICT, Refusal::Question, "api.silence", message, help)
@@ -54,13 +55,12 @@ fn shown(silence: &Silence, origin: Origin, now: i64) -> Value {
 
 /// `GET /v1/silences`
 pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
-    let notices = face.notices();
-    let may = face.tokens.check(&ask.head.headers, Some(Access::Operate)).is_ok();
-    let (all, now) = notices.as_ref().map_or((Vec::new(), 0), |n| (n.desk.silences(), n.desk.now()));
-    let mut all: Vec<(Origin, Silence)> = all;
+    let told = face.of_notices(|notices| Ok((notices.silences()?, notices.now()?)))?;
+    let may = told.is_some() && face.tokens.check(&ask.head.headers, Some(Access::Operate)).is_ok();
+    let (mut all, now) = told.unwrap_or_default();
     all.sort_by(|(_, a), (_, b)| (a.until, &a.name).cmp(&(b.until, &b.name)));
     let silences: Vec<Value> = all.iter().map(|(origin, silence)| shown(silence, *origin, now)).collect();
-    Ok(json(&value!({ "silences": silences, "may_change": may && notices.is_some(), "file": face.silences_file })))
+    Ok(json(&value!({ "silences": silences, "may_change": may, "file": face.silences_file })))
 }
 
 fn wrong(message: impl Into<String>) -> Wrong {
@@ -122,13 +122,13 @@ fn read(body: &[u8], now: i64, id: String) -> Result<Silence, Wrong> {
 
 /// `POST /v1/silences`
 pub(super) fn create(face: &Face, _: &Ask, body: &Bytes) -> Answer {
-    let notices = notices(face)?;
+    let now = asked(face, Notices::now)?;
     let mut bytes = [0; 6];
     getrandom::fill(&mut bytes).map_err(|e| wrong(format!("the system has no random numbers: {e}")))?;
     let id = format!("api-{}", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>());
-    let now = notices.desk.now();
     let silence = read(body, now, id)?;
-    notices.desk.silence(silence.clone()).map_err(|why| match why {
+    let added = asked(face, |notices| notices.silence(silence.clone()))?;
+    added.map_err(|why| match why {
         NotAdded::Condition(list) => {
             let each = list.into_iter().map(|e| match e.help {
                 Some(help) => format!("{} ({help})", e.message),
@@ -154,14 +154,13 @@ pub(super) fn create(face: &Face, _: &Ask, body: &Bytes) -> Answer {
 
 /// `DELETE /v1/silences/{id}`
 pub(super) fn expire(face: &Face, ask: &Ask) -> Answer {
-    let notices = notices(face)?;
-    if notices.desk.expire(&ask.name) {
+    if asked(face, |notices| notices.expire(&ask.name))? {
         tracing::info!(id = ask.name, "a silence was ended");
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         return Ok(response);
     }
-    let fixed = notices.desk.silences().iter().any(|(_, silence)| silence.name == ask.name);
+    let fixed = asked(face, Notices::silences)?.iter().any(|(_, silence)| silence.name == ask.name);
     let (status, message, help) = match fixed {
         true => (
             StatusCode::CONFLICT,

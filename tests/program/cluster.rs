@@ -92,7 +92,7 @@ impl<'a> Hosts<'a> {
         Self { scratch, ports }
     }
 
-    fn program(&self, p: usize, args: &[&str]) -> Program {
+    pub fn program(&self, p: usize, args: &[&str]) -> Program {
         let (n, p) = (self.ports.len().to_string(), p.to_string());
         let program = self.scratch.program(["run", "p.toml", "-n", &n, "-p", &p, "--hosts", "hosts.txt"]);
         program.args(args).env("HIGHWATER_TOKEN", "a shared secret").env("RUST_LOG", "info")

@@ -9,7 +9,7 @@ pub(in crate::config) static SERVE: Section = Section {
     of: None,
     noun: "[serve]",
     doc: "An HTTP server in process 0: results, live changes, figures and health of the run. `--serve ADDRESS` does the same \
-          without this section. Nothing of it changes a result.",
+          without this section, and in any process: each serves the whole. Nothing of it changes a result.",
     keys: &[
         optional(
             "listen",

@@ -230,6 +230,11 @@ fn skips(question: &Question) -> Result<bool, Wrong> {
 /// Nothing is taken before the run reads, nor after its end.
 fn is_open(face: &Face) -> Result<(), Wrong> {
     match face.phase() {
+        Phase::Running(_) if face.process != 0 => {
+            let message = "the events of this source are taken by process 0, and this is another one";
+            let help = "send them to the server of process 0: start it with --serve too";
+            Err(Wrong::new(StatusCode::MISDIRECTED_REQUEST, Refusal::Closed, "api.process", message, help))
+        }
         Phase::Running(_) => Ok(()),
         Phase::Starting => Err(not_yet()),
         Phase::Ended(_) | Phase::Failed => Err(shut(Shut::Closed)),

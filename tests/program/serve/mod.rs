@@ -7,6 +7,7 @@ mod ingest;
 mod pages;
 mod shape;
 mod story;
+mod whole;
 
 use crate::harness::Scratch;
 use client::{Follower, Served};
