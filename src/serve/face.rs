@@ -7,6 +7,7 @@ use super::book::Book;
 use super::graph::Looks;
 use super::health::Motion;
 use super::ingest::Inlet;
+use super::recommendations::Recommended;
 use super::store::Store;
 use crate::engine::{NoAnswer, Notices, Whole};
 use crate::observe::{Gauge, Metrics, ServerMetrics, Snapshot};
@@ -119,6 +120,8 @@ pub(super) struct Face {
     pub(super) schemas: Vec<RowSchema>,
     /// The rules of alerts, in the order of the plan.
     pub(super) rules: Vec<Rule>,
+    /// The recommendations, in the order of the plan.
+    pub(super) recommended: Vec<Recommended>,
     /// What reads what.
     pub(super) graph: Graph,
     pub(super) looks: Mutex<Looks>,

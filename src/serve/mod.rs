@@ -29,6 +29,7 @@ mod openapi;
 mod page;
 mod pipeline;
 mod question;
+mod recommendations;
 mod rejects;
 mod results;
 mod routes;
@@ -50,6 +51,7 @@ use alerts::Rule;
 use book::Book;
 use face::{Face, Phase, Shelf};
 use ingest::Inlet;
+use recommendations::Recommended;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,6 +166,7 @@ impl Server {
             inlets: Inlet::all(plan),
             schemas: plan.schemas.clone(),
             rules: Rule::all(plan),
+            recommended: Recommended::all(plan),
             graph: crate::plan::graph(plan),
             looks: Mutex::default(),
             notices: Mutex::default(),

@@ -9,6 +9,7 @@ const BODIES: &[(Method, &str, Option<&str>, &str)] = &[
     (Method::GET, "/v1/alerts", None, "Alerts"),
     (Method::GET, "/v1/alerts/{id}", None, "AlertLife"),
     (Method::GET, "/v1/matches", None, "Matches"),
+    (Method::GET, "/v1/recommendations", None, "Recommendations"),
     (Method::GET, "/v1/silences", None, "Silences"),
     (Method::POST, "/v1/silences", Some("NewSilence"), "Silence"),
     (Method::GET, "/v1/rejects", None, "Rejects"),
@@ -154,6 +155,16 @@ fn schemas() -> Value {
                 "pattern": text(), "key": any(), "start": time(), "end": time(), "revision": count(),
                 "timed_out": perhaps(), "values": any(),
             }))),
+        })),
+        "Recommendations": object(json!({
+            "recommendations": list(object(json!({
+                "name": text(), "by": text(), "item": text(), "users": perhaps(), "rows": count(),
+            }))),
+            "lists": list(json!({
+                "type": "object",
+                "required": ["recommendation", "at", "entries"],
+                "properties": { "recommendation": text(), "at": time(), "entries": list(any()), "item": {}, "user": {} },
+            })),
         })),
         "NewSilence": {
             "type": "object",

@@ -6,7 +6,7 @@ use super::face::Face;
 use super::routes::Ask;
 
 /// Name, type and text of every file.
-const FILES: [(&str, &str, &str); 17] = [
+const FILES: [(&str, &str, &str); 18] = [
     ("index.html", "text/html; charset=utf-8", include_str!("page/index.html")),
     ("style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
     ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
@@ -20,6 +20,7 @@ const FILES: [(&str, &str, &str); 17] = [
     script("mute.js", include_str!("page/mute.js")),
     script("graph.js", include_str!("page/graph.js")),
     script("layout.js", include_str!("page/layout.js")),
+    script("recommendations.js", include_str!("page/recommendations.js")),
     script("rejects.js", include_str!("page/rejects.js")),
     script("rows.js", include_str!("page/rows.js")),
     script("chart.js", include_str!("page/chart.js")),

@@ -8,7 +8,8 @@ use super::answer::{Answer, Wrong, guard, json};
 use super::face::Face;
 use super::question::{Question, decode};
 use super::{
-    alerts, figures, graph, health, ingest, live, matches, openapi, page, pipeline, rejects, results, silences,
+    alerts, figures, graph, health, ingest, live, matches, openapi, page, pipeline, recommendations, rejects, results,
+    silences,
 };
 use crate::config::Access;
 use axum::Router;
@@ -266,6 +267,24 @@ pub(super) const ROUTES: &[Route] = &[
         status: StatusCode::OK,
         gives: &["application/json"],
         handler: Handler::Now(matches::list),
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/recommendations",
+        needs: Some(Access::Read),
+        doc: "The recommendations of the pipeline, and lists of them as they are now, those that changed last first: what is seen with \
+              an item, or what a user may like.",
+        parameters: &[
+            parameter("name", "Only these recommendations, with commas between."),
+            parameter("item", "Only the lists of this item."),
+            parameter("user", "Only the lists of this user; with item too, both."),
+            parameter("limit", "How many lists, 1 to 1000. Default 50."),
+        ],
+        filters: false,
+        takes: &[],
+        status: StatusCode::OK,
+        gives: &["application/json"],
+        handler: Handler::Now(recommendations::list),
     },
     Route {
         method: Method::GET,

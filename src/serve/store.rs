@@ -4,7 +4,7 @@
 //!
 //! Invariants:
 //! 1. A row is here that was asserted and not taken back, unless it is older than the history or there are too many: then the
-//!    oldest windows have left first.
+//!    oldest windows have left first. Rows over all of time, such as lists of recommendations, hold however old they are.
 //! 2. Changes have numbers one apart, from 1. Whoever asks behind a number that has left is told how many are missing.
 //! 3. Memory is bounded by [`Bounds`], whatever comes.
 //!
@@ -20,7 +20,8 @@ use std::sync::{Arc, OnceLock};
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Event time that a window's end may be behind the newest statement of its part, microseconds.
+    /// Event time that a window's end may be behind the newest statement of its part, microseconds. Rows over all of time are not
+    /// bounded by it.
     pub history: i64,
     /// Rows of a part.
     pub rows: usize,
@@ -141,6 +142,8 @@ pub struct Changes {
 struct Part {
     rows: BTreeSet<Entry>,
     by_values: bool,
+    /// Its rows hold for ever: the history does not end them.
+    forever: bool,
     bytes: usize,
     newest: i64,
     dropped: u64,
@@ -198,6 +201,7 @@ impl Store {
         let part = |schema: &RowSchema| Part {
             rows: BTreeSet::new(),
             by_values: schema.by_values(),
+            forever: schema.keep >= RowSchema::FOREVER,
             bytes: 0,
             newest: i64::MIN,
             dropped: 0,
@@ -228,7 +232,7 @@ impl Store {
         }
         let bounds = self.bounds;
         for part in &mut self.parts {
-            let least = part.newest.saturating_sub(bounds.history);
+            let least = if part.forever { i64::MIN } else { part.newest.saturating_sub(bounds.history) };
             while let Some(first) = part.rows.first()
                 && (first.row.head.window_end < least || part.rows.len() > bounds.rows || part.bytes > bounds.bytes)
             {
@@ -374,6 +378,23 @@ mod tests {
         assert_eq!((changes.missed, changes.list.len(), store.latest()), (0, 5, 5));
         assert_eq!(store.changes(3, 1).list[0].number, 4);
         assert_eq!(store.changes(99, 9).list.len(), 0);
+    }
+
+    #[test]
+    fn rows_over_all_of_time_hold_however_old_they_are() {
+        let bounds = Bounds { history: 100, rows: 2, ..WIDE };
+        let mut store = Store::new(&[RowSchema { keep: RowSchema::FOREVER, ..schema(RowKind::Window) }], bounds);
+        for (end, group) in [(10, 1), (9000, 2), (9001, 3)] {
+            let mut batch = RowBatch::default();
+            add(&mut batch, Op::Assert, 0, end, group, 0);
+            store.take(&batch);
+        }
+        assert_eq!(plain(&store.rows(0, &ALL, |_| true).rows), [(9000, 2, 0), (9001, 3, 0)]);
+        store.bounds.rows = 3;
+        let mut batch = RowBatch::default();
+        add(&mut batch, Op::Assert, 0, 99_999, 4, 0);
+        store.take(&batch);
+        assert_eq!(store.held(0).unwrap().oldest, Some(9000));
     }
 
     #[test]

@@ -8,6 +8,7 @@ import { Parts } from "./parts.js";
 import { Patterns } from "./patterns.js";
 import { Alerts } from "./alerts.js";
 import { Graph } from "./graph.js";
+import { Recommendations } from "./recommendations.js";
 import { Rejects } from "./rejects.js";
 
 const EVERY = 1000;
@@ -21,6 +22,7 @@ const PAGES = {
   patterns: ["Patterns", Patterns],
   alerts: ["Alerts", Alerts],
   graph: ["Graph", Graph],
+  recommendations: ["Recommendations", Recommendations],
   rejects: ["Rejects", Rejects],
 };
 

@@ -278,7 +278,7 @@ fn answers_are_what_the_description_says() {
     served.until("/v1/alerts?state=resolved", |answer| answer.json()["alerts"].as_array().unwrap().len() == 1);
     served.until("/v1/matches", |answer| answer.json()["matches"].as_array().unwrap().len() == 1);
     served.until("/v1/rejects", |answer| answer.json()["kept"] == 1);
-    for path in ["/v1/alerts", "/v1/matches", "/v1/silences", "/v1/rejects", "/v1/graph"] {
+    for path in ["/v1/alerts", "/v1/matches", "/v1/recommendations", "/v1/silences", "/v1/rejects", "/v1/graph"] {
         fits(&served, "get", path, &served.get(path));
         // What is wrong has its own form.
         let wrong = served.get(&format!("{path}?nothing=1"));
@@ -292,4 +292,78 @@ fn answers_are_what_the_description_says() {
     fits(&served, "post", "/v1/silences", &made);
     fits(&served, "post", "/v1/silences", &served.send("POST", "/v1/silences", "", b"[]"));
     fits(&served, "get", "/v1/silences", &served.get("/v1/silences"));
+}
+
+#[test]
+fn recommendations_are_the_lists_that_hold_now_by_item_and_by_user() {
+    let scratch = Scratch::new();
+    let shop = r#"
+name = "shop"
+[serve]
+history = "1m"
+[sources.views]
+type = "stdin"
+[recommendations.also]
+from = "views"
+by = "user"
+item = "page"
+within = "10s"
+every = "10s"
+keep = "10d"
+per_user = { n = 2 }
+[windows.pages]
+from = "views"
+size = "10s"
+group_by = { page = "page" }
+select = { n = "count(*)" }
+"#;
+    scratch.write("p.toml", shop);
+    let served = Served::start(&scratch, &[]);
+    let see = |second: u32, user: &str, page: &str| {
+        served.child.feed(format!("{{\"timestamp\": {second}, \"user\": \"{user}\", \"page\": \"{page}\"}}\n"));
+    };
+    for (second, user, page) in [
+        (1, "ann", "shoes"),
+        (2, "ann", "socks"),
+        (3, "bob", "shoes"),
+        (4, "bob", "socks"),
+        (5, "bob", "hats"),
+        (11, "cid", "ties"),
+    ] {
+        see(4000 + second, user, page);
+    }
+    let both =
+        served.until("/v1/recommendations?item=shoes&user=ann", |a| a.json()["lists"].as_array().unwrap().len() == 2);
+    fits(&served, "get", "/v1/recommendations", &both);
+    let both = both.json();
+    assert_eq!(both["recommendations"][0]["users"], "also.users");
+    let of =
+        |whose: &str| both["lists"].as_array().unwrap().iter().find(|one| one.get(whose).is_some()).unwrap().clone();
+    let entries = |list: &Value, what: &str| -> Vec<String> {
+        list["entries"].as_array().unwrap().iter().map(|entry| entry[what].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (of("item")["item"].as_str(), entries(&of("item"), "other")),
+        (Some("shoes"), vec!["socks".into(), "hats".into()])
+    );
+    assert_eq!(of("item")["entries"][0]["times"], 2);
+    assert_eq!((of("user")["user"].as_str(), entries(&of("user"), "item")), (Some("ann"), vec!["hats".to_owned()]));
+    // A list that nothing has changed for longer than the history is still the one that holds.
+    see(9000, "cid", "ties");
+    see(9100, "cid", "ties");
+    served.until("/v1/results/pages", |answer| answer.json()["rows"].as_array().unwrap().len() == 1);
+    let all = served.get("/v1/recommendations?name=also").json();
+    assert_eq!(all["lists"].as_array().unwrap().len(), 3, "{all}");
+    assert_eq!(served.get("/v1/recommendations?limit=1").json()["lists"].as_array().unwrap().len(), 1);
+    assert!(served.get("/v1/recommendations?name=als").json()["error"]["help"].as_str().unwrap().contains("also"));
+
+    let Some(mut browser) = super::browser::Browser::start() else { return };
+    browser.open(&format!("http://{}/#/recommendations", served.address));
+    let body = "document.querySelector('section.page:not([hidden]) tbody')";
+    browser.until(&format!("{body}.textContent.includes('socks (2), hats (1)')"));
+    browser.value("document.querySelectorAll('section.page:not([hidden]) input')[1].value = 'ann'");
+    browser
+        .value("document.querySelectorAll('section.page:not([hidden]) input')[1].dispatchEvent(new Event('change'))");
+    browser.until(&format!("{body}.rows.length === 1 && {body}.textContent.includes('user ann')"));
+    assert_eq!(browser.errors, Vec::<String>::new());
 }
