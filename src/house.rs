@@ -164,7 +164,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         &["config", "source", "table", "sink", "notify", "cluster", "cli", "bench", "observe", "serve", "story"],
     ),
     ("std::net", &["cluster", "notify", "bench", "serve"]),
-    ("tokio::", &["serve", "table"]),
+    ("tokio::", &["serve", "table", "bench"]),
     ("axum::", &["serve"]),
     ("thread::Builder", &["source", "table", "sink", "notify", "observe", "cluster", "engine"]),
     ("thread::spawn", &["cluster", "bench"]),

@@ -9,16 +9,16 @@
 //!
 //! Each run is a program of its own, as users start it.
 
-use super::send::{BATCH, Load, Sent, arrives, ask, connect, pause, send};
+use super::send::{BATCH, Load, arrives, connect};
+use super::served::{Served, failed};
 use super::statistics::{median, spread};
 use crate::error::Error;
 use crate::observe::grouped;
 use crate::time::parse_rfc3339;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,6 @@ const AT_ONCE: Duration = Duration::from_millis(2);
 /// What is sent by the clock takes at least so long; windows of the beginning do not count.
 const LEAST: Duration = Duration::from_secs(2);
 const WARM: Duration = Duration::from_millis(500);
-/// How long the program may take to begin, and to read what it has accepted.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-const SOURCE: &str = "/v1/ingest/events";
-
 const PIPELINE: &str = r#"
 name = "ingest"
 
@@ -95,113 +90,27 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
-fn failed(what: &str) -> impl Fn(std::io::Error) -> Error + '_ {
-    move |e| Error::outside("bench.run", format!("{what}: {e}"))
-}
-
-/// A program that is served.
-struct Served {
-    child: Child,
-    address: String,
-    output: PathBuf,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // Nobody looks at its rows.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.output);
-        let _ = std::fs::remove_file(self.output.with_extension("ndjson.part"));
-    }
-}
-
-impl Served {
-    fn start(settings: &Settings, workers: usize) -> Result<Self, Error> {
-        let file = settings.folder.join("ingest.toml");
-        let output = settings.folder.join("ingest-rows.ndjson");
-        std::fs::write(&file, PIPELINE)
-            .map_err(|e| Error::outside("bench.write", format!("cannot write {}: {e}", file.display())))?;
-        let mut child = Command::new(&settings.program)
-            .args(["run", "--quiet", "--serve", "127.0.0.1:0", "--workers", &workers.to_string()])
-            .arg(&file)
-            .env("BENCH_OUTPUT", &output)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| Error::outside("bench.start", format!("a run cannot be started: {e}")))?;
-        let (say, said) = channel();
-        if let Some(stderr) = child.stderr.take() {
-            std::thread::spawn(move || {
-                // Read to its end, so that the program never waits for us.
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    let _ = say.send(line);
-                }
-            });
-        }
-        let mut served = Self { child, address: String::new(), output };
-        let mut heard = String::new();
-        while served.address.is_empty() {
-            let Ok(line) = said.recv_timeout(PATIENCE) else {
-                return Err(Error::outside("bench.run", format!("a run did not begin: {}", heard.trim())));
-            };
-            if let Some((_, address)) = line.split_once("serving on http://") {
-                served.address = address.trim_end_matches('/').to_owned();
-            }
-            heard = line;
-        }
-        served.until("/readyz", |status, _| status == 200)?;
-        Ok(served)
-    }
-
-    /// Asks until the answer is as it should be.
-    fn until(&self, path: &str, right: impl Fn(u16, &Value) -> bool) -> Result<(), Error> {
-        let began = Instant::now();
-        let mut stream = connect(&self.address).map_err(failed("the program does not answer"))?;
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
-        while began.elapsed() < PATIENCE {
-            let (status, body) = ask(&mut stream, &head, b"").map_err(failed("the program does not answer"))?;
-            if right(status, &serde_json::from_slice(&body).unwrap_or(Value::Null)) {
-                return Ok(());
-            }
-            pause(Duration::from_millis(1));
-        }
-        Err(Error::outside("bench.run", format!("{path} never said what was waited for")))
-    }
-
-    /// Waits until all that was sent is read.
-    fn until_read(&self, events: u64) -> Result<(), Error> {
-        let is = |metric: &Value| metric["value"].as_f64() == Some(events as f64);
-        self.until("/v1/metrics?prefix=source_events", |_, answer| is(&answer["metrics"][0]))
-    }
-
-    fn send(&self, load: Load, began: Instant) -> Result<Sent, Error> {
-        send(&self.address, SOURCE, load, began).map_err(failed("events cannot be sent"))
-    }
-
-    /// Follows the rows of the window: when each was pushed, and the end of its window (milliseconds since 1970).
-    fn follow(&self) -> Result<Receiver<(Instant, u64)>, Error> {
-        let mut stream = connect(&self.address).map_err(failed("rows cannot be followed"))?;
-        let head = format!("GET /v1/events?name=pages&snapshot=0 HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
-        stream.get_mut().write_all(head.as_bytes()).map_err(failed("rows cannot be followed"))?;
-        let (push, pushed) = channel();
-        std::thread::spawn(move || {
-            // The stream ends with the program.
-            for line in stream.lines().map_while(Result::ok) {
-                let now = Instant::now();
-                let Some(text) = line.strip_prefix("data: ") else { continue };
-                let message: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-                for row in message["changes"].as_array().into_iter().flatten() {
-                    let end = row["window_end"].as_str().and_then(|text| parse_rfc3339(text.as_bytes()));
-                    if let Some(end) = end.filter(|_| row["revision"] == 0 && row["op"] == "+") {
-                        let _ = push.send((now, u64::try_from(end.0 / 1_000).unwrap_or(0)));
-                    }
+/// Follows the rows of the window: when each was pushed, and the end of its window (milliseconds since 1970).
+fn follow(address: &str) -> Result<Receiver<(Instant, u64)>, Error> {
+    let mut stream = connect(&address).map_err(failed("rows cannot be followed"))?;
+    let head = format!("GET /v1/events?name=pages&snapshot=0 HTTP/1.1\r\nHost: {}\r\n\r\n", address);
+    stream.get_mut().write_all(head.as_bytes()).map_err(failed("rows cannot be followed"))?;
+    let (push, pushed) = channel();
+    std::thread::spawn(move || {
+        // The stream ends with the program.
+        for line in stream.lines().map_while(Result::ok) {
+            let now = Instant::now();
+            let Some(text) = line.strip_prefix("data: ") else { continue };
+            let message: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+            for row in message["changes"].as_array().into_iter().flatten() {
+                let end = row["window_end"].as_str().and_then(|text| parse_rfc3339(text.as_bytes()));
+                if let Some(end) = end.filter(|_| row["revision"] == 0 && row["op"] == "+") {
+                    let _ = push.send((now, u64::try_from(end.0 / 1_000).unwrap_or(0)));
                 }
             }
-        });
-        Ok(pushed)
-    }
+        }
+    });
+    Ok(pushed)
 }
 
 fn measure(settings: &Settings, workers: usize, tell: &mut dyn FnMut(&str)) -> Result<Width, Error> {
@@ -210,7 +119,7 @@ fn measure(settings: &Settings, workers: usize, tell: &mut dyn FnMut(&str)) -> R
     let mut width = Width { rates: vec![], bytes: vec![], refused: 0, paced: 0.0, delays: vec![] };
     for round in 1..=settings.repeat {
         tell(&format!("in, {workers} workers, round {round}: as fast as it goes"));
-        let served = Served::start(settings, workers)?;
+        let served = Served::start(&settings.program, &settings.folder, PIPELINE, workers)?;
         let began = Instant::now();
         let sent = served.send(Load { connections, batches, interval: AT_ONCE, paced: false }, began)?;
         served.until_read(sent.events)?;
@@ -225,8 +134,8 @@ fn measure(settings: &Settings, workers: usize, tell: &mut dyn FnMut(&str)) -> R
     let load = Load { connections, batches: batches.max(least), interval, paced: true };
     for round in 1..=settings.repeat {
         tell(&format!("in, {workers} workers, round {round}: by the clock"));
-        let served = Served::start(settings, workers)?;
-        let pushed = served.follow()?;
+        let served = Served::start(&settings.program, &settings.folder, PIPELINE, workers)?;
+        let pushed = follow(&served.address)?;
         let began = Instant::now();
         let sent = served.send(load, began)?;
         served.until_read(sent.events)?;

@@ -19,6 +19,7 @@
 //! | [`statistics`], [`report`] | measurements into medians, ratios, tables and JSON |
 //! | [`session`] | settings into a report: rounds of loop and engine in turn |
 //! | [`ingest`], [`send`] | batches of events over HTTP into events a second, and into how long a row takes |
+//! | [`subscribers`] | clients that follow rows into what they cost the dataflow |
 //! | [`profile`] | a pipeline into nanoseconds an event, by stage |
 //!
 //! This room touches files, processes and the clock; it stands at the end of the road, before [`crate::cli`].
@@ -46,9 +47,11 @@ pub mod report;
 pub mod rows;
 pub mod scan;
 pub mod send;
+mod served;
 pub mod session;
 pub mod sessions;
 pub mod statistics;
+pub mod subscribers;
 pub mod table;
 pub mod ticks;
 pub mod views;

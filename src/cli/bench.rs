@@ -2,7 +2,7 @@
 
 use super::{Failure, write_out};
 use crate::bench::jobs::Job;
-use crate::bench::{ingest, profile, session};
+use crate::bench::{ingest, profile, session, subscribers};
 use crate::error::Error;
 use crate::observe::Console;
 use clap::Args;
@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     /// Which jobs: j1, j2, j0, j0b, jx, js, jc, ja, jf, jg, jz; of patterns pa, pb, pc, pcn, pd, pd1, pe, pe0; of views vt; in: events
-    /// over HTTP, without a loop.
+    /// over HTTP, and su: what clients that follow rows cost, both without a loop.
     #[arg(long, value_delimiter = ',', default_value = "j1,j2,j0,jx", value_parser = chosen)]
     jobs: Vec<Chosen>,
-    /// Of in: connections that send.
+    /// Of in and su: connections that send.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1000))]
     connections: u64,
+    /// Of su: clients that follow.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=4000))]
+    subscribers: u64,
     /// Events of each input.
     #[arg(long, default_value_t = 5_000_000)]
     events: u64,
@@ -53,15 +56,21 @@ enum Chosen {
     Job(Job),
     /// Events over HTTP.
     Ingest,
+    /// Clients that follow rows.
+    Subscribers,
 }
 
 fn chosen(text: &str) -> Result<Chosen, String> {
-    if text.eq_ignore_ascii_case("in") { Ok(Chosen::Ingest) } else { job(text).map(Chosen::Job) }
+    match text.to_ascii_lowercase().as_str() {
+        "in" => Ok(Chosen::Ingest),
+        "su" => Ok(Chosen::Subscribers),
+        _ => job(text).map(Chosen::Job),
+    }
 }
 
 fn job(text: &str) -> Result<Job, String> {
     Job::named(text).ok_or_else(|| {
-        let names: Vec<&str> = Job::ALL.iter().map(|job| job.name()).chain(["in"]).collect();
+        let names: Vec<&str> = Job::ALL.iter().map(|job| job.name()).chain(["in", "su"]).collect();
         format!("there is no job {text}; the jobs are {}", names.join(", "))
     })
 }
@@ -94,7 +103,7 @@ pub(super) fn bench(args: &BenchArgs, console: &Console) -> Result<(), Failure> 
 fn jobs(args: &BenchArgs) -> Vec<Job> {
     let job = |chosen: &Chosen| match chosen {
         Chosen::Job(job) => Some(*job),
-        Chosen::Ingest => None,
+        Chosen::Ingest | Chosen::Subscribers => None,
     };
     args.jobs.iter().filter_map(job).collect()
 }
@@ -115,9 +124,23 @@ fn session(args: &BenchArgs, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resul
         let (text, figures) = ingest::run(&settings, tell)?;
         out.push_str(&text);
         list.push(figures);
-        if jobs.is_empty() {
-            return Ok(if args.json { format!("{:#}\n", serde_json::Value::from(list)) } else { out });
-        }
+    }
+    if args.jobs.contains(&Chosen::Subscribers) {
+        let settings = subscribers::Settings {
+            events: args.events,
+            workers: args.workers.clone(),
+            repeat: usize::from(args.repeat),
+            connections: args.connections,
+            subscribers: usize::try_from(args.subscribers).unwrap_or(usize::MAX),
+            folder: folder.to_owned(),
+            program: program.clone(),
+        };
+        let (text, figures) = subscribers::run(&settings, tell)?;
+        out.push_str(&text);
+        list.push(figures);
+    }
+    if jobs.is_empty() && !list.is_empty() {
+        return Ok(if args.json { format!("{:#}\n", serde_json::Value::from(list)) } else { out });
     }
     let settings = session::Settings {
         jobs,
