@@ -9,6 +9,7 @@
 
 use super::container::{PacketBox, RowBox, to_target};
 use super::rows::by_key;
+use super::sent::Sent;
 use super::shared::Shared;
 use super::window::damaged;
 use crate::alert::{Hears, Lives, Tallies, changes};
@@ -40,6 +41,7 @@ pub(super) fn alert<'scope>(
     let p = &plan.alerts[alert];
     let from = p.from;
     let name = format!("{}:alert", p.shown.rule);
+    let scope = rows.scope();
     let rows =
         by_key(rows, &format!("{name}:by_group"), move |row| (row.head.part == from).then(|| key::hash(row.key)));
     let conditions = (p.when.clone(), p.until.clone());
@@ -48,8 +50,8 @@ pub(super) fn alert<'scope>(
     let (mut before, mut shares) = (Tallies::default(), Shares::default());
     rows.binary_frontier::<_, CapacityContainerBuilder<RowBox>, _, _, _, _>(
         clocks,
-        to_target(),
-        to_target(),
+        to_target(Sent::to(&name, scope, &metrics)),
+        to_target(Sent::to(&name, scope, &metrics)),
         &name,
         move |first, _| {
             // Nothing can be said before something has come.
@@ -121,15 +123,20 @@ fn count(counts: &PartMetrics, (before, now): (Tallies, Tallies), shares: &mut S
     shares.bytes.set(&counts.state_bytes, now.bytes as i64);
 }
 
+/// The name of the operator that tells of alerts.
+const TELL: &str = "alerts:tell";
+
 /// Builds the operator that tells `hears`, which is there on worker 0 alone. `rows`: those of alerts, and perhaps others.
 /// Its output carries nothing.
 pub(super) fn tell<'scope>(
     rows: Stream<'scope, i64, RowBox>,
     plan: &Arc<Plan>,
     mut hears: Option<Box<dyn Hears>>,
+    metrics: &Arc<Metrics>,
 ) -> Stream<'scope, i64, RowBox> {
     let plan = Arc::clone(plan);
-    rows.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), "alerts:tell", move |first, _| {
+    let pact = to_target(Sent::to(TELL, rows.scope(), metrics));
+    rows.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, TELL, move |first, _| {
         drop(first);
         // The rows of times that are not complete.
         let mut open: BTreeMap<i64, RowBatch> = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 use super::alert::{alert, tell};
 use super::container::PacketBox;
+use super::cost;
 use super::head::head;
 use super::part::Fed;
 use super::pattern::patterns;
@@ -20,7 +21,7 @@ use crate::error::{Error, Panicked};
 use crate::observe::{Metrics, SinkId};
 use crate::plan::{HeadKind, Plan};
 use crate::result::RowSchema;
-use crate::sink::{Finished, Sink, SinkHandle, is_closed};
+use crate::sink::{Finished, Sink, SinkHandle, Timed, is_closed};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub fn build(
     let Takers { sinks, own, lookers } = takers;
     let mut opened = sinks.into_iter();
     let local = worker.clone();
+    cost::listen(worker, worker.index() % shared.workers(), metrics);
     worker.dataflow_named::<i64, _, _>(&plan.name, |scope| {
         let mut results = Results::default();
         let mut fed: Vec<Vec<Fed<'_>>> = plan.windows.iter().map(|_| Vec::new()).collect();
@@ -141,14 +143,15 @@ pub fn build(
         // Alerts that notify nobody may keep others quiet.
         let told: Vec<u32> = plan.alerts.iter().map(|p| p.part).collect();
         if !told.is_empty() {
-            tell(results.of(scope, &told), plan, hears).probe_with(&probe);
+            tell(results.of(scope, &told), plan, hears, metrics).probe_with(&probe);
         }
         for (i, p) in plan.sinks.iter().enumerate() {
             let all = results.of(scope, &p.parts);
             let limit = plan.max_inflight.max(LEAST_QUEUE) as usize;
             let name = p.config.name.clone();
             let start = opened.next().flatten().map(|sink| {
-                let name = name.clone();
+                let times = metrics.sink(SinkId(i as u32)).write.clone();
+                let (name, sink) = (name.clone(), Box::new(Timed::new(sink, times)));
                 let start: super::sink::Start = Box::new(move |activator| {
                     // Where the worker is gone, nothing waits for room.
                     SinkHandle::start(&name, sink, limit, move || {
@@ -169,6 +172,7 @@ pub fn build(
             };
         }
     });
+    cost::built(worker);
     Built { probe, sinks: cells }
 }
 

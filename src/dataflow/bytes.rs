@@ -32,6 +32,15 @@ pub(super) type Batcher = MergeBatcher<
 /// Puts together what an operator has made.
 pub(super) type Builder = OrdValBuilder<Columns, Vec<Made>>;
 
+/// What the updates of a batch take.
+pub(super) fn bytes_of(batch: &OrdValBatch<Columns>) -> usize {
+    let offsets = |list: &OffsetList| list.smol.len() * size_of::<u32>() + list.chonk.len() * size_of::<u64>();
+    let strings = |list: &Strings| list.bytes.len() + list.ends.len() * size_of::<usize>();
+    let (vals, upds) = (&batch.storage.vals, &batch.storage.upds);
+    let changes = upds.times.len() * size_of::<i64>() + upds.diffs.len() * size_of::<isize>();
+    strings(&batch.storage.keys) + strings(&vals.vals) + changes + offsets(&vals.offs) + offsets(&upds.offs)
+}
+
 /// A part of bytes that came together, which are there as long as one of their pieces.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {

@@ -4,6 +4,7 @@
 //! never trusted; a message that does not decode is dropped and remembered as a failure of the link, which ends the
 //! run with an error.
 
+use super::sent::Sent;
 use crate::result::{Op, RowBatch, RowHead};
 use crate::window::{Segment, SegmentKind};
 use std::io::Write;
@@ -152,11 +153,12 @@ impl Carried for Routed {
 }
 
 /// Sends each container to the worker it names.
-pub(super) struct ToTarget;
+pub(super) struct ToTarget(Sent);
 
-impl<C: Addressed + Default> Distributor<C> for ToTarget {
+impl<C: Addressed + ContainerBytes + Default> Distributor<C> for ToTarget {
     fn partition<T: Clone, P: Push<Message<T, C>>>(&mut self, container: &mut C, stamp: &Stamp<T>, pushers: &mut [P]) {
         let target = container.target();
+        self.0.count(target, || container.length_in_bytes());
         Message::push_at(container, stamp.clone(), &mut pushers[target]);
     }
 
@@ -164,8 +166,8 @@ impl<C: Addressed + Default> Distributor<C> for ToTarget {
 }
 
 /// The pact for [`Addressed`] containers.
-pub(super) fn to_target() -> DistributorPact<impl FnOnce(usize) -> ToTarget> {
-    DistributorPact(|_peers| ToTarget)
+pub(super) fn to_target(sent: Sent) -> DistributorPact<impl FnOnce(usize) -> ToTarget> {
+    DistributorPact(|_peers| ToTarget(sent))
 }
 
 const WRITE: &str = "timely's buffers take what length_in_bytes announced";

@@ -12,6 +12,7 @@
 use super::behind::{Behind, Rows};
 use super::container::{PacketBox, to_target};
 use super::sender::LOOKED_UP;
+use super::sent::Sent;
 use super::shared::Shared;
 use super::source::Made;
 use super::window::damaged;
@@ -257,8 +258,9 @@ pub(super) fn head<'scope>(
         HeadKind::Lookup(_) => "lookup",
         HeadKind::Versions(_) | HeadKind::Recommendation(_) => unreachable!("{OWN}"),
     };
-    let mut builder = OperatorBuilder::new(format!("{}:{kind}", p.name), scope);
-    let mut input = builder.new_input(packets, to_target());
+    let name = format!("{}:{kind}", p.name);
+    let mut builder = OperatorBuilder::new(name.clone(), scope);
+    let mut input = builder.new_input(packets, to_target(Sent::to(&name, scope, metrics)));
     let (behind, given) = Behind::new(&mut builder, plan, &p.stage, peers, &shared.tables);
     let mut machine = Machine::new(plan, p, behind);
     let (shared, metrics, id, delay) = (Arc::clone(shared), Arc::clone(metrics), PartId(p.part), p.delay);

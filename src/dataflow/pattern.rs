@@ -9,6 +9,7 @@
 //! it was decided.
 
 use super::container::{PacketBox, RowBox, to_target};
+use super::sent::Sent;
 use super::shared::Shared;
 use super::window::damaged;
 use crate::config::SourceFormat;
@@ -406,7 +407,8 @@ pub(super) fn patterns<'scope>(
     let mut state = Group::new(plan, g);
     let name = format!("{}:pattern", g.patterns.first().map_or("", |p| &p.name));
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
-    packets.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), &name, move |first, _| {
+    let pact = to_target(Sent::to(&name, packets.scope(), &metrics));
+    packets.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, &name, move |first, _| {
         // Nothing can be said before something has come.
         drop(first);
         let mut held: Option<Capability<i64>> = None;

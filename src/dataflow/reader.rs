@@ -20,7 +20,7 @@ use crate::codec::{Decoder, Wanted};
 use crate::config::OnBad;
 use crate::error::Error;
 use crate::event::{EventBatch, RowKeys};
-use crate::observe::{Fault, Metrics, OF_BLOCK, SourceId, TableId};
+use crate::observe::{Fault, Metrics, OF_BLOCK, SourceId, TableId, moment};
 use crate::plan::{Plan, SourcePlan};
 use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE, WallClock};
 use crate::stream::{Asked, Steps};
@@ -28,7 +28,7 @@ use crate::time::EventTime;
 use crate::watermark::tick_at;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Decoded blocks that one worker holds of one partition, at most, while those before them are missing.
 const PENDING: usize = 16;
@@ -242,7 +242,7 @@ impl Reader {
                 continue;
             }
             let mut decoded = self.spare.pop().unwrap_or_else(|| Decoded {
-                block: Block { index: 0, range: 0..0, position: 0, oversized: Vec::new(), head: None },
+                block: Block { index: 0, range: 0..0, position: 0, oversized: Vec::new(), head: None, arrived: None },
                 batch: EventBatch::new(self.columns),
                 selections: Vec::new(),
                 keys: Vec::new(),
@@ -261,10 +261,12 @@ impl Reader {
             match p.partition.next(&mut decoded.batch.bytes)? {
                 Next::Block(block) => {
                     self.looks = 0;
-                    self.decode(lane, block, decoded, parts);
+                    let arrived = block.arrived.unwrap_or_else(moment);
+                    self.decode(lane, (block, arrived), decoded, parts);
                     return Ok(Progress::Read);
                 }
                 Next::Wait(time) => {
+                    self.count_waiting(lane);
                     // Look again when its silence has become long enough to be idle.
                     let left = |after: Duration| after.saturating_sub(p.partition.silent_for().unwrap_or_default());
                     let idle = shared.idle_after(self.source).map(left).filter(|left| !left.is_zero());
@@ -277,10 +279,11 @@ impl Reader {
                 }
                 Next::End => {
                     self.lanes[lane].ended = true;
-                    p.end();
+                    self.shared.end(self.source, lane);
                     self.spare.push(decoded);
                     let id = self.metrics.partition_id(SourceId(self.source as u32), lane);
                     self.metrics.partition(id).ended.set(1);
+                    self.metrics.partition(id).waiting.set(0);
                 }
             }
         }
@@ -295,7 +298,14 @@ impl Reader {
         Ok(Progress::Wait(wait.into_iter().chain(next).min()))
     }
 
-    fn decode(&mut self, lane: usize, block: Block, mut decoded: Decoded, parts: &[Part]) {
+    /// Hands how much of a partition waits to the metrics.
+    fn count_waiting(&self, lane: usize) {
+        let waiting = self.shared.sources[self.source].partitions[lane].partition.waiting();
+        let id = self.metrics.partition_id(SourceId(self.source as u32), lane);
+        self.metrics.partition(id).waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    fn decode(&mut self, lane: usize, (block, arrived): (Block, Instant), mut decoded: Decoded, parts: &[Part]) {
         decoded.bytes = block.range.len() as u64;
         self.decoder.decode(&mut decoded.batch, block.range.clone(), block.head.as_ref(), &mut decoded.rejects);
         let partition = &self.shared.sources[self.source].partitions[lane].partition;
@@ -313,7 +323,7 @@ impl Reader {
             partition.keep_bad(index, bad_line(partition.partition.name(), letter));
         }
         // As soon as it is known: other workers wait for it. This one looks at the lane only when the block is in it.
-        self.shared.publish(self.source, lane, index, newest);
+        self.shared.publish(self.source, lane, index, newest, arrived);
         if self.wall.is_none() {
             // All that reads the block's text is done now, while it is in the cache.
             decoded.ready = self.prepare(&mut decoded, parts);
@@ -323,6 +333,13 @@ impl Reader {
             decoded.ready = self.prepare(&mut decoded, parts);
         }
         self.lanes[lane].pending.push_back(decoded);
+        self.count_held(lane, 1);
+    }
+
+    /// Counts blocks that are held, or no more.
+    fn count_held(&self, lane: usize, n: i64) {
+        let id = self.metrics.partition_id(SourceId(self.source as u32), lane);
+        self.metrics.partition(id).held.add(n);
     }
 
     /// Runs the streams over a block, and finds the keys of its rows; false where rows of tables are on their way.
@@ -360,12 +377,14 @@ impl Reader {
                             break;
                         }
                         p.clock().take(index);
+                        self.count_held(lane, -1);
                         self.account(lane, &decoded)?;
                         return Ok(Some((decoded, base)));
                     }
                     // The run is being drained, and a block before this one will never be read.
                     None if cut => {
                         if let Some(decoded) = self.lanes[lane].pending.pop_front() {
+                            self.count_held(lane, -1);
                             self.recycle(decoded);
                         }
                     }
@@ -465,6 +484,7 @@ impl Reader {
         }
         let partition = self.metrics.partition(self.metrics.partition_id(id, lane));
         partition.restarts.set(source.partitions[lane].partition.restarts() as i64);
+        self.count_waiting(lane);
         partition.offset.raise((block.position + block.range.len() as u64) as i64);
         let clock = source.partitions[lane].prefix();
         if clock > i64::MIN {

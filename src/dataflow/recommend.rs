@@ -18,6 +18,7 @@
 //! dropped with the last.
 
 use super::container::{PacketBox, Routed, RowBox, to_target};
+use super::sent::Sent;
 use super::shared::Shared;
 use super::window::damaged;
 use crate::event::{Value, key};
@@ -179,8 +180,9 @@ fn seen<'scope>(
     (shared, metrics): (&Arc<Shared>, &Arc<Metrics>),
 ) -> (Stream<'scope, i64, Routed>, Option<Stream<'scope, i64, RowBox>>) {
     let peers = scope.peers();
-    let mut builder = OperatorBuilder::new(format!("{}:seen", head.name), scope);
-    let mut input = builder.new_input(packets, to_target());
+    let name = format!("{}:seen", head.name);
+    let mut builder = OperatorBuilder::new(name.clone(), scope);
+    let mut input = builder.new_input(packets, to_target(Sent::to(&name, scope, metrics)));
     let (output, pairs) = builder.new_output::<Routed>();
     let mut pairs_out = Shares::from(output);
     let (mut sightings_out, sightings) = match of.users {
@@ -283,8 +285,9 @@ fn lists<'scope>(
 ) -> (Stream<'scope, i64, RowBox>, Option<Stream<'scope, i64, Routed>>) {
     let peers = scope.peers();
     let mine = scope.index();
-    let mut builder = OperatorBuilder::new(format!("{}:lists", head.name), scope);
-    let mut input = builder.new_input(pairs, to_target());
+    let name = format!("{}:lists", head.name);
+    let mut builder = OperatorBuilder::new(name.clone(), scope);
+    let mut input = builder.new_input(pairs, to_target(Sent::to(&name, scope, metrics)));
     let (output, rows) = builder.new_output::<RowBox>();
     let mut rows_out = Rows::from(output);
     let (mut lists_out, lists) = match of.users {
@@ -363,7 +366,7 @@ fn users<'scope>(
 ) -> Stream<'scope, i64, RowBox> {
     let mut builder = OperatorBuilder::new(name.to_owned(), scope);
     let mut sightings = builder.new_input(sightings, Pipeline);
-    let mut lists = builder.new_input(lists, to_target());
+    let mut lists = builder.new_input(lists, to_target(Sent::to(name, scope, metrics)));
     let (output, rows) = builder.new_output::<RowBox>();
     let mut rows_out = Rows::from(output);
     let (shared, metrics, id) = (Arc::clone(shared), Arc::clone(metrics), PartId(part));

@@ -1,13 +1,14 @@
 //! What the workers of one process share: partitions, their clocks, the wish to stop, and the first failure.
 
 use crate::error::Error;
+use crate::observe::{Reached, moment};
 use crate::sink::is_closed;
 use crate::source::{DeadLetters, Partition, WallClock};
 use crate::table::Tables;
 use crate::watermark::{Activity, Clock, tick_at};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use timely::scheduling::SyncActivator;
 
 /// A partition, its clock, and how it is numbered.
@@ -24,6 +25,10 @@ pub struct SharedPartition {
     /// It was silent for `idle_after` when it was last looked at, and how often it became so.
     idle: AtomicBool,
     idles: AtomicU64,
+    /// This process has read blocks of it.
+    read: AtomicBool,
+    /// When its ticks went on, by what this process has read or was told.
+    reached: Mutex<Reached>,
 }
 
 /// A source as all workers of a process see it.
@@ -93,6 +98,9 @@ pub struct Shared {
     told: Mutex<(Option<Activity>, u32)>,
     /// How far each other process has come, as far as it has said.
     others: Mutex<Vec<Option<Activity>>>,
+    began: Instant,
+    /// Somebody looks at the run: processes tell each other also of partitions that one of them reads alone.
+    looked_at: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -131,6 +139,8 @@ impl SharedPartition {
             ended: AtomicBool::new(false),
             idle: AtomicBool::new(false),
             idles: AtomicU64::new(0),
+            read: AtomicBool::new(false),
+            reached: Mutex::default(),
         }
     }
 
@@ -153,9 +163,14 @@ impl SharedPartition {
         lock(&self.bad).as_ref().filter(|(first, _)| *first <= index).map(|(_, error)| error.clone())
     }
 
-    /// This process has read all it will of it.
-    pub(super) fn end(&self) {
-        self.ended.store(true, Ordering::SeqCst);
+    /// This process has read all it will of it; true where that was not known.
+    fn end(&self) -> bool {
+        let first = !self.ended.swap(true, Ordering::SeqCst);
+        // Of one that another process reads there is nothing here, and that is not its end.
+        if self.partition.is_shared() || self.read.load(Ordering::SeqCst) {
+            lock(&self.reached).end();
+        }
+        first
     }
 
     /// Whether it has been silent for `idle_after`.
@@ -223,6 +238,8 @@ impl Shared {
             idles,
             told: Mutex::default(),
             others: Mutex::new(others),
+            began: moment(),
+            looked_at: AtomicBool::new(false),
         });
         for (i, source) in shared.sources.iter().enumerate() {
             for p in &source.partitions {
@@ -275,10 +292,60 @@ impl Shared {
         (0..self.sources.len()).for_each(|s| self.wake(s));
     }
 
-    /// A worker of this process has decoded a block.
-    pub(super) fn publish(&self, source: usize, partition: usize, index: u64, newest: i64) {
+    /// Somebody looks at the run; said in all processes or in none, before it begins.
+    pub fn look(&self) {
+        self.looked_at.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether others are told of a partition that this process reads alone.
+    fn tells_of(&self, p: &SharedPartition) -> bool {
+        p.partition.is_shared() || (self.looked_at.load(Ordering::SeqCst) && lock(&self.others).len() > 1)
+    }
+
+    /// This process has read all it will of a partition.
+    pub(super) fn end(&self, source: usize, partition: usize) {
         let p = &self.sources[source].partitions[partition];
-        if p.partition.is_shared() {
+        if p.end() && !p.partition.is_shared() && p.read.load(Ordering::SeqCst) && self.tells_of(p) {
+            let (source, partition) = (source as u32, partition as u32);
+            lock(&self.untold).push(BlockClock { source, partition, index: END, newest: i64::MAX });
+        }
+    }
+
+    /// Another process has read a block of a partition that it reads alone, or its end. It says how far the partition is, and
+    /// nothing waits for that here.
+    fn heard(&self, source: usize, partition: usize, index: u64, newest: i64) {
+        let (p, pace) = (&self.sources[source].partitions[partition], &self.sources[source].pace);
+        if index == END {
+            lock(&p.reached).end();
+        } else if !pace.processing {
+            let mut clock = p.clock();
+            clock.publish(index, newest, false);
+            lock(&p.reached).note(tick_at(clock.prefix(), pace.out_of_orderness, pace.tick), moment());
+        }
+    }
+
+    /// How long it is that what came of the sources was enough for event time to pass `time`: since the last of the
+    /// partitions that are not silent was past it. Where the time of a source is the wall clock's, since that was. What other
+    /// processes have read counts from when they said so. `None` where that is not known.
+    pub(super) fn passed_since(&self, time: i64) -> Option<Duration> {
+        let of = |source: &SharedSource, p: &SharedPartition| {
+            let read = lock(&p.reached).since(time);
+            if !source.pace.processing {
+                return read;
+            }
+            // By the clock, or by the end of the input, whichever was first.
+            let next = tick_at(time, 0, source.pace.tick).saturating_add(source.pace.tick);
+            let by_clock = u64::try_from(self.wall.now().saturating_sub(next)).ok().map(Duration::from_micros);
+            // What was before all events waits since the run began.
+            by_clock.map(|span| span.min(self.began.elapsed())).max(read)
+        };
+        self.sources.iter().flat_map(|s| s.partitions.iter().filter_map(move |p| of(s, p))).min()
+    }
+
+    /// A worker of this process has decoded a block, which came at `arrived`.
+    pub(super) fn publish(&self, source: usize, partition: usize, index: u64, newest: i64, arrived: Instant) {
+        let p = &self.sources[source].partitions[partition];
+        if self.tells_of(p) {
             let clock = BlockClock { source: source as u32, partition: partition as u32, index, newest };
             let mut untold = lock(&self.untold);
             untold.push(clock);
@@ -288,7 +355,7 @@ impl Shared {
                 self.tell_clocks();
             }
         }
-        self.know(source, partition, index, newest, true);
+        self.know(source, partition, index, newest, Some(arrived));
     }
 
     /// Tells the other processes the clocks they do not know yet; a worker does so before it waits.
@@ -347,11 +414,20 @@ impl Shared {
         self.sources[source].pace.idle_after
     }
 
-    fn know(&self, source: usize, partition: usize, index: u64, newest: i64, ours: bool) {
-        let p = &self.sources[source].partitions[partition];
+    /// `ours`: when the block came, where this process reads it.
+    fn know(&self, source: usize, partition: usize, index: u64, newest: i64, ours: Option<Instant>) {
+        let (p, pace) = (&self.sources[source].partitions[partition], &self.sources[source].pace);
+        if ours.is_some() {
+            p.read.store(true, Ordering::SeqCst);
+        }
         let mut clock = p.clock();
-        clock.publish(index, newest, ours);
-        p.prefix.store(clock.prefix(), Ordering::SeqCst);
+        clock.publish(index, newest, ours.is_some());
+        let prefix = clock.prefix();
+        p.prefix.store(prefix, Ordering::SeqCst);
+        if !pace.processing {
+            let tick = tick_at(prefix, pace.out_of_orderness, pace.tick);
+            lock(&p.reached).note(tick, ours.unwrap_or_else(moment));
+        }
         drop(clock);
         // An idle partition of another source may go with this one.
         if self.idles { self.wake_all() } else { self.wake(source) }
@@ -363,8 +439,10 @@ impl Shared {
             Some(Message::Clocks(clocks)) => {
                 for BlockClock { source, partition, index, newest } in clocks {
                     let (source, partition) = (source as usize, partition as usize);
-                    if self.sources.get(source).is_some_and(|s| partition < s.partitions.len()) {
-                        self.know(source, partition, index, newest, false);
+                    match self.sources.get(source).and_then(|s| s.partitions.get(partition)) {
+                        Some(p) if p.partition.is_shared() => self.know(source, partition, index, newest, None),
+                        Some(_) => self.heard(source, partition, index, newest),
+                        None => {}
                     }
                 }
             }
@@ -440,6 +518,9 @@ impl Shared {
         lock(&self.failure).clone()
     }
 }
+
+/// In place of the number of a block: the end of a partition that one process reads alone.
+const END: u64 = u64::MAX;
 
 /// Blocks whose clocks go in one message: a message costs several wake-ups of threads at both ends.
 const TELL_BLOCKS: usize = 4;
@@ -523,6 +604,95 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Lines, StreamPartition};
+
+    fn shared(partitions: usize, processing: bool, now: i64) -> Arc<Shared> {
+        let partition =
+            |_| -> Box<dyn Partition> { Box::new(StreamPartition::start("p", std::io::empty(), Lines::new(1_000))) };
+        let pace = Pace { tick: 10, out_of_orderness: 5, idle_after: None, processing };
+        let opened = ((0..partitions).map(partition).collect(), None);
+        let tables = Arc::new(Tables::default());
+        Shared::new(vec![(opened, pace)], Vec::new(), (WallClock::of(move || now), tables), 1, (0, 1), 0)
+    }
+
+    #[test]
+    fn a_time_when_all_partitions_have_passed_it_then_waits_since_the_last_of_them_was_past_it() {
+        let shared = shared(2, false, 0);
+        let ago = |s: u64| moment() - Duration::from_secs(s);
+        let passed = |time| shared.passed_since(time).map(|span| span.as_secs() / 10 * 10);
+        assert_eq!(passed(0), None);
+        // Blocks of the first come to 27 and 44, which are the ticks 20 and 30; of the second to 31, which is 20.
+        shared.publish(0, 0, 0, 27, ago(900));
+        shared.publish(0, 0, 1, 44, ago(700));
+        assert_eq!((passed(19), passed(20), passed(30)), (Some(900), Some(700), None));
+        // Out of turn, it is known when the block before it is.
+        shared.publish(0, 1, 1, 31, ago(200));
+        assert_eq!((passed(9), passed(20)), (Some(900), Some(700)));
+        shared.publish(0, 1, 0, 3, ago(100));
+        assert_eq!((passed(9), passed(19), passed(20)), (Some(100), Some(100), Some(700)));
+        // Those that are at their end are past all.
+        shared.end(0, 1);
+        assert_eq!((passed(19), passed(20)), (Some(100), Some(0)));
+        shared.end(0, 0);
+        assert_eq!(passed(1_000), Some(0));
+    }
+
+    #[test]
+    fn a_partition_that_another_process_reads_when_it_is_told_of_then_counts_and_its_silence_here_is_no_end() {
+        let shared = shared(2, false, 0);
+        // The second one is the other process's: here it is at its end at once.
+        shared.end(0, 1);
+        shared.publish(0, 0, 0, 27, moment() - Duration::from_secs(900));
+        let passed = |time| shared.passed_since(time).map(|span| span.as_secs() / 10 * 10);
+        assert_eq!((passed(19), passed(20)), (Some(900), None));
+        let say = |index, newest| {
+            let clock = BlockClock { source: 0, partition: 1, index, newest };
+            shared.hear(1, &Message::Clocks(vec![clock]).encode());
+        };
+        say(0, 18);
+        assert_eq!((passed(9), passed(19)), (Some(0), Some(900)));
+        assert_eq!(shared.sources[0].partitions[1].prefix(), i64::MIN, "nothing else goes by it");
+        say(END, i64::MAX);
+        assert_eq!((passed(19), passed(50)), (Some(0), Some(0)));
+    }
+
+    #[test]
+    fn what_one_process_reads_alone_when_somebody_looks_then_is_told_with_its_end() {
+        let opened = || -> Vec<Box<dyn Partition>> {
+            vec![Box::new(StreamPartition::start("p", std::io::empty(), Lines::new(1_000)))]
+        };
+        for looked_at in [false, true] {
+            let pace = Pace { tick: 10, out_of_orderness: 5, idle_after: None, processing: false };
+            let wall = (WallClock::of(|| 0), Arc::new(Tables::default()));
+            let shared = Shared::new(vec![((opened(), None), pace)], Vec::new(), wall, 2, (0, 2), 0);
+            if looked_at {
+                shared.look();
+            }
+            let told: Arc<Mutex<Vec<Message>>> = Arc::default();
+            let hears = Arc::clone(&told);
+            shared.on_tell(Box::new(move |bytes| lock(&hears).extend(Message::decode(bytes))));
+            shared.publish(0, 0, 0, 27, moment());
+            // Each worker comes to the end.
+            shared.end(0, 0);
+            shared.end(0, 0);
+            shared.tell_clocks();
+            let one = |index, newest| BlockClock { source: 0, partition: 0, index, newest };
+            let expected = [Message::Clocks(vec![one(0, 27), one(END, i64::MAX)])];
+            assert_eq!(*lock(&told), if looked_at { &expected[..] } else { &[] });
+        }
+    }
+
+    #[test]
+    fn a_time_when_it_is_the_wall_clock_s_then_waits_since_that_was_past_it() {
+        let shared = shared(1, true, 57);
+        shared.publish(0, 0, 0, 57, moment());
+        // The next tick of 49 is 50, and of 50 is 60.
+        let passed = |time| shared.passed_since(time);
+        assert!(passed(49).is_some_and(|span| span <= Duration::from_micros(7)) && passed(50).is_none());
+        assert!(passed(i64::MIN).is_some_and(|span| span < Duration::from_secs(3_600)));
+        shared.end(0, 0);
+        assert!(passed(50).is_some());
+    }
 
     #[test]
     fn messages_between_processes_survive_the_wire_and_garbage_is_refused() {

@@ -4,6 +4,7 @@
 //! keeps the capability of the first time it could not hand over.
 
 use super::container::{Carried, RowBox, to_target};
+use super::sent::Sent;
 use super::shared::Shared;
 use crate::error::Error;
 use crate::observe::{Metrics, SinkId};
@@ -42,7 +43,8 @@ pub(super) fn sink<'scope, C: Carried>(
     let name = format!("{name}:sink");
     let worker = rows.scope().worker().clone();
     let scope = rows.scope();
-    rows.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), &name, move |first, info| {
+    let pact = to_target(Sent::to(&name, scope, &metrics));
+    rows.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, &name, move |first, info| {
         drop(first);
         let again = scope.activator_for(info.address.clone());
         if let Some(start) = start {
@@ -72,6 +74,7 @@ pub(super) fn sink<'scope, C: Carried>(
                 open.clear();
                 return;
             };
+            let counts = metrics.sink(SinkId(index as u32));
             let mut pushed = false;
             while let Some(entry) = open.first_entry() {
                 if frontier.less_equal(entry.key()) {
@@ -83,6 +86,9 @@ pub(super) fn sink<'scope, C: Carried>(
                     break;
                 }
                 pushed = true;
+                if let Some(span) = metrics.counts_costs().then(|| shared.passed_since(time)).flatten() {
+                    counts.latency.add(span);
+                }
             }
             if pushed {
                 handle.flush();
@@ -95,7 +101,6 @@ pub(super) fn sink<'scope, C: Carried>(
                 again.activate_after(LOOK);
             }
             shared.set_backlog(index, (handle.backlog_bytes() + held) as u64);
-            let counts = metrics.sink(SinkId(index as u32));
             let written = handle.written();
             counts.rows.set(written.rows);
             counts.bytes.set(written.bytes);

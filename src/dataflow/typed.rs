@@ -12,6 +12,7 @@
 //! as flat bytes.
 
 use super::container::{RowBox, SegmentBox};
+use super::sent::Sent;
 use super::window::stated;
 use crate::aggregate::{Aggregate, Call, Function, Layout, Tally, UserAggregate};
 use crate::event::{Cell, EventBatch, OwnedValue, RowKeys, Value};
@@ -281,7 +282,14 @@ impl<'scope, T: Clone + 'static> WindowAggregate<'scope, T> for Stream<'scope, i
         let state = State::new(spec, 0, Arc::clone(&layout), answers, None);
         let (raw, tally) = (RawRows::new(&layout), Tally::new(&layout));
         let damaged = |error: crate::error::Error| panic!("{error}");
-        let rows = stated(contributions, &format!("{name}:window"), (state, None), (raw, tally), damaged, |_, _| {});
+        let rows = stated(
+            contributions,
+            (&format!("{name}:window"), Sent::uncounted()),
+            (state, None),
+            (raw, tally),
+            damaged,
+            |_, _| {},
+        );
         (updates(rows, name), counted)
     }
 }

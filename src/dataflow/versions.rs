@@ -6,6 +6,7 @@
 //! A capability is retained while events wait, at the least time that one of them came with, and dropped when none does.
 
 use super::container::{PacketBox, RowBox, to_target};
+use super::sent::Sent;
 use super::shared::Shared;
 use super::window::damaged;
 use crate::event::key;
@@ -116,7 +117,8 @@ pub(super) fn versions<'scope>(
     let mut machine = Machine::new(of, plan.tick);
     let (shared, metrics, id) = (Arc::clone(shared), Arc::clone(metrics), PartId(p.part));
     let name = format!("{}:rows", of.table.1);
-    packets.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), &name, move |first, _| {
+    let pact = to_target(Sent::to(&name, packets.scope(), &metrics));
+    packets.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, &name, move |first, _| {
         // Nothing can be said before something has come.
         drop(first);
         let mut held: Option<Capability<i64>> = None;

@@ -17,9 +17,10 @@
 //! Invariants: those of [`crate::view`]. State is bounded by the rows that are live: an arrangement that has lost rows is
 //! compacted while the worker is idle.
 
-use super::bytes::{Arrangement, Batcher, Builder, Given, Made, Piece, Strings};
+use super::bytes::{Arrangement, Batcher, Builder, Given, Made, Piece, Strings, bytes_of};
 use super::container::{Routed, RowBox, to_target};
 use super::rows::{Results, by_key};
+use super::sent::Sent;
 use crate::event::key;
 use crate::observe::{Metrics, PartId, Share};
 use crate::plan::{Keyed, Plan, ViewFeed, ViewPlan};
@@ -87,7 +88,8 @@ pub(super) fn view<'scope>(
         Some(key::hash(&bytes))
     });
     // Rows come to the operator behind from where their keys are.
-    let rows = routed.unary::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), &name, |_, _| {
+    let pact = to_target(Sent::to(&name, scope, metrics));
+    let rows = routed.unary::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, &name, |_, _| {
         |input, output| {
             input.for_each(|capability, container| {
                 let rows = std::mem::take(&mut container.rows);
@@ -229,7 +231,8 @@ fn wait<'scope>(
 ) -> Stream<'scope, i64, Vec<Given>> {
     let metrics = Arc::clone(metrics);
     let mut share = Share::default();
-    fed.unary_frontier::<CapacityContainerBuilder<Vec<Given>>, _, _, _>(to_target(), name, move |first, _| {
+    let pact = to_target(Sent::to(name, fed.scope(), &metrics));
+    fed.unary_frontier::<CapacityContainerBuilder<Vec<Given>>, _, _, _>(pact, name, move |first, _| {
         drop(first);
         // Capabilities are at the times of the buckets, and go with these.
         let (mut due, mut leaving) = (Buckets::default(), Buckets::default());
@@ -284,7 +287,7 @@ fn answer<'scope>(
 ) -> Stream<'scope, i64, RowBox> {
     let metrics = Arc::clone(metrics);
     let mut output_trace = reduced.trace;
-    let mut share = Share::default();
+    let mut shares: [Share; 2] = Default::default();
     reduced.stream.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(Pipeline, name, move |first, _| {
         drop(first);
         move |(changes, frontier), output| {
@@ -320,13 +323,20 @@ fn answer<'scope>(
                 }
             });
             // Who holds a trace lets it forget; without that nothing would be compacted.
-            let mut updates = 0;
+            let (mut updates, mut bytes) = (0, 0);
             for trace in [&mut input, &mut output_trace] {
                 trace.set_logical_compaction(frontier.frontier());
                 trace.set_physical_compaction(frontier.frontier());
-                trace.map_spans(|span| updates += span.inner.as_ref().map_or(0, |batch| batch.updates));
+                trace.map_spans(|span| {
+                    if let Some(batch) = &span.inner {
+                        updates += batch.updates;
+                        bytes += bytes_of(batch);
+                    }
+                });
             }
-            share.set(&metrics.part(PartId(part)).arranged, updates as i64);
+            let counts = metrics.part(PartId(part));
+            shares[0].set(&counts.arranged, updates as i64);
+            shares[1].set(&counts.state_bytes, bytes as i64);
         }
     })
 }
@@ -400,7 +410,7 @@ fn state<'scope>(
 ) -> Stream<'scope, i64, RowBox> {
     let metrics = Arc::clone(metrics);
     let mut stater = Stater::new(part, schema);
-    let mut share = Share::default();
+    let mut shares: [Share; 2] = Default::default();
     rows.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(Pipeline, name, move |first, _| {
         drop(first);
         // A capability is at the time of its rows, dropped when they are said.
@@ -431,7 +441,8 @@ fn state<'scope>(
                 stater.forget(Some(time));
             }
             stater.forget(frontier.frontier().first().copied());
-            share.set(&counts.groups, stater.held() as i64);
+            shares[0].set(&counts.groups, stater.held() as i64);
+            shares[1].set(&counts.state_bytes, stater.bytes() as i64);
         }
     })
 }

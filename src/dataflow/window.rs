@@ -5,6 +5,7 @@
 //! which they are stated: at most once at each, as sinks see them when it has moved on.
 
 use super::container::{RowBox, SegmentBox, to_target};
+use super::sent::Sent;
 use super::shared::Shared;
 use crate::aggregate::{GroupTable, Tally};
 use crate::error::{Error, Kind};
@@ -42,7 +43,9 @@ pub(super) fn window<'scope>(
     let (part, max_groups) = (p.name.clone(), p.max_groups);
     let fail = move |error| shared.fail(error);
     let pulse = p.early_wall.map(|us| Pulse::new(Duration::from_micros(us.unsigned_abs())));
-    stated(contributions, &format!("{}:window", p.name), (state, pulse), (raw, tally), fail, move |state, tally| {
+    let name = format!("{}:window", p.name);
+    let sent = Sent::to(&name, contributions.scope(), &metrics);
+    stated(contributions, (&name, sent), (state, pulse), (raw, tally), fail, move |state, tally| {
         if let Some(tables) = &tables {
             let mut tables = tables.borrow_mut();
             while tables.len() < 2
@@ -78,14 +81,15 @@ pub(super) fn window<'scope>(
 /// called at the end of each turn.
 pub(super) fn stated<'scope>(
     contributions: Stream<'scope, i64, SegmentBox>,
-    name: &str,
+    (name, sent): (&str, Sent),
     (mut state, mut pulse): (State, Option<Pulse>),
     (mut raw, mut tally): (RawRows, Tally),
     fail: impl Fn(Error) + 'static,
     mut after: impl FnMut(&mut State, &mut Tally) + 'static,
 ) -> Stream<'scope, i64, RowBox> {
     let scope = contributions.scope();
-    contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(to_target(), name, move |first, info| {
+    let pact = to_target(sent);
+    contributions.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, name, move |first, info| {
         // Nothing can be said before something has come.
         drop(first);
         let again = scope.activator_for(info.address.clone());

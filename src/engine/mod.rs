@@ -152,7 +152,9 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     };
     let has_sinks = topology.process == 0;
     let counted = if has_sinks || beside.is_some() { plan.sinks.len() } else { 0 };
-    let metrics = Arc::new(metrics(&plan, &sources, counted));
+    let first = topology.process * topology.workers;
+    let metrics = metrics(&plan, &sources, counted).with_workers(first..first + topology.workers);
+    let metrics = Arc::new(metrics);
     if plan.sinks.len() > own_sinks {
         sinks.push(beside.map(open::ordered));
     }
@@ -214,7 +216,8 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
             });
             let lookers = whole.meet(handle);
             if !lookers.is_empty() {
-                metrics.rejects().keep();
+                metrics.look();
+                shared.look();
             }
             if several {
                 match Speaker::start(&whole, handle, &metrics, lookers.clone(), desk.clone()) {

@@ -7,10 +7,14 @@
 //! 4. Snapshots of several processes join into that of the run: what is counted or held is added up, of marks and levels the
 //!    greatest counts. The order does not matter.
 //!
-//! Cost: one relaxed atomic addition; meant for once a batch, not once an event.
+//! Cost: one relaxed atomic addition; meant for once a batch, not once an event. Operators and workers are counted only where
+//! somebody looks ([`Metrics::with_costs`]): that takes the clock twice for each time an operator is run.
 
+use super::histogram::{Histogram, Spread};
 use super::rejects::Rejects;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// How a number moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +23,12 @@ pub enum Moves {
     Up,
     /// It is how much there is at this moment.
     Both,
+    /// It is how many there were of which size.
+    Spread,
 }
 
 /// What can be counted with.
-trait Kind {
+pub(super) trait Kind {
     /// How it moves.
     const MOVES: Moves;
     /// What is read of it.
@@ -76,10 +82,19 @@ impl Kind for Mark {
     }
 }
 
+impl Kind for Depth {
+    const MOVES: Moves = Moves::Both;
+    type Plain = Waiting;
+    fn join(one: &mut Waiting, other: &Waiting) {
+        one.0 = one.0.saturating_add(other.0);
+    }
+}
+
 /// One thing that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// What it is counted of: `source`, `partition`, `part`, `table`, `sink`, `action`, `server` or `ingest`.
+    /// What it is counted of: `source`, `partition`, `part`, `table`, `sink`, `action`, `operator`, `worker`, `server` or
+    /// `ingest`.
     pub scope: &'static str,
     /// Its name; unique in its scope.
     pub name: &'static str,
@@ -134,6 +149,39 @@ impl Gauge {
     /// The number.
     pub fn get(&self) -> i64 {
         self.0.load(Relaxed)
+    }
+}
+
+/// How much waits between workers. What one has put in may be counted after another has taken it out: then nothing waits.
+#[derive(Debug, Default)]
+pub struct Depth(AtomicI64);
+
+impl Depth {
+    /// Changes it by `n`.
+    pub fn add(&self, n: i64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    /// How much waits, as far as this process knows.
+    pub fn get(&self) -> Waiting {
+        Waiting(self.0.load(Relaxed))
+    }
+}
+
+/// What a [`Depth`] was at one moment. What one process has put in and another has taken out is below zero there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Waiting(i64);
+
+impl Waiting {
+    /// How much waits.
+    pub fn records(self) -> i64 {
+        self.0.max(0)
+    }
+}
+
+impl Samples for Waiting {
+    fn samples(&self, f: &mut Tell<'_>) {
+        f(None, self.records(), None);
     }
 }
 
@@ -218,40 +266,45 @@ pub struct Sample<'a> {
     pub of: &'a str,
     /// The reason or the selected name, where the metric has one.
     pub label: Option<&'a str>,
-    /// The number.
+    /// The number; where there are many of a size each, how many.
     pub value: i64,
+    /// How many there were of which size.
+    pub spread: Option<&'a Spread>,
 }
 
+/// Who is told a label, where there is one, a number, and what it is the count of.
+pub(super) type Tell<'f> = dyn FnMut(Option<&str>, i64, Option<&Spread>) + 'f;
+
 /// A number of a snapshot, or several with labels.
-trait Samples {
-    /// Calls `f` with a label, where there is one, and a number.
-    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64));
+pub(super) trait Samples {
+    /// Calls `f` for each.
+    fn samples(&self, f: &mut Tell<'_>);
 }
 
 impl Samples for u64 {
-    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
-        f(None, i64::try_from(*self).unwrap_or(i64::MAX));
+    fn samples(&self, f: &mut Tell<'_>) {
+        f(None, i64::try_from(*self).unwrap_or(i64::MAX), None);
     }
 }
 
 impl Samples for i64 {
-    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
-        f(None, *self);
+    fn samples(&self, f: &mut Tell<'_>) {
+        f(None, *self, None);
     }
 }
 
 impl Samples for Option<i64> {
-    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
+    fn samples(&self, f: &mut Tell<'_>) {
         if let Some(n) = self {
-            f(None, *n);
+            f(None, *n, None);
         }
     }
 }
 
 impl Samples for Vec<(String, u64)> {
-    fn samples(&self, f: &mut dyn FnMut(Option<&str>, i64)) {
+    fn samples(&self, f: &mut Tell<'_>) {
         for (label, n) in self {
-            f(Some(label), i64::try_from(*n).unwrap_or(i64::MAX));
+            f(Some(label), i64::try_from(*n).unwrap_or(i64::MAX), None);
         }
     }
 }
@@ -293,7 +346,9 @@ macro_rules! scope {
             pub fn each(&self, f: &mut dyn FnMut(Sample<'_>)) {
                 let mut metrics = $list.iter();
                 $(if let Some(metric) = metrics.next() {
-                    self.$field.samples(&mut |label, value| f(Sample { metric, of: &self.name, label, value }));
+                    self.$field.samples(&mut |label, value, spread| {
+                        f(Sample { metric, of: &self.name, label, value, spread });
+                    });
                 })*
             }
         }
@@ -325,6 +380,8 @@ scope! { "partition", "one partition of a source", PartitionMetrics, PartitionCo
     idle: Level => i64, "1", "1 while nothing has come for longer than `idle_after`.";
     idles: Level => i64, "1", "How often nothing came for longer than `idle_after`.";
     restarts: Level => i64, "1", "How often the file that is followed was rotated or truncated.";
+    waiting: Gauge => i64, "bytes", "Bytes that were read ahead, or accepted, and that no worker has taken.";
+    held: Gauge => i64, "blocks", "Blocks that are decoded and wait for those before them, or for rows of tables.";
 }
 
 scope! { "part", "one part of the pipeline, such as a window", PartMetrics, PartCounts, PART,
@@ -359,7 +416,7 @@ scope! { "part", "one part of the pipeline, such as a window", PartMetrics, Part
 
 scope! { "table", "one table", TableMetrics, TableCounts, TABLE,
     rows: Level => i64, "rows", "Rows that can be looked up; of a table that is not read as a whole, keys that are kept.";
-    state_bytes: Gauge => i64, "bytes", "Memory of its rows.";
+    state_bytes: Gauge => i64, "bytes", "Memory of its rows, or of those that are kept.";
     replaced: Level => i64, "rows", "Rows of its file or server that another one with the same key, and time where it has versions, stands for.";
     without_key: Level => i64, "rows", "Rows of its file or server without a value of the key.";
     lookups: Counter => u64, "events", "Events that were looked up; where a `where` reads nothing that is added, those that it keeps.";
@@ -373,6 +430,8 @@ scope! { "sink", "one sink", SinkMetrics, SinkCounts, SINK,
     rows: Counter => u64, "rows", "Rows written.";
     bytes: Counter => u64, "bytes", "Bytes written.";
     backlog: Gauge => i64, "bytes", "Bytes of rows that wait for the sink.";
+    latency: Histogram => Spread, "seconds", "From when the block was read, or the batch accepted, that let event time pass a moment, until the rows of that moment were handed to the sink.";
+    write: Histogram => Spread, "seconds", "How long a write or a flush took.";
 }
 
 scope! { "action", "one action, which tells of alerts", ActionMetrics, ActionCounts, ACTION,
@@ -384,6 +443,19 @@ scope! { "action", "one action, which tells of alerts", ActionMetrics, ActionCou
     inhibited: Counter => u64, "alerts", "Alerts that others kept quiet.";
     waiting: Gauge => i64, "messages", "Messages that wait or are on their way.";
     open: Gauge => i64, "1", "1 while the receiver is left alone but for a try now and then.";
+}
+
+scope! { "operator", "one operator of the dataflow, over the workers of this process", OperatorMetrics, OperatorCounts, OPERATOR,
+    busy: Counter => u64, "ns", "How long it ran, over all workers.";
+    runs: Counter => u64, "1", "How often it was run.";
+    queued: Depth => Waiting, "records", "Records on their way to it: rows and updates, and packets of many events or groups.";
+    sent: Counter => u64, "bytes", "Bytes that were sent to it from other workers, by those of this process.";
+    messages: Counter => u64, "messages", "Messages in which they were sent.";
+}
+
+scope! { "worker", "one worker", WorkerMetrics, WorkerCounts, WORKER,
+    busy: Counter => u64, "ns", "How long it ran operators.";
+    parked: Counter => u64, "ns", "How long it slept, as there was nothing to do.";
 }
 
 scope! { "server", "the HTTP server", ServerMetrics, ServerCounts, SERVER,
@@ -421,7 +493,7 @@ impl ServerMetrics {
 
 /// The one list of what is counted.
 pub fn list() -> impl Iterator<Item = &'static Metric> {
-    [SOURCE, PARTITION, PART, TABLE, SINK, ACTION, SERVER, INGEST].into_iter().flatten()
+    [SOURCE, PARTITION, PART, TABLE, SINK, ACTION, OPERATOR, WORKER, SERVER, INGEST].into_iter().flatten()
 }
 
 /// A source of the plan.
@@ -475,6 +547,11 @@ pub struct Metrics {
     tables: Vec<TableMetrics>,
     sinks: Vec<SinkMetrics>,
     actions: Vec<ActionMetrics>,
+    /// Known once the first worker has built the dataflow; all build the same.
+    operators: OnceLock<Vec<OperatorMetrics>>,
+    /// Those of this process.
+    workers: Vec<WorkerMetrics>,
+    looked_at: AtomicBool,
     rejects: Rejects,
 }
 
@@ -510,6 +587,40 @@ impl Metrics {
     pub fn with_actions(mut self, actions: impl IntoIterator<Item = String>) -> Self {
         self.actions = actions.into_iter().map(|name| ActionMetrics { name, ..Default::default() }).collect();
         self
+    }
+
+    /// With workers of these numbers.
+    #[must_use]
+    pub fn with_workers(mut self, workers: Range<usize>) -> Self {
+        self.workers = workers.map(|i| WorkerMetrics { name: i.to_string(), ..Default::default() }).collect();
+        self
+    }
+
+    /// Somebody looks: what operators and workers cost is counted from now on, and rejected lines are kept.
+    pub fn look(&self) {
+        self.looked_at.store(true, Relaxed);
+        self.rejects.keep();
+    }
+
+    /// True where it is counted what operators and workers cost.
+    pub fn counts_costs(&self) -> bool {
+        self.looked_at.load(Relaxed)
+    }
+
+    /// Says what operators there are, in the order of the plan; the first who says it is heard. Gives them.
+    pub fn name_operators(&self, names: &[String]) -> &[OperatorMetrics] {
+        let of = |name: &String| OperatorMetrics { name: name.clone(), ..Default::default() };
+        self.operators.get_or_init(|| names.iter().map(of).collect())
+    }
+
+    /// The operators, as far as they are known.
+    pub fn operators(&self) -> &[OperatorMetrics] {
+        self.operators.get().map_or(&[], |all| all)
+    }
+
+    /// The counts of worker `i` of this process.
+    pub fn worker(&self, i: usize) -> Option<&WorkerMetrics> {
+        self.workers.get(i)
     }
 
     /// The newest rejected lines.
@@ -570,6 +681,8 @@ impl Metrics {
             tables: self.tables.iter().map(TableMetrics::read).collect(),
             sinks: self.sinks.iter().map(SinkMetrics::read).collect(),
             actions: self.actions.iter().map(ActionMetrics::read).collect(),
+            operators: self.operators().iter().map(OperatorMetrics::read).collect(),
+            workers: self.workers.iter().filter(|_| self.counts_costs()).map(WorkerMetrics::read).collect(),
         }
     }
 }
@@ -589,6 +702,10 @@ pub struct Snapshot {
     pub sinks: Vec<SinkCounts>,
     /// By action.
     pub actions: Vec<ActionCounts>,
+    /// By operator, where costs are counted.
+    pub operators: Vec<OperatorCounts>,
+    /// By worker of this process, where costs are counted.
+    pub workers: Vec<WorkerCounts>,
 }
 
 /// Joins lists of the same names in the same order; what only the other has comes behind.
@@ -610,6 +727,10 @@ impl Snapshot {
         join(&mut self.tables, &other.tables, |c| &c.name, TableCounts::join);
         join(&mut self.sinks, &other.sinks, |c| &c.name, SinkCounts::join);
         join(&mut self.actions, &other.actions, |c| &c.name, ActionCounts::join);
+        join(&mut self.operators, &other.operators, |c| &c.name, OperatorCounts::join);
+        // Workers are numbered through all processes.
+        self.workers.extend_from_slice(&other.workers);
+        self.workers.sort_by_key(|worker| worker.name.parse().unwrap_or(usize::MAX));
     }
 
     /// Calls `f` for every number, in the order of the plan.
@@ -620,6 +741,8 @@ impl Snapshot {
         self.tables.iter().for_each(|s| s.each(f));
         self.sinks.iter().for_each(|s| s.each(f));
         self.actions.iter().for_each(|s| s.each(f));
+        self.operators.iter().for_each(|s| s.each(f));
+        self.workers.iter().for_each(|s| s.each(f));
     }
 
     /// Events of all sources.
@@ -675,9 +798,12 @@ mod tests {
             reasons: &["not_json", "no_time"],
         };
         let parts = [PartShape { name: "pages".into(), values: vec!["n".into(), "avg".into()] }];
-        Metrics::new(&[source("a", 2), source("b", 1)], &parts, &["out".into()])
+        let metrics = Metrics::new(&[source("a", 2), source("b", 1)], &parts, &["out".into()])
             .with_tables(["users".into()])
             .with_actions(["ops".to_owned()])
+            .with_workers(2..3);
+        metrics.look();
+        metrics
     }
 
     #[test]
@@ -686,6 +812,10 @@ mod tests {
         assert_eq!(names.len(), list().count());
         assert!(list().all(|m| m.doc.ends_with('.') && !m.unit.is_empty()));
         let m = metrics();
+        m.name_operators(&["pages:window".to_owned()]);
+        assert_eq!(m.name_operators(&["other".to_owned()])[0].name, "pages:window");
+        let unseen = Metrics::default().with_workers(0..4);
+        assert!(!unseen.counts_costs() && m.counts_costs() && unseen.snapshot().workers.is_empty());
         let p = m.partition(m.partition_id(SourceId(1), 0));
         p.position.raise(1);
         p.offset.raise(1);
@@ -694,6 +824,7 @@ mod tests {
         let mut see = |s: Sample<'_>| {
             assert_eq!(s.label.is_some(), matches!(s.metric.name, "rejected" | "non_numeric" | "refused" | "batches"));
             assert!(!s.of.is_empty() && s.value <= 1);
+            assert_eq!(s.spread.is_some(), s.metric.moves == Moves::Spread);
             seen.insert((s.metric.scope, s.metric.name));
         };
         m.snapshot().each(&mut see);

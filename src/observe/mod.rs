@@ -5,30 +5,35 @@
 //! terminal, [`summary`] the end of a run. All that a run writes to standard error goes through one [`Console`], so
 //! that log lines and the live line never mix.
 //!
-//! Threads and the clock are used in `progress` and `pulse` only; what is shown is made by pure functions.
+//! Threads and the clock are used in `progress`, `pulse`, `histogram` and `reached` only; what is shown is made by pure functions.
 
 mod console;
 pub mod export;
+mod histogram;
 mod logs;
 mod metrics;
 mod number;
 mod progress;
 mod prometheus;
 mod pulse;
+mod reached;
 mod rejects;
 mod summary;
 
 pub use console::{Around, Console};
+pub use histogram::{Histogram, Spread};
 pub use logs::{DEFAULT_FILTER, LogFormat, init as init_logs};
 pub use metrics::{
-    ActionCounts, ActionMetrics, ByLabel, Counter, Gauge, IngestCounts, IngestMetrics, Mark, Metric, Metrics, Moves,
-    PartCounts, PartId, PartMetrics, PartShape, PartitionCounts, PartitionId, PartitionMetrics, Sample, ServerCounts,
-    ServerMetrics, Share, SinkCounts, SinkId, SinkMetrics, Snapshot, SourceCounts, SourceId, SourceMetrics,
-    SourceShape, TableCounts, TableId, TableMetrics, list,
+    ActionCounts, ActionMetrics, ByLabel, Counter, Depth, Gauge, IngestCounts, IngestMetrics, Mark, Metric, Metrics,
+    Moves, OperatorCounts, OperatorMetrics, PartCounts, PartId, PartMetrics, PartShape, PartitionCounts, PartitionId,
+    PartitionMetrics, Sample, ServerCounts, ServerMetrics, Share, SinkCounts, SinkId, SinkMetrics, Snapshot,
+    SourceCounts, SourceId, SourceMetrics, SourceShape, TableCounts, TableId, TableMetrics, WorkerCounts,
+    WorkerMetrics, list,
 };
 pub use number::{grouped, short};
 pub use progress::{Progress, Rate, progress_line, terminal_width};
 pub use prometheus::{Figure, figures, prometheus};
 pub use pulse::Pulse;
+pub use reached::{Reached, moment};
 pub use rejects::{Fault, OF_BLOCK, Rejected, Rejects};
 pub use summary::{Ending, summary};

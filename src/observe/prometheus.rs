@@ -1,11 +1,12 @@
 //! Samples, turned into figures with the names and units of Prometheus, and these into its text format.
 //!
 //! A name is `highwater_<scope>_<name>`, a unit where the name does not say it, and `_total` where it only counts up;
-//! times and spans are seconds. Labels are the scope with the name of the source, partition, part or sink, `source` of a
+//! times and spans are seconds. What is counted by size is a histogram, with buckets. Labels are the scope with the name of the source, partition, part or sink, `source` of a
 //! partition, and `reason`, `outcome` or `value` where a metric is counted by label.
 //!
 //! Invariant: all figures of one name stand together, each with labels that no other has.
 
+use super::histogram::Spread;
 use super::metrics::{IngestCounts, Metric, Moves, Sample, ServerCounts, Snapshot};
 use std::fmt::Write;
 
@@ -16,12 +17,25 @@ pub struct Figure {
     pub name: String,
     /// What it means.
     pub help: &'static str,
-    /// True where it only counts up.
-    pub counts: bool,
+    /// How it moves.
+    pub moves: Moves,
     /// Labels, in their order.
     pub labels: Vec<(&'static str, String)>,
-    /// The number, in base units.
+    /// The number, in base units; where there are many of a size each, how many.
     pub value: f64,
+    /// How many there were of which size.
+    pub spread: Option<Spread>,
+}
+
+impl Figure {
+    /// What Prometheus calls its kind.
+    pub fn kind(&self) -> &'static str {
+        match self.moves {
+            Moves::Up => "counter",
+            Moves::Both => "gauge",
+            Moves::Spread => "histogram",
+        }
+    }
 }
 
 /// The name of a metric's figures.
@@ -29,6 +43,7 @@ pub(super) fn name(metric: &Metric) -> String {
     let mut name = format!("highwater_{}_{}", metric.scope, metric.name);
     name.push_str(match metric.unit {
         "us" => "_timestamp_seconds",
+        "ns" | "seconds" => "_seconds",
         "bytes" if !metric.name.ends_with("bytes") => "_bytes",
         _ => "",
     });
@@ -50,8 +65,13 @@ fn figure(s: Sample<'_>, source: Option<&str>) -> Figure {
         };
         labels.push((by, label.to_owned()));
     }
-    let value = if s.metric.unit == "us" { s.value as f64 / 1e6 } else { s.value as f64 };
-    Figure { name: name(s.metric), help: s.metric.doc, counts: s.metric.moves == Moves::Up, labels, value }
+    let value = match s.metric.unit {
+        "us" => s.value as f64 / 1e6,
+        "ns" => s.value as f64 / 1e9,
+        _ => s.value as f64,
+    };
+    let Metric { doc: help, moves, .. } = *s.metric;
+    Figure { name: name(s.metric), help, moves, labels, value, spread: s.spread.cloned() }
 }
 
 /// All figures: those of the run, where it has begun, with the lag of each source at `now` (microseconds since 1970), and those of the
@@ -64,9 +84,10 @@ pub fn figures(
     let mut all = vec![Figure {
         name: "highwater_build_info".into(),
         help: "1; the label says which version this is.",
-        counts: false,
+        moves: Moves::Both,
         labels: vec![("version", env!("CARGO_PKG_VERSION").into())],
         value: 1.0,
+        spread: None,
     }];
     if let Some((snapshot, partitions)) = run {
         snapshot.sources.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
@@ -79,15 +100,18 @@ pub fn figures(
             all.extend(moving.map(|position| Figure {
                 name: "highwater_source_lag_seconds".into(),
                 help: "How far the event time of a source is behind the clock of the machine.",
-                counts: false,
+                moves: Moves::Both,
                 labels: vec![("source", source.name.clone())],
                 value: now.saturating_sub(position) as f64 / 1e6,
+                spread: None,
             }));
         }
         snapshot.parts.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
         snapshot.tables.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
         snapshot.sinks.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
         snapshot.actions.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
+        snapshot.operators.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
+        snapshot.workers.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
     }
     server.each(&mut |s| all.push(figure(s, None)));
     ingest.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
@@ -109,25 +133,38 @@ pub fn prometheus(figures: &[Figure]) -> String {
     for figure in figures {
         if figure.name != last {
             last = &figure.name;
-            let kind = if figure.counts { "counter" } else { "gauge" };
-            let _ = write!(out, "# HELP {last} {}\n# TYPE {last} {kind}\n", figure.help);
+            let _ = write!(out, "# HELP {last} {}\n# TYPE {last} {}\n", figure.help, figure.kind());
         }
-        out.push_str(&figure.name);
-        for (i, (label, text)) in figure.labels.iter().enumerate() {
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = write!(out, "{}{label}=\"{text}\"", if i == 0 { '{' } else { ',' });
-        }
-        let end = if figure.labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(out, "{end} {}", figure.value);
+        let mut line = |suffix: &str, least: Option<&str>, value: &dyn std::fmt::Display| {
+            let _ = write!(out, "{}{suffix}", figure.name);
+            let labels = figure.labels.iter().map(|(label, text)| (*label, text.as_str()));
+            for (i, (label, text)) in labels.chain(least.map(|text| ("le", text))).enumerate() {
+                let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                let _ = write!(out, "{}{label}=\"{text}\"", if i == 0 { '{' } else { ',' });
+            }
+            let end = if figure.labels.is_empty() && least.is_none() { "" } else { "}" };
+            let _ = writeln!(out, "{end} {value}");
+        };
+        let Some(spread) = &figure.spread else {
+            line("", None, &figure.value);
+            continue;
+        };
+        // One number for both, so that they agree whatever is counted meanwhile.
+        let count = spread.count();
+        spread.cumulated().for_each(|(limit, n)| line("_bucket", Some(&limit.to_string()), &n));
+        line("_bucket", Some("+Inf"), &count);
+        line("_sum", None, &spread.seconds());
+        line("_count", None, &count);
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{IngestMetrics, Metrics, PartShape, ServerMetrics, SourceId, SourceShape};
+    use super::super::{IngestMetrics, Metrics, PartShape, ServerMetrics, SinkId, SourceId, SourceShape};
     use super::*;
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     #[test]
     fn names_have_units_and_figures_of_a_name_stand_together() {
@@ -137,7 +174,12 @@ mod tests {
             reasons: &["not_json"],
         };
         let parts = [PartShape { name: "pages".into(), values: vec!["n".into()] }];
-        let metrics = Metrics::new(&[source("a"), source("b")], &parts, &["out".into()]);
+        let metrics = Metrics::new(&[source("a"), source("b")], &parts, &["out".into()]).with_workers(1..2);
+        metrics.look();
+        metrics.name_operators(&["a:source".to_owned()])[0].busy.add(2_500_000_000);
+        let latency = &metrics.sink(SinkId(0)).latency;
+        latency.add(Duration::from_millis(3));
+        latency.add(Duration::from_millis(20));
         metrics.source(SourceId(1)).bytes.add(5);
         let p = metrics.partition(metrics.partition_id(SourceId(1), 1));
         p.position.raise(2_500_000);
@@ -156,6 +198,16 @@ mod tests {
             "highwater_source_lag_seconds{source=\"b\"} 1.5",
             "highwater_part_state_bytes{part=\"pages\"} 0",
             "highwater_sink_backlog_bytes{sink=\"out\"} 0",
+            "# TYPE highwater_sink_latency_seconds histogram",
+            "highwater_sink_latency_seconds_bucket{sink=\"out\",le=\"0.0025\"} 0",
+            "highwater_sink_latency_seconds_bucket{sink=\"out\",le=\"0.005\"} 1",
+            "highwater_sink_latency_seconds_bucket{sink=\"out\",le=\"+Inf\"} 2",
+            "highwater_sink_latency_seconds_sum{sink=\"out\"} 0.023",
+            "highwater_sink_latency_seconds_count{sink=\"out\"} 2",
+            "highwater_sink_write_seconds_count{sink=\"out\"} 0",
+            "highwater_operator_busy_seconds_total{operator=\"a:source\"} 2.5",
+            "highwater_operator_sent_bytes_total{operator=\"a:source\"} 0",
+            "highwater_worker_parked_seconds_total{worker=\"1\"} 0",
             "highwater_ingest_batches_total{ingest=\"b\",outcome=\"full\"} 0",
             "highwater_ingest_waiting_bytes{ingest=\"b\"} 0",
             "highwater_server_refused_total{server=\"http\",reason=\"token\"} 0",

@@ -3,7 +3,7 @@
 use super::answer::{Answer, json, text as body};
 use super::face::{Face, now};
 use super::routes::Ask;
-use crate::observe::{Figure, IngestCounts, figures, prometheus};
+use crate::observe::{Figure, IngestCounts, Spread, figures, prometheus};
 use serde_json::{Map, Value, json as value};
 
 fn all(face: &Face) -> Vec<Figure> {
@@ -24,6 +24,14 @@ fn all(face: &Face) -> Vec<Figure> {
     figures(run, (&face.counts.read(), &ingest), now())
 }
 
+/// How many spans there were, how long they were together, and what half, 90 and 99 of 100 were not longer than, in seconds.
+pub(super) fn quantiles(of: &Spread) -> Map<String, Value> {
+    let span = |share| of.quantile(share).map_or(Value::Null, |seconds| ((seconds * 1e6).round() / 1e6).into());
+    let entries = [("count", of.count().into()), ("sum", of.seconds().into())];
+    let shares = [("p50", span(0.5)), ("p90", span(0.9)), ("p99", span(0.99))];
+    entries.into_iter().chain(shares).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// `/metrics`
 pub(super) fn text(face: &Face, _: &Ask) -> Answer {
     Ok(body("text/plain; version=0.0.4; charset=utf-8", prometheus(&all(face))))
@@ -36,10 +44,14 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
         figure.name.starts_with(prefix) || figure.name.trim_start_matches("highwater_").starts_with(prefix)
     };
     let one = |figure: Figure| {
+        let kind = figure.kind();
         let labels: Map<String, Value> =
             figure.labels.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
-        let kind = if figure.counts { "counter" } else { "gauge" };
-        value!({ "name": figure.name, "labels": labels, "type": kind, "value": figure.value })
+        let mut one = value!({ "name": figure.name, "labels": labels, "type": kind, "value": figure.value });
+        if let (Some(spread), Some(one)) = (&figure.spread, one.as_object_mut()) {
+            one.extend(quantiles(spread));
+        }
+        one
     };
     let found: Vec<Value> = all(face).into_iter().filter(wanted).map(one).collect();
     Ok(json(&value!({ "state": face.phase().word(), "metrics": found })))

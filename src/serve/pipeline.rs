@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, json};
 use super::face::Face;
+use super::figures::quantiles;
 use super::routes::Ask;
 use crate::config::{Access, Secret};
 use crate::observe::Sample;
@@ -9,6 +10,7 @@ use crate::result::{RowKind, RowSchema};
 use crate::time::{EventTime, format_rfc3339};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value, json as value};
+use std::sync::PoisonError;
 
 /// Hides in the text of a pipeline file what must not be shown: values of keys that sound like secrets, all of a table of
 /// tokens or headers, passwords and paths in addresses (those of receivers may hold a token), and the tokens themselves wherever they stand. References to the environment stay.
@@ -54,8 +56,12 @@ fn kind(schema: &RowSchema) -> &'static str {
     }
 }
 
-/// Adds one count to an object: a number, or an object by label.
+/// Adds one count to an object: a number, or an object by label, or, of spans, how many and how long.
 pub(super) fn put(all: &mut Map<String, Value>, s: Sample<'_>) {
+    if let Some(spread) = s.spread {
+        all.insert(s.metric.name.to_owned(), quantiles(spread).into());
+        return;
+    }
     match s.label {
         None => {
             all.insert(s.metric.name.to_owned(), s.value.into());
@@ -92,12 +98,21 @@ pub(super) fn show(face: &Face, _: &Ask) -> Answer {
             value!({ "name": source.name, "counts": counts, "partitions": own })
         });
         answer["sources"] = sources.collect();
-        let sinks = snapshot.sinks.iter().map(|sink| {
+        let looks = face.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let sinks = snapshot.sinks.iter().enumerate().map(|(i, sink)| {
             let mut counts = Map::new();
             sink.each(&mut |s| put(&mut counts, s));
-            value!({ "name": sink.name, "counts": counts })
+            // Of the last seconds; that of all time is among the counts.
+            value!({ "name": sink.name, "counts": counts, "latency": looks.latency(i) })
         });
         answer["sinks"] = sinks.collect();
+        drop(looks);
+        let operators = snapshot.operators.iter().map(|one| {
+            let mut counts = Map::new();
+            one.each(&mut |s| put(&mut counts, s));
+            value!({ "name": one.name, "counts": counts })
+        });
+        answer["operators"] = operators.collect();
     }
     let parts = face.schemas.iter().enumerate().map(|(i, schema)| {
         let held = face.shelf.store().held(i as u32);

@@ -22,12 +22,14 @@ mod output;
 mod queue;
 mod stream;
 mod table;
+mod timed;
 
 pub use call::{CallSink, OnRow, Row, RowResult};
 pub use csv::Encoder as CsvRows;
 pub use json::Encoder as JsonRows;
 pub use order::Ordered;
 pub use queue::SinkHandle;
+pub use timed::Timed;
 
 use crate::error::Error;
 use crate::result::{Op, RowBatch, RowHead, RowSchema};

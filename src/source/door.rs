@@ -38,6 +38,8 @@ struct Batch {
     at: usize,
     /// Where the batch begins in the partition.
     position: u64,
+    /// When it entered.
+    arrived: Instant,
     /// Lines that are too long, which are blank in the text: where they begin in it, and how long they were.
     oversized: VecDeque<(u64, u64)>,
 }
@@ -186,7 +188,8 @@ impl Room {
         state.waiting += length + COST;
         state.turned_away = false;
         state.silent = None;
-        state.batches.push_back(Batch { text: Arc::new(text), at: 0, position, oversized: oversized.into() });
+        let (text, oversized) = (Arc::new(text), oversized.into());
+        state.batches.push_back(Batch { text, at: 0, position, arrived: Instant::now(), oversized });
         drop(state);
         call(&self.door.readers);
         Ok(())
@@ -271,7 +274,8 @@ impl State {
 impl Partition for DoorPartition {
     fn next(&self, buffer: &mut Vec<u8>) -> Result<Next, Error> {
         let mut state = self.door.lock();
-        let Some(position) = state.batches.front().map(|batch| batch.position + batch.at as u64) else {
+        let first = state.batches.front().map(|batch| (batch.position + batch.at as u64, batch.arrived));
+        let Some((position, arrived)) = first else {
             if state.closed {
                 return Ok(Next::End);
             }
@@ -287,7 +291,8 @@ impl Partition for DoorPartition {
         // The decoder wants some room behind the lines.
         buffer.reserve(pieces.iter().map(|(_, range)| range.len()).sum::<usize>() + 64);
         pieces.iter().for_each(|(text, range)| buffer.extend_from_slice(&text[range.clone()]));
-        Ok(Next::Block(Block { index, range: 0..buffer.len(), position, oversized, head: None }))
+        let (range, arrived) = (0..buffer.len(), Some(arrived));
+        Ok(Next::Block(Block { index, range, position, oversized, head: None, arrived }))
     }
 
     /// Closes the door. What has entered is read, so that no block is cut off.
@@ -302,6 +307,10 @@ impl Partition for DoorPartition {
 
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn waiting(&self) -> u64 {
+        self.door.lock().waiting
     }
 
     fn silent_for(&self) -> Option<Duration> {

@@ -143,7 +143,14 @@ impl OneFile {
         let Lines { block, max_line, .. } = lines;
         let start = (index - self.first) * block;
         let end = (start + block).min(self.length);
-        let empty = |position| Block { index, range: 0..0, position, oversized: Vec::new(), head: self.head.clone() };
+        let empty = |position| Block {
+            index,
+            range: 0..0,
+            position,
+            oversized: Vec::new(),
+            head: self.head.clone(),
+            arrived: None,
+        };
         if end <= self.skip {
             return Ok(empty(self.base + end));
         }
@@ -215,7 +222,7 @@ impl OneFile {
         }
         let range = first..buffer.len().max(first);
         let position = origin.wrapping_add(range.start as u64);
-        Ok(Block { index, position, range, oversized, head: self.head.clone() })
+        Ok(Block { index, position, range, oversized, head: self.head.clone(), arrived: None })
     }
 }
 

@@ -50,7 +50,14 @@ impl Partition for GeneratePartition {
         }
         let Some(index) = self.claims.next(exists) else { return Ok(Next::End) };
         self.generator.block(index, buffer);
-        Ok(Next::Block(Block { index, range: 0..buffer.len(), position: 0, oversized: Vec::new(), head: None }))
+        Ok(Next::Block(Block {
+            index,
+            range: 0..buffer.len(),
+            position: 0,
+            oversized: Vec::new(),
+            head: None,
+            arrived: None,
+        }))
     }
 
     fn stop(&self) -> u64 {

@@ -141,6 +141,10 @@ impl Partition for LimitedPartition {
         self.inner.restarts()
     }
 
+    fn waiting(&self) -> u64 {
+        self.inner.waiting()
+    }
+
     fn silent_for(&self) -> Option<Duration> {
         self.inner.silent_for()
     }
@@ -166,7 +170,14 @@ mod tests {
             }
             buffer.clear();
             buffer.extend_from_slice(b"{}\n{}\n{}\n");
-            Ok(Next::Block(Block { index: 0, range: 0..9, position: 0, oversized: Vec::new(), head: None }))
+            Ok(Next::Block(Block {
+                index: 0,
+                range: 0..9,
+                position: 0,
+                oversized: Vec::new(),
+                head: None,
+                arrived: None,
+            }))
         }
 
         fn stop(&self) -> u64 {

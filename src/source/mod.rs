@@ -39,7 +39,7 @@ pub use wall::WallClock;
 use crate::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of one block of a file: large enough that switching costs nothing, small enough to stay in the L2 cache.
 pub const BLOCK_BYTES: u64 = 256 * 1024;
@@ -99,6 +99,8 @@ pub struct Block {
     pub oversized: Vec<(u64, u64)>,
     /// The header of the file that the block is of, without its line end; the same one for all its blocks.
     pub head: Option<Arc<[u8]>>,
+    /// When the first of it came, where that was before it was asked for.
+    pub arrived: Option<Instant>,
 }
 
 /// What a partition answers when asked for more.
@@ -147,6 +149,11 @@ pub trait Partition: Send + Sync {
 
     /// How often the file that is followed was rotated or truncated.
     fn restarts(&self) -> u64 {
+        0
+    }
+
+    /// Bytes that have come and that nobody has taken yet.
+    fn waiting(&self) -> u64 {
         0
     }
 

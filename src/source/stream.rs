@@ -45,11 +45,15 @@ struct Ready {
     position: u64,
     oversized: Vec<(u64, u64)>,
     head: Option<Arc<[u8]>>,
+    /// When it was read.
+    arrived: Instant,
 }
 
 #[derive(Default)]
 struct State {
     ready: VecDeque<Ready>,
+    /// Bytes of the blocks that are ready.
+    waiting: u64,
     spare: Vec<Vec<u8>>,
     produced: u64,
     claimed: u64,
@@ -225,7 +229,8 @@ impl Reading {
             }
             if bytes.len() > start || !oversized.is_empty() {
                 let oversized = std::mem::take(&mut oversized);
-                self.put(Ready { index: 0, bytes, start, position, oversized, head: self.head.clone() })?;
+                let (head, arrived) = (self.head.clone(), Instant::now());
+                self.put(Ready { index: 0, bytes, start, position, oversized, head, arrived })?;
             } else {
                 self.shared.lock().spare.push(bytes);
             }
@@ -322,6 +327,7 @@ impl Reading {
         ready.index = state.produced;
         state.produced += 1;
         state.silent = None;
+        state.waiting += ready.bytes.len() as u64;
         state.ready.push_back(ready);
         state.wake.iter().for_each(|wake| wake());
         Ok(())
@@ -336,13 +342,15 @@ impl Partition for StreamPartition {
         }
         if let Some(mut ready) = state.ready.pop_front() {
             state.claimed = ready.index + 1;
+            state.waiting -= ready.bytes.len() as u64;
             std::mem::swap(buffer, &mut ready.bytes);
             if state.spare.len() < QUEUE {
                 state.spare.push(ready.bytes);
             }
             self.shared.room.notify_one();
-            let Ready { index, start, position, oversized, head, .. } = ready;
-            return Ok(Next::Block(Block { index, range: start..buffer.len(), position, oversized, head }));
+            let Ready { index, start, position, oversized, head, arrived, .. } = ready;
+            let (range, arrived) = (start..buffer.len(), Some(arrived));
+            return Ok(Next::Block(Block { index, range, position, oversized, head, arrived }));
         }
         if let Some(e) = state.failed.take() {
             return Err(e);
@@ -375,6 +383,10 @@ impl Partition for StreamPartition {
 
     fn restarts(&self) -> u64 {
         self.shared.restarts.load(Ordering::Relaxed)
+    }
+
+    fn waiting(&self) -> u64 {
+        self.shared.lock().waiting
     }
 
     fn silent_for(&self) -> Option<Duration> {

@@ -103,6 +103,7 @@ fn serve(mut ask: Box<dyn Ask>, name: &str, desk: &Desk, (table, metrics): (usiz
             Ok(rows) => {
                 desk.answer(keys, &rows, Instant::now());
                 counts.rows.set(desk.kept() as i64);
+                counts.state_bytes.set(desk.bytes() as i64);
                 rest = REST.0;
                 if std::mem::take(&mut failed) {
                     tracing::info!(table = name, "the server of the table answers again");

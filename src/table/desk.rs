@@ -56,6 +56,15 @@ struct Open {
 struct Cache {
     young: HashMap<Key, (Instant, Rows)>,
     old: HashMap<Key, (Instant, Rows)>,
+    /// What each takes, about.
+    young_bytes: usize,
+    old_bytes: usize,
+}
+
+/// What a key and its rows take.
+fn size(key: &[u8], rows: &Rows) -> usize {
+    let rows: usize = rows.iter().map(|(_, values)| size_of::<Version>() + values.len()).sum();
+    key.len() + size_of::<(Key, (Instant, Rows))>() + rows
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +105,7 @@ impl Cache {
             return fresh(*at).then(|| Arc::clone(rows));
         }
         let (key, (at, rows)) = self.old.remove_entry(key)?;
+        self.old_bytes -= size(&key, &rows);
         let found = fresh(at).then(|| Arc::clone(&rows));
         if found.is_some() {
             self.put(key, at, rows, half);
@@ -106,9 +116,16 @@ impl Cache {
     fn put(&mut self, key: Key, at: Instant, rows: Rows, half: usize) {
         if self.young.len() >= half && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
+            self.old_bytes = std::mem::take(&mut self.young_bytes);
         }
-        self.old.remove(&key);
-        self.young.insert(key, (at, rows));
+        if let Some((_, rows)) = self.old.remove(&key) {
+            self.old_bytes -= size(&key, &rows);
+        }
+        let (bytes, length) = (size(&key, &rows), key.len());
+        self.young_bytes += bytes;
+        if let Some((_, before)) = self.young.insert(key, (at, rows)) {
+            self.young_bytes -= size(&[], &before) + length;
+        }
     }
 }
 
@@ -133,6 +150,12 @@ impl Desk {
     pub fn kept(&self) -> usize {
         let state = lock(&self.state);
         state.cache.young.len() + state.cache.old.len()
+    }
+
+    /// Bytes of the keys that are kept and their rows.
+    pub fn bytes(&self) -> usize {
+        let state = lock(&self.state);
+        state.cache.young_bytes + state.cache.old_bytes
     }
 
     /// Asks for keys, now.
@@ -302,6 +325,13 @@ mod tests {
             }
             assert_eq!(found(&ticket).len(), 2);
             assert!(desk.kept() <= 10, "{}", desk.kept());
+            let kept = |half: &HashMap<Key, (Instant, Rows)>| {
+                half.iter().map(|(key, (_, rows))| size(key, rows)).sum::<usize>()
+            };
+            let state = lock(&desk.state);
+            let kept = kept(&state.cache.young) + kept(&state.cache.old);
+            drop(state);
+            assert!(desk.bytes() == kept && kept > 0);
         }
         assert!(ask(&desk, &[7, 199], now).is_done() && !ask(&desk, &[100], now).is_done());
         // A block of more keys than the cache has room for has them all.

@@ -29,6 +29,8 @@ pub struct Stater {
     /// By the end of the life of rows, for each its last revision.
     known: BTreeMap<i64, HashMap<Vec<u8>, u32>>,
     held: usize,
+    /// What that takes, about.
+    bytes: usize,
     order: Vec<(u32, isize)>,
     name: Vec<u8>,
 }
@@ -42,6 +44,7 @@ impl Stater {
             keep: schema.keep,
             known: BTreeMap::new(),
             held: 0,
+            bytes: 0,
             order: Vec::new(),
             name: Vec::new(),
         }
@@ -137,6 +140,7 @@ impl Stater {
                 None => {
                     known.insert(self.name.clone(), last);
                     self.held += 1;
+                    self.bytes += size(&self.name);
                 }
             }
         }
@@ -147,7 +151,9 @@ impl Stater {
         while let Some(entry) = self.known.first_entry()
             && frontier.is_none_or(|frontier| *entry.key() <= frontier)
         {
-            self.held -= entry.remove().len();
+            let gone = entry.remove();
+            self.held -= gone.len();
+            self.bytes -= gone.keys().map(|name| size(name)).sum::<usize>();
         }
     }
 
@@ -155,6 +161,16 @@ impl Stater {
     pub fn held(&self) -> usize {
         self.held
     }
+
+    /// Bytes of what is known of them.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// What a row that is known takes.
+fn size(name: &[u8]) -> usize {
+    name.len() + size_of::<(Vec<u8>, u32)>()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! - `harness`: a pipeline text over given partitions, run in this process at a given width.
 //! - `random`: a seed, turned into a pipeline and its input, both for the engine and for the oracle.
 //! - `agree_generated`: large generated input at several widths; sums of awkward floats.
+//! - `costs`: what operators and workers cost, and how late results are: names and numbers, not times.
 //! - `conformance`: windows from the test suites of other engines.
 //! - `cases`: the case files in `tests/cases` and `examples`, through the runner that users have.
 //! - `demo`: the smallest of these, against the oracle.
@@ -25,6 +26,7 @@ mod agree_generated;
 mod alerts;
 mod cases;
 mod conformance;
+mod costs;
 mod demo;
 mod ends;
 mod examples;

@@ -31,6 +31,11 @@ fn rate(name: &str, by: &str) -> String {
     format!("sum by ({by}) (rate({name}{{job=~\"$job\"}}[$__rate_interval]))")
 }
 
+/// What a share of the spans of a histogram is not longer than, by a label.
+fn quantile(share: &str, name: &str, by: &str) -> String {
+    format!("histogram_quantile({share}, sum by ({by}, le) (rate({name}_bucket{{job=~\"$job\"}}[$__rate_interval])))")
+}
+
 fn now(name: &str) -> String {
     format!("{name}{{job=~\"$job\"}}")
 }
@@ -204,9 +209,54 @@ fn sections(of: &Watched) -> Vec<(&'static str, Vec<Panel>)> {
                     "Rows that wait for the sink.",
                     vec![(now("highwater_sink_backlog_bytes"), "{{sink}}")],
                 ),
+                lines(
+                    "Latency",
+                    "s",
+                    "From when the events came that completed a moment until its rows were handed to the sink: what half, and \
+                     99 of 100, are not later than.",
+                    vec![
+                        (quantile("0.5", "highwater_sink_latency_seconds", "sink"), "{{sink}} half"),
+                        (quantile("0.99", "highwater_sink_latency_seconds", "sink"), "{{sink}} 99 %"),
+                    ],
+                ),
+                lines(
+                    "Writes",
+                    "s",
+                    "How long writes and flushes take: what 99 of 100 are not longer than.",
+                    vec![(quantile("0.99", "highwater_sink_write_seconds", "sink"), "{{sink}}")],
+                ),
             ],
         ));
     }
+    list.push((
+        "What it costs",
+        vec![
+            lines(
+                "Busy operators",
+                "percentunit",
+                "How much of one worker's time an operator takes, over all workers.",
+                vec![(rate("highwater_operator_busy_seconds_total", "operator"), "{{operator}}")],
+            ),
+            lines(
+                "Busy workers",
+                "percentunit",
+                "How much of its time a worker runs operators. One that is always busy holds the run back.",
+                vec![(rate("highwater_worker_busy_seconds_total", "instance, worker"), "{{instance}} {{worker}}")],
+            ),
+            lines(
+                "Sent between workers",
+                "Bps",
+                "Bytes a second that are sent to an operator from other workers.",
+                vec![(rate("highwater_operator_sent_bytes_total", "operator"), "{{operator}}")],
+            ),
+            lines(
+                "On the way",
+                "short",
+                "Rows and packets on their way to an operator.",
+                vec![("sum by (operator) (highwater_operator_queued{job=~\"$job\"}) > 0".to_owned(), "{{operator}}")],
+            ),
+        ],
+    ));
     list
 }
 

@@ -37,7 +37,7 @@ pub struct Watched {
 
 #[cfg(test)]
 mod tests {
-    use super::super::metrics::list;
+    use super::super::metrics::{Moves, list};
     use super::super::prometheus::name;
     use super::*;
     use std::collections::BTreeSet;
@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn figures_that_are_asked_for_when_they_are_counted_then_have_these_names() {
         let more = ["highwater_build_info", "highwater_source_lag_seconds"].map(str::to_owned);
-        let known: BTreeSet<String> = list().map(name).chain(more).collect();
+        let spread = list().filter(|metric| metric.moves == Moves::Spread).map(|metric| name(metric) + "_bucket");
+        let known: BTreeSet<String> = list().map(name).chain(spread).chain(more).collect();
         let (board, rules) = (dashboard(&watched()), rules(&watched()));
         let asked: BTreeSet<&str> = named(&board).into_iter().chain(named(&rules)).collect();
         assert!(asked.len() > 20, "{asked:?}");

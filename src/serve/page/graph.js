@@ -3,7 +3,7 @@
 import { cells, clock, keyed, make, say, table } from "./dom.js";
 import { layout } from "./layout.js";
 import { read } from "./net.js";
-import { short, span } from "./rows.js";
+import { brief, short, span } from "./rows.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDE, HIGH, GAP, LINE] = [194, 74, 50, 18];
@@ -20,9 +20,13 @@ const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…
 /** A number of bytes with its unit. */
 const bytes = (n) => (n < 1e4 ? `${n} B` : `${short(n)}B`);
 
-/** What is said of a node: how fast, what it holds, and how far it is. */
+/** How much of a worker's time a node takes. */
+const share = (busy) => (busy > 0 && busy < 0.001 ? "< 0.1 %" : `${(busy * 100).toFixed(busy < 0.1 ? 1 : 0)} %`);
+
+/** What is said of a node: how fast, what it holds, how far it is, and what it costs. */
 function facts(node) {
-  const { counts = {}, rate } = node;
+  const { counts = {}, rate, latency } = node;
+  const busy = node.busy === null || node.busy === undefined ? "" : share(node.busy);
   const speed = rate ? `${short(rate.per_second)} ${rate.of}/s` : "";
   const held = [];
   if (counts.state_bytes) held.push(`${bytes(counts.state_bytes)} state`);
@@ -30,9 +34,10 @@ function facts(node) {
   if (node.kind === "table") held.push(`${short(counts.rows || 0)} rows`);
   if (counts.firing || counts.pending) held.push(`${counts.firing || 0} firing`);
   if (node.kind === "sink") held.push(`${bytes(counts.backlog || 0)} wait`);
+  if (latency) held.push(`p99 ${brief(latency.p99)}`);
   if (node.kind === "action") held.push(`${short(counts.sent || 0)} sent, ${short(counts.failed || 0)} failed`);
   const behind = node.behind_seconds === null || node.behind_seconds === undefined ? "" : `${span(node.behind_seconds)} behind`;
-  return { speed, held: held.slice(0, 2).join(", "), behind };
+  return { speed, held: held.slice(0, 2).join(", "), behind, busy };
 }
 
 export class Graph {
@@ -42,7 +47,7 @@ export class Graph {
     this.box.tabIndex = 0;
     this.box.setAttribute("role", "region");
     this.box.setAttribute("aria-label", "the graph of the pipeline; the same is in the table below");
-    this.table = table("every part of the pipeline", ["part", "kind", ["rate", "number"], "holds", "event time", "what it does"], "parts of the graph");
+    this.table = table("every part of the pipeline", ["part", "kind", ["rate", "number"], "holds", ["worker time", "number"], "event time", "what it does"], "parts of the graph");
     root.append(this.said, this.box, this.table);
     this.shape = "";
   }
@@ -63,14 +68,14 @@ export class Graph {
     if (shape !== this.shape) this.build(answer);
     this.shape = shape;
     for (const node of answer.nodes) {
-      const { speed, held, behind } = facts(node);
+      const { speed, held, behind, busy } = facts(node);
       const texts = this.texts.get(node.id);
-      say(texts[0], speed || node.kind);
+      say(texts[0], [speed || node.kind, busy].filter(Boolean).join(", "));
       say(texts[1], node.kind === "source" ? behind : held);
     }
     keyed(this.table.body, answer.nodes, (node) => node.id, () => make("tr"), (line, node) => {
-      const { speed, held } = facts(node);
-      cells(line, [node.name, node.kind, [speed || "–", "number"], held || "–", clock(node.position), [node.about || "–", "wrap code"]]);
+      const { speed, held, busy } = facts(node);
+      cells(line, [node.name, node.kind, [speed || "–", "number"], held || "–", [busy || "–", "number"], clock(node.position), [node.about || "–", "wrap code"]]);
     });
   }
 

@@ -2,7 +2,7 @@
 
 import { badge, cells, find, keyed, make, pairs, say, table } from "./dom.js";
 import { read } from "./net.js";
-import { Rate, short, span } from "./rows.js";
+import { Rate, brief, short, span } from "./rows.js";
 import { Spark } from "./small.js";
 
 const sum = (list, name) => (list || []).reduce((n, one) => n + (one.counts[name] || 0), 0);
@@ -40,6 +40,11 @@ export class Overview {
     this.figure("events a second", short(eventRate), { series: eventRate });
     this.figure("rows a second", short(rowRate), { series: rowRate });
     this.figure("behind the clock", span(lag));
+    const late = (answer.sinks || []).map((one) => one.latency).filter(Boolean);
+    const worst = (name) => (late.length ? brief(Math.max(...late.map((one) => one[name]))) : "–");
+    this.figure("latency, half under", worst("p50"));
+    this.figure("latency, 99 % under", worst("p99"));
+    this.figure("backlog, bytes", short(sum(answer.sinks, "backlog")));
     this.figure("events", whole(events));
     this.figure("rows and corrections", whole(rows));
     this.figure("corrections", whole(sum(answer.parts, "corrections")));

@@ -147,6 +147,11 @@ export function span(seconds) {
   return s < 172800 ? `${(s / 3600).toFixed(1)} h` : `${(s / 86400).toFixed(0)} days`;
 }
 
+/** A short length of time for people, from seconds. */
+export function brief(seconds) {
+  return seconds !== null && seconds >= 0 && seconds < 1 ? `${Number((seconds * 1e3).toPrecision(2))} ms` : span(seconds);
+}
+
 /** Round steps for an axis from `low` to `high`. */
 export function steps(low, high, most) {
   if (!(high > low)) return [low];

@@ -308,8 +308,12 @@ fn prometheus_takes_the_figures() {
     served.child.feed(event(1, "a", 1));
     served.child.feed("no event\n");
     served.child.feed(event(15, "a", 1));
-    let answer =
-        served.until("/metrics", |answer| answer.body.contains("highwater_source_events_total{source=\"events\"} 2"));
+    let counted = [
+        "highwater_source_events_total{source=\"events\"} 2\n",
+        "highwater_sink_latency_seconds_count{sink=\"rows\"} 1\n",
+        "highwater_sink_latency_seconds_count{sink=\"serve:rows\"} 1\n",
+    ];
+    let answer = served.until("/metrics", |answer| counted.iter().all(|line| answer.body.contains(line)));
     for line in [
         "# TYPE highwater_source_events_total counter",
         "highwater_source_rejected_total{source=\"events\",reason=\"syntax\"} 1",
@@ -318,9 +322,24 @@ fn prometheus_takes_the_figures() {
         "highwater_part_state_bytes{part=\"pages\"} ",
         "highwater_sink_backlog_bytes{sink=\"rows\"} ",
         "highwater_server_connections{server=\"http\"} ",
+        "# TYPE highwater_sink_latency_seconds histogram",
+        "highwater_sink_latency_seconds_bucket{sink=\"rows\",le=\"+Inf\"} 1",
+        "highwater_sink_write_seconds_sum{sink=\"rows\"} ",
+        "highwater_operator_busy_seconds_total{operator=\"events:source\"} ",
+        "highwater_operator_sent_bytes_total{operator=\"pages:window\"} 0",
+        "highwater_worker_parked_seconds_total{worker=\"0\"} ",
     ] {
         assert!(answer.body.lines().any(|l| l.starts_with(line)), "{line}\n{}", answer.body);
     }
+    let latency = served.get("/v1/metrics?prefix=sink_latency").json()["metrics"].clone();
+    let own = latency.as_array().unwrap().iter().find(|one| one["labels"]["sink"] == "rows").unwrap();
+    assert_eq!((&own["type"], own["value"].as_f64(), own["count"].as_u64()), (&"histogram".into(), Some(1.0), Some(1)));
+    assert!(own["p50"].as_f64().unwrap() <= own["p99"].as_f64().unwrap(), "{own}");
+    // Two looks, a second apart, say what a part costs.
+    let graph = served.until("/v1/graph", |answer| answer.json()["nodes"][0]["busy"].is_number()).json();
+    let busy =
+        |name: &str| graph["nodes"].as_array().unwrap().iter().find(|n| n["name"] == name).unwrap()["busy"].clone();
+    assert!(busy("pages").is_number() && busy("rows").is_number(), "{graph}");
     let tool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut tool = match tool {
         Ok(tool) => tool,

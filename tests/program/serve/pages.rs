@@ -28,6 +28,8 @@ fn every_page_loads_without_errors_and_its_numbers_are_those_of_the_api() {
     let events = pipeline.json()["sources"][0]["counts"]["events"].to_string();
     browser.until(&format!("{} === '{events}'", text("#figure-events")));
     browser.until(&format!("{} === '1'", text("#figure-rejected")));
+    browser
+        .until("document.querySelector('#figure-latency-99-under') && document.querySelector('#figure-backlog-bytes')");
     let pages = [
         ("overview", "document.querySelector('ul.alerts li').textContent.includes('7 errors')"),
         (
