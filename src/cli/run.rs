@@ -109,6 +109,10 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let sinks: Vec<String> = config.sinks.iter().map(|s| s.name.clone()).collect();
 
     let text = std::fs::read_to_string(&args.file.file).unwrap_or_default();
+    // An address of the file is that of process 0.
+    if args.serve.is_some() || (config.serve.listen.is_some() && args.process == 0) {
+        serve::check(&config)?;
+    }
     let server = serve::open(&config, &plan, &text, args.serve.as_deref(), args.process)?.map(Arc::new);
     if let Some(server) = &server {
         console.say(format!("serving on {}\n", server.url()).as_bytes());

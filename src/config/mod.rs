@@ -18,6 +18,7 @@ mod given;
 mod join;
 mod notify;
 mod notify_settings;
+mod origin;
 mod pattern;
 mod rate;
 mod reader;
@@ -57,7 +58,7 @@ pub use recommendation::{PerUserConfig, RecommendationConfig};
 pub use reference::{Key, KeyKind, Section};
 pub use schema::schema;
 pub use sections::reference;
-pub use serve::{Access, AfterEnd, Listen, PUBLIC_HELP, ServeConfig, check_token, parse_listen};
+pub use serve::{Access, AfterEnd, Listen, PUBLIC_HELP, ServeConfig, TlsFiles, check_token, parse_listen};
 pub use settings::{
     AlertConfig, Config, CsvConfig, DedupConfig, Events, Expressions, FieldType, FileCompression, FileConfig,
     FileFormat, GenerateConfig, IngestConfig, JoinConfig, JoinKind, LinesConfig, Located, LookupConfig, MatchMode,

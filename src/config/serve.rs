@@ -1,12 +1,13 @@
 //! `[serve]` into a [`ServeConfig`]: where a run can be looked at, by whom, and how much of it is kept for that.
 //!
 //! Invariants: (1) a token is never shown: problems have `***` in its place, and [`Secret`] has no text of its own;
-//! (2) an address that others can reach needs a token.
+//! (2) an address that others can reach needs a token, with TLS too.
 
 use super::notify_settings::Secret;
+use super::origin::{SUCH, parse_origin};
 use super::reader::{Context, Fields};
 use super::reference::Key;
-use super::sections::{SERVE, SERVE_TOKENS};
+use super::sections::{SERVE, SERVE_TLS, SERVE_TOKENS};
 use super::settings::Located;
 use super::size::ByteSize;
 use super::tree::{Data, Node, Place};
@@ -62,6 +63,10 @@ pub struct ServeConfig {
     pub tokens: Vec<(Access, Secret)>,
     /// A file of more.
     pub token_file: Option<String>,
+    /// Origins whose pages may ask, as browsers write them.
+    pub allow_origins: Vec<String>,
+    /// The files of TLS, where it is spoken.
+    pub tls: Option<TlsFiles>,
     /// How long rows are kept, event time.
     pub history: Span,
     /// How many rows of a part are kept.
@@ -72,6 +77,15 @@ pub struct ServeConfig {
     pub max_connections: u64,
     /// What happens at the end of the input.
     pub after_end: AfterEnd,
+}
+
+/// The files of the server's TLS, in PEM.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TlsFiles {
+    /// The certificate, and those that vouch for it.
+    pub certificate: Located<String>,
+    /// Its private key.
+    pub key: Located<String>,
 }
 
 /// An address to listen on.
@@ -160,6 +174,8 @@ pub(super) fn read(top: &Fields<'_>, ctx: &mut Context) -> ServeConfig {
         listen,
         tokens,
         token_file,
+        allow_origins: origins(&fields, ctx),
+        tls: tls(&fields, ctx),
         history: fields.or_default("history", ctx, value::span),
         max_rows: fields.or_default("max_rows", ctx, value::count),
         max_bytes: fields.or_default("max_bytes", ctx, value::size),
@@ -169,6 +185,32 @@ pub(super) fn read(top: &Fields<'_>, ctx: &mut Context) -> ServeConfig {
             _ => AfterEnd::Stay,
         },
     }
+}
+
+/// The origins that may ask; what is none is reported.
+fn origins(serve: &Fields<'_>, ctx: &mut Context) -> Vec<String> {
+    let mut all = Vec::new();
+    for text in serve.list("allow_origins", ctx) {
+        match parse_origin(&text.value) {
+            // The same, written in another way.
+            Ok(origin) if all.contains(&origin) => {}
+            Ok(origin) => all.push(origin),
+            Err((message, help)) => {
+                // What the environment gives is not shown.
+                let help = if text.text.contains(&text.value) { help } else { SUCH.to_owned() };
+                ctx.problems.push(text.problem("listen.origin", message, Some(help)));
+            }
+        }
+    }
+    all
+}
+
+fn tls(serve: &Fields<'_>, ctx: &mut Context) -> Option<TlsFiles> {
+    let (_, node) = serve.entry("tls", ctx);
+    let fields = Fields::open(node?, &[&SERVE_TLS], ctx)?;
+    fields.unknown_keys(&[], ctx);
+    let (certificate, key) = (fields.get("certificate", ctx, value::text), fields.get("key", ctx, value::text));
+    Some(TlsFiles { certificate: certificate?, key: key? })
 }
 
 fn tokens(serve: &Fields<'_>, ctx: &mut Context) -> Vec<(Access, Secret)> {
@@ -260,6 +302,31 @@ mod tests {
         assert_eq!(problems("[serve]\nlisten = \"0.0.0.0:8080\"\ntokens = { read = \"${GOOD}\" }\n", &[]), "");
         assert_eq!(problems("[serve]\nlisten = \"0.0.0.0:8080\"\ntoken_file = \"t\"\n", &[]), "");
         assert_eq!(problems("[serve]\n", &[]), "");
+    }
+
+    #[test]
+    fn with_tls_a_public_address_needs_a_token_all_the_same() {
+        let tls = "tls = { certificate = \"c.pem\", key = \"k.pem\" }\n";
+        assert_eq!(problems(&format!("[serve]\n{tls}"), &[]), "");
+        let open = problems(&format!("[serve]\nlisten = \"0.0.0.0:8443\"\n{tls}"), &[]);
+        assert!(open.contains("listen.public"), "{open}");
+        let half = problems("[serve.tls]\ncertificat = \"c.pem\"\n", &[]);
+        assert!(half.contains("did you mean certificate?") && half.contains("needs key"), "{half}");
+    }
+
+    #[test]
+    fn origins_are_listed_and_each_wrong_one_is_said() {
+        let (config, found) = parse(
+            "p.toml",
+            "[sources.a]\ntype = \"stdin\"\n[serve]\nallow_origins = [\"https://A.example:443\", \"https://a.example\", \"http://b:1\"]\n",
+            &[],
+            &|_| None,
+        );
+        assert_eq!(config.expect("all is right").serve.allow_origins, ["https://a.example", "http://b:1"], "{found}");
+        let said =
+            problems("[serve]\nallow_origins = [\"*\", \"https://a.example/x\", \"https://fine.example\"]\n", &[]);
+        assert_eq!(said.matches("error[listen.origin]").count(), 2, "{said}");
+        assert!(said.contains("write https://a.example"), "{said}");
     }
 
     #[test]

@@ -140,6 +140,7 @@ const CODES: &[Code] = &[
         "No source of the pipeline that takes events has this name.",
         "Use a source with `type = \"http\"`; the message names the nearest.",
     ),
+    code("api.tls", "The server speaks TLS, and a request came without.", "Ask `https://` at the same address."),
     code(
         "api.token",
         "A request needs a token that the server knows.",
@@ -344,9 +345,19 @@ const CODES: &[Code] = &[
         "Write host:port with a free port, such as 127.0.0.1:8080.",
     ),
     code(
+        "listen.origin",
+        "What should be the origin of a site is none.",
+        "Write `scheme://host`, such as `https://dash.example`.",
+    ),
+    code(
         "listen.public",
         "Other machines can reach the address, and there is no token.",
         "Listen on 127.0.0.1, or give a token in `[serve.tokens]`.",
+    ),
+    code(
+        "listen.tls",
+        "The certificate or key of the server cannot be used, or the program was built without TLS.",
+        "The message says why; build it with `--features tls` where it was not.",
     ),
     code(
         "listen.token",

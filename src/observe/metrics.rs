@@ -468,6 +468,8 @@ scope! { "server", "the HTTP server", ServerMetrics, ServerCounts, SERVER,
     kept_rows: Gauge => i64, "rows", "Rows kept to be asked for.";
     kept_bytes: Gauge => i64, "bytes", "Memory of the rows and changes that are kept.";
     dropped_rows: Counter => u64, "rows", "Rows no longer kept, as they are older than the history or there are too many.";
+    reloads: Counter => u64, "1", "How often the certificate had changed and was read again.";
+    reload_failures: Counter => u64, "1", "How often it was to be read again and could not be used, so that the one before stayed.";
 }
 
 scope! { "ingest", "one source that is sent its events", IngestMetrics, IngestCounts, INGEST,

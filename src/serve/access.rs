@@ -1,9 +1,11 @@
 //! Who asks, from where, for what: allowed or refused.
 //!
 //! Invariants: (1) without tokens everyone who reaches the address may all, but only under a name of this machine, so that a
-//! page of another site cannot reach it by a name of its own; (2) a request that a page of another site makes is refused;
+//! page of another site cannot reach it by a name of its own; (2) a request that a page of another site makes is refused, unless
+//! that site is listed;
 //! (3) how long a comparison takes says nothing about a token: digests of equal length are compared, all of them, to the end.
 
+use super::origins::Origins;
 use crate::config::{Access, Secret, check_token};
 use crate::error::Error;
 use axum::http::HeaderMap;
@@ -37,10 +39,12 @@ pub(super) enum Refusal {
     Full,
     /// The run takes nothing.
     Closed,
+    /// What came is no TLS, or none that the server speaks.
+    Handshake,
 }
 
 impl Refusal {
-    pub(super) const ALL: [(&'static str, Refusal); 11] = [
+    pub(super) const ALL: [(&'static str, Refusal); 12] = [
         ("token", Refusal::Token),
         ("role", Refusal::Role),
         ("host", Refusal::Host),
@@ -52,6 +56,7 @@ impl Refusal {
         ("body", Refusal::Body),
         ("full", Refusal::Full),
         ("closed", Refusal::Closed),
+        ("handshake", Refusal::Handshake),
     ];
 }
 
@@ -61,6 +66,8 @@ pub(super) struct Tokens {
     list: Vec<(Access, [u8; 32])>,
     /// A name that the server was told to listen on.
     host: String,
+    /// Where pages may come from.
+    pub(super) origins: Origins,
 }
 
 /// Reads a file of tokens: lines of a role and a token.
@@ -98,10 +105,10 @@ pub fn read_tokens(file: &Path) -> Result<Vec<(Access, Secret)>, Error> {
 }
 
 impl Tokens {
-    /// The tokens of a server that listens on `host`.
-    pub(super) fn new(tokens: &[(Access, Secret)], host: &str) -> Self {
+    /// The tokens of a server that listens on `host`, and whose pages may ask it.
+    pub(super) fn new(tokens: &[(Access, Secret)], host: &str, origins: Origins) -> Self {
         let digest = |(role, token): &(Access, Secret)| (*role, Sha256::digest(token.reveal().as_bytes()).into());
-        Self { list: tokens.iter().map(digest).collect(), host: host.to_ascii_lowercase() }
+        Self { list: tokens.iter().map(digest).collect(), host: host.to_ascii_lowercase(), origins }
     }
 
     /// True where a token is needed.
@@ -117,8 +124,8 @@ impl Tokens {
             return Err(Refusal::Host);
         }
         if headers.contains_key(ORIGIN) {
-            let origin = text(ORIGIN).and_then(|o| o.split_once("://")).map(|(_, site)| site.to_ascii_lowercase());
-            if origin.is_none() || origin != host {
+            let origin = text(ORIGIN).map(str::to_ascii_lowercase).unwrap_or_default();
+            if !self.origins.allow(&origin, host.as_deref()) {
                 return Err(Refusal::Origin);
             }
         }
@@ -169,7 +176,7 @@ mod tests {
         let tokens: Vec<_> = [(Access::Read, READ), (Access::Ingest, INGEST), (Access::Operate, OPERATE)]
             .map(|(role, t)| (role, Secret::new(t)))
             .into();
-        let tokens = Tokens::new(&tokens, "127.0.0.1");
+        let tokens = Tokens::new(&tokens, "127.0.0.1", Origins::default());
         for (sent, answers) in [
             (format!("Bearer {READ}"), [Ok(()), Err(Refusal::Role), Err(Refusal::Role)]),
             (format!("bearer {INGEST}"), [Err(Refusal::Role), Ok(()), Err(Refusal::Role)]),
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn without_tokens_only_names_of_this_machine_are_answered() {
-        let tokens = Tokens::new(&[], "Box.Local");
+        let tokens = Tokens::new(&[], "Box.Local", Origins::default());
         for (host, ok) in [
             ("127.0.0.1:8080", true),
             ("[::1]:8080", true),
@@ -206,7 +213,7 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_refused() {
-        let tokens = Tokens::new(&[], "127.0.0.1");
+        let tokens = Tokens::new(&[], "127.0.0.1", Origins::default());
         for (origin, ok) in [
             ("http://127.0.0.1:8080", true),
             ("http://evil.example", false),

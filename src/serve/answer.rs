@@ -81,7 +81,7 @@ impl Wrong {
                 StatusCode::FORBIDDEN,
                 "api.origin",
                 "a page of another site asks",
-                "open the page of this server, or ask without a browser",
+                "open the page of this server, list the site in allow_origins of [serve], or ask without a browser",
             ),
             Refusal::Method => (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -92,6 +92,12 @@ impl Wrong {
             Refusal::Path | Refusal::Question | Refusal::Body | Refusal::Full | Refusal::Closed => {
                 (StatusCode::NOT_FOUND, "api.path", "there is nothing at this path", "/openapi.json has every path")
             }
+            Refusal::Handshake => (
+                StatusCode::BAD_REQUEST,
+                "api.tls",
+                "this port speaks TLS, and the request came without",
+                "ask https:// at the same address",
+            ),
             Refusal::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "api.busy",

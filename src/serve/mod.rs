@@ -8,8 +8,8 @@
 //! Where it listens and who may ask is decided before the run begins: an address that others can reach needs a token
 //! (`listen.public`), one that cannot be used is an error (`listen.address`).
 //!
-//! What can be asked is in one list, from which the router and the description of the interface are made. It is HTTP/1.1 without
-//! TLS: beyond this machine it belongs behind something that encrypts.
+//! What can be asked is in one list, from which the router and the description of the interface are made. It is HTTP/1.1, by TLS
+//! where the pipeline names a certificate (`listen.tls`).
 
 mod access;
 mod alerts;
@@ -26,6 +26,7 @@ mod ingest;
 mod live;
 mod matches;
 mod openapi;
+mod origins;
 mod page;
 mod pipeline;
 mod question;
@@ -35,13 +36,15 @@ mod results;
 mod routes;
 mod silences;
 mod store;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 
 pub use access::read_tokens;
 pub use store::{Bounds, Change, Changes, Held, Page, Row, Scan, Spot, Store};
 
 use crate::config::{Access, Config, Listen, PUBLIC_HELP, Secret, parse_listen};
 use crate::engine::{BESIDE, Running};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Problem, Problems};
 use crate::observe::{Metrics, ServerMetrics};
 use crate::plan::{Plan, explain_json};
 use crate::sink::Sink;
@@ -51,11 +54,13 @@ use alerts::Rule;
 use book::Book;
 use face::{Face, Phase, Shelf};
 use ingest::Inlet;
+use origins::Origins;
 use recommendations::Recommended;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tls::Tls;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -95,11 +100,31 @@ impl Settings {
 /// The name under which the rows for the server are counted.
 pub const ROWS: &str = BESIDE;
 
+/// What a server of this pipeline needs beside its file: the certificate and key that it names.
+///
+/// # Errors
+/// `listen.tls`, all that is wrong with both.
+pub fn check(config: &Config) -> Result<(), Problems> {
+    let read = config.serve.tls.as_ref().map(Tls::read).transpose();
+    read.map(|_| ()).map_err(|list| Problems { file: config.file.clone(), list })
+}
+
+/// The first problem of a file, as an error.
+fn first(file: &str, problems: &[Problem]) -> Error {
+    let Some(problem) = problems.first() else { return Error::user("listen.tls", "the certificate cannot be used") };
+    let place = match problem.line {
+        0 => problem.text.clone(),
+        line => format!("{file}:{line}  {}", problem.text),
+    };
+    let error = Error::user(problem.code, problem.message.clone()).at(place);
+    problem.help.iter().fold(error, |error, help| error.help(help.clone()))
+}
+
 /// The server of this process, where `address` asks for one, or the pipeline, whose address is that of process 0. `text` is the
 /// pipeline file.
 ///
 /// # Errors
-/// `listen.address`, `listen.public`, `listen.token`.
+/// `listen.address`, `listen.public`, `listen.tls`, `listen.token`.
 pub fn open(
     config: &Config,
     plan: &Plan,
@@ -121,7 +146,7 @@ pub fn open(
 /// A server that runs.
 pub struct Server {
     face: Arc<Face>,
-    address: SocketAddr,
+    url: String,
     runtime: Runtime,
     stop: watch::Sender<bool>,
 }
@@ -130,7 +155,7 @@ impl Server {
     /// Listens, and answers from now on, in one of the processes of a run. `text` is the pipeline file.
     ///
     /// # Errors
-    /// `listen.public`, `listen.address`.
+    /// `listen.public`, `listen.address`, `listen.tls`.
     pub fn start(
         settings: &Settings,
         (plan, process): (&Plan, usize),
@@ -143,6 +168,9 @@ impl Server {
             let message = "other machines can reach this address, and there is no token";
             return Err(Error::user("listen.public", message).at(said).help(PUBLIC_HELP));
         }
+        let tls = config.serve.tls.as_ref().map(Tls::read).transpose();
+        let tls = tls.map_err(|problems| first(&config.file, &problems))?.map(Arc::new);
+        let origins = Origins { secure: tls.is_some(), listed: config.serve.allow_origins.clone() };
         let failed = |e: std::io::Error| {
             Error::outside("listen.address", format!("cannot listen on this address: {e}"))
                 .at(said.clone())
@@ -152,15 +180,17 @@ impl Server {
         let listener = TcpListener::bind(&all[..]).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let url = format!("{}://{address}/", if tls.is_some() { "https" } else { "http" });
         let (stop, stopped) = watch::channel(false);
         let pipeline = serde_json::json!({
             "name": plan.name,
             "file": config.file,
             "text": pipeline::hidden(text, tokens),
             "plan": explain_json(plan),
+            "server": url,
         });
         let face = Arc::new(Face {
-            tokens: Tokens::new(tokens, &listen.host),
+            tokens: Tokens::new(tokens, &listen.host, origins),
             counts: Arc::new(ServerMetrics::new("http", &Refusal::ALL.map(|(word, _)| word))),
             shelf: Arc::new(Shelf::new(Store::new(&plan.schemas, *bounds), Book::new(&plan.alerts, *bounds))),
             inlets: Inlet::all(plan),
@@ -187,14 +217,17 @@ impl Server {
             .enable_time()
             .build()
             .map_err(failed)?;
-        runtime.spawn(connect::accept(listener, Arc::clone(&face), *max_connections));
+        if let Some(tls) = &tls {
+            runtime.spawn(Arc::clone(tls).watch(Arc::clone(&face)));
+        }
+        runtime.spawn(connect::accept(listener, Arc::clone(&face), *max_connections, tls));
         runtime.spawn(graph::watch(Arc::clone(&face)));
-        Ok(Self { face, address, runtime, stop })
+        Ok(Self { face, url, runtime, stop })
     }
 
     /// Where it is.
-    pub fn url(&self) -> String {
-        format!("http://{}/", self.address)
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The sink that fills the store; it takes the rows of every part.

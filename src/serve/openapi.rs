@@ -1,11 +1,17 @@
 //! The list of routes, turned into a description after OpenAPI 3.1.
 
-use super::routes::{ROUTES, Route};
-use axum::http::Method;
+use super::routes::{Form, Parameter, RESULTS, ROUTES, Route};
+use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 /// What the JSON of routes is: the method and path, the names of what is sent, and of what is given.
 const BODIES: &[(Method, &str, Option<&str>, &str)] = &[
+    (Method::GET, "/healthz", None, "Alive"),
+    (Method::GET, "/readyz", None, "Ready"),
+    (Method::GET, "/v1/metrics", None, "Figures"),
+    (Method::GET, "/v1/pipeline", None, "Pipeline"),
+    (Method::GET, RESULTS, None, "Rows"),
+    (Method::POST, "/v1/ingest/{source}", None, "Accepted"),
     (Method::GET, "/v1/alerts", None, "Alerts"),
     (Method::GET, "/v1/alerts/{id}", None, "AlertLife"),
     (Method::GET, "/v1/matches", None, "Matches"),
@@ -15,6 +21,72 @@ const BODIES: &[(Method, &str, Option<&str>, &str)] = &[
     (Method::GET, "/v1/rejects", None, "Rejects"),
     (Method::GET, "/v1/graph", None, "Graph"),
 ];
+
+/// With which statuses routes refuse that others do not: there is no such part, there is no room, it stands in a file, process 0 is to
+/// answer and does not.
+const REFUSALS: &[(Method, &str, &[StatusCode])] = &[
+    (Method::GET, "/v1/alerts", &[StatusCode::SERVICE_UNAVAILABLE]),
+    (Method::GET, "/v1/alerts/{id}", &[StatusCode::SERVICE_UNAVAILABLE]),
+    (Method::GET, "/v1/silences", &[StatusCode::SERVICE_UNAVAILABLE]),
+    (Method::GET, "/v1/stream", &[StatusCode::NOT_FOUND]),
+    (Method::GET, "/v1/events", &[StatusCode::NOT_FOUND]),
+    (
+        Method::POST,
+        "/v1/silences",
+        &[StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE],
+    ),
+    (Method::DELETE, "/v1/silences/{id}", &[StatusCode::CONFLICT, StatusCode::SERVICE_UNAVAILABLE]),
+    (
+        Method::POST,
+        "/v1/ingest/{source}",
+        &[
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ],
+    ),
+];
+
+/// Every status with which a route refuses.
+fn refusals(route: &Route) -> Vec<StatusCode> {
+    let mut all = vec![StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN, StatusCode::MISDIRECTED_REQUEST];
+    if route.needs.is_some() {
+        all.push(StatusCode::UNAUTHORIZED);
+    }
+    if route.path.contains('{') {
+        all.push(StatusCode::NOT_FOUND);
+    }
+    if !route.takes.is_empty() {
+        all.extend([StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE]);
+    }
+    if route.status == StatusCode::SWITCHING_PROTOCOLS {
+        all.push(StatusCode::UPGRADE_REQUIRED);
+    }
+    let own = REFUSALS.iter().filter(|(method, path, _)| *method == route.method && *path == route.path);
+    all.extend(own.flat_map(|(.., statuses)| *statuses));
+    all
+}
+
+/// How a parameter is written.
+fn form(parameter: &Parameter) -> Value {
+    let mut about = json!({
+        "name": parameter.name, "in": parameter.place, "required": false, "description": parameter.doc,
+    });
+    about["schema"] = match parameter.form {
+        Form::Text => json!({ "type": "string" }),
+        Form::Word(words) => json!({ "enum": words }),
+        Form::Count(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Form::Moment => json!({ "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "integer" }] }),
+        Form::List(words) => {
+            // With commas between.
+            about["style"] = "form".into();
+            about["explode"] = false.into();
+            list(if words.is_empty() { json!({ "type": "string" }) } else { json!({ "enum": words }) })
+        }
+    };
+    about
+}
 
 /// Media types, each with what JSON is.
 fn content(kinds: &[&str], of: Option<&str>) -> Map<String, Value> {
@@ -29,16 +101,8 @@ fn named(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn about(route: &Route) -> Value {
-    let mut parameters: Vec<Value> = route
-        .parameters
-        .iter()
-        .map(|p| {
-            json!({
-                "name": p.name, "in": p.place, "required": false, "description": p.doc, "schema": { "type": "string" }
-            })
-        })
-        .collect();
+fn about(route: &Route, tokens: bool) -> Value {
+    let mut parameters: Vec<Value> = route.parameters.iter().map(form).collect();
     if let Some((_, rest)) = route.path.split_once('{') {
         parameters.push(json!({
             "name": rest.trim_end_matches('}'), "in": "path", "required": true, "schema": { "type": "string" }
@@ -56,32 +120,35 @@ fn about(route: &Route) -> Value {
     if !route.gives.is_empty() {
         right["content"] = content(route.gives, bodies.map(|(.., gives)| *gives)).into();
     }
-    let wrong = json!({
-        "description": "A question that is not answered as it was asked.",
-        "content": { "application/json": { "schema": named("Error") } }
-    });
-    let mut about = json!({
-        "summary": route.doc,
-        "parameters": parameters,
-        "responses": { route.status.as_str(): right, "default": wrong },
-    });
+    let wrong = |what: &str, of: &str| json!({ "description": what, "content": { "application/json": { "schema": named(of) } } });
+    let mut responses = json!({ "default": wrong("A question that is not answered as it was asked.", "Error") });
+    for status in refusals(route) {
+        responses[status.as_str()] = wrong(status.canonical_reason().unwrap_or_default(), "Error");
+    }
+    if route.path == "/readyz" {
+        responses["503"] = wrong("It does not do its work.", "Ready");
+    }
+    responses[route.status.as_str()] = right;
+    let mut about = json!({ "summary": route.doc, "parameters": parameters, "responses": responses });
     if !route.takes.is_empty() {
         let takes = bodies.and_then(|(_, _, takes, _)| *takes);
         about["requestBody"] = json!({ "required": true, "content": content(route.takes, takes) });
     }
     if let Some(role) = route.needs {
-        about["security"] = json!([{ "token": [] }]);
+        if tokens {
+            about["security"] = json!([{ "token": [] }]);
+        }
         about["x-role"] = json!(role.word());
     }
     about
 }
 
-/// The description of the interface.
-pub(super) fn document() -> Value {
+/// The description of the interface, of a server with or without tokens.
+pub(super) fn document(tokens: bool) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES {
         let of = paths.entry(route.path).or_insert_with(|| json!({}));
-        of[route.method.as_str().to_ascii_lowercase()] = about(route);
+        of[route.method.as_str().to_ascii_lowercase()] = about(route, tokens);
     }
     json!({
         "openapi": "3.1.0",
@@ -121,6 +188,25 @@ fn schemas() -> Value {
         object(each.into())
     };
     json!({
+        "Alive": object(json!({ "alive": yes(), "version": text() })),
+        "Ready": object(json!({
+            "ready": yes(), "state": text(),
+            "checks": list(object(json!({ "name": text(), "ok": yes(), "detail": text() }))),
+        })),
+        "Figures": object(json!({
+            "state": text(),
+            "metrics": list(object(json!({ "name": text(), "labels": texts(), "type": text() }))),
+        })),
+        "Pipeline": object(json!({
+            "name": text(), "file": text(), "text": text(), "plan": any(), "server": text(), "state": text(),
+            "parts": list(any()),
+        })),
+        "Rows": object(json!({ "rows": list(any()), "cursor": perhaps() })),
+        "Accepted": {
+            "type": "object",
+            "required": ["accepted", "rejected"],
+            "properties": { "accepted": count(), "rejected": count(), "bad": list(any()) },
+        },
         "Error": object(json!({ "error": object(json!({ "code": text(), "message": text(), "help": text() })) })),
         "Rule": object(json!({
             "name": text(), "from": text(), "severity": text(),
@@ -169,9 +255,13 @@ fn schemas() -> Value {
         "NewSilence": {
             "type": "object",
             "additionalProperties": false,
+            "allOf": [
+                { "oneOf": [{ "required": ["match"] }, { "required": ["labels"] }] },
+                { "oneOf": [{ "required": ["until"] }, { "required": ["duration"] }] },
+            ],
             "properties": {
-                "match": { "type": "string", "description": "Which alerts: SQL over their labels, such as service = 'api'." },
-                "labels": { "type": "object", "additionalProperties": { "type": "string" },
+                "match": { "type": "string", "minLength": 1, "description": "Which alerts: SQL over their labels, such as service = 'api'." },
+                "labels": { "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1,
                     "description": "Instead of match: labels that must be so." },
                 "from": { "type": "string", "format": "date-time", "description": "Not given: now." },
                 "until": time(),
@@ -213,7 +303,7 @@ mod tests {
 
     #[test]
     fn every_schema_that_is_named_is_there_and_each_route_stands_once() {
-        let document = document();
+        let document = document(true);
         let text = document.to_string();
         for (at, _) in text.match_indices("#/components/schemas/") {
             let name = text[at..].split(['"', '/']).nth(3).unwrap();
@@ -222,7 +312,8 @@ mod tests {
         let methods: usize =
             document["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
         assert_eq!(methods, ROUTES.len());
-        for (method, path, ..) in BODIES {
+        let specials = REFUSALS.iter().map(|(method, path, _)| (method, path));
+        for (method, path) in BODIES.iter().map(|(method, path, ..)| (method, path)).chain(specials) {
             assert!(ROUTES.iter().any(|route| route.method == *method && route.path == *path), "{method} {path}");
         }
     }

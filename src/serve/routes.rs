@@ -6,6 +6,7 @@
 use super::access::Refusal;
 use super::answer::{Answer, Wrong, guard, json};
 use super::face::Face;
+use super::origins::{Caller, is_preflight, preflight};
 use super::question::{Question, decode};
 use super::{
     alerts, figures, graph, health, ingest, live, matches, openapi, page, pipeline, recommendations, rejects, results,
@@ -52,7 +53,30 @@ pub(super) struct Parameter {
     pub(super) name: &'static str,
     /// Where it stands: in the query or, as a header, in the head.
     pub(super) place: &'static str,
+    pub(super) form: Form,
     pub(super) doc: &'static str,
+}
+
+impl Parameter {
+    /// The same, written in this way.
+    const fn of(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+}
+
+/// How a parameter is written.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// As any text.
+    Text,
+    /// As one of these words.
+    Word(&'static [&'static str]),
+    /// As texts with commas between; where there are words, as some of these.
+    List(&'static [&'static str]),
+    /// As a whole number within bounds.
+    Count(usize, usize),
+    /// As a time.
+    Moment,
 }
 
 /// Bytes of a body that a [`Handler::Body`] takes, at most.
@@ -88,33 +112,37 @@ impl Route {
 }
 
 const fn parameter(name: &'static str, doc: &'static str) -> Parameter {
-    Parameter { name, place: "query", doc }
+    Parameter { name, place: "query", form: Form::Text, doc }
 }
 
 const fn header_of(name: &'static str, doc: &'static str) -> Parameter {
-    Parameter { name, place: "header", doc }
+    Parameter { name, place: "header", form: Form::Text, doc }
 }
 
 /// The route of results.
 pub(super) const RESULTS: &str = "/v1/results/{name}";
 
 const FOLLOW: &[Parameter] = &[
-    parameter("name", "Windows, patterns and other parts with rows, with commas between. Not given: all."),
+    parameter("name", "Windows, patterns and other parts with rows, with commas between. Not given: all.")
+        .of(Form::List(&[])),
     parameter("cursor", "Go on behind this cursor, of a message seen before; no snapshot then."),
-    parameter("snapshot", "How many of the newest rows of each part come first, at most 10000; 0: none. Default 1000."),
+    parameter("snapshot", "How many of the newest rows of each part come first, at most 10000; 0: none. Default 1000.")
+        .of(Form::Count(0, 10_000)),
 ];
 
 const ON_BAD: Parameter = parameter(
     "on_bad",
     "What becomes of a batch with records that are no events: reject (default) takes nothing of it, skip takes the others.",
-);
+)
+.of(Form::Word(&["reject", "skip"]));
 
 const INGEST: &[Parameter] = &[
     ON_BAD,
-    header_of("Content-Encoding", "gzip or zstd where the body is compressed."),
+    header_of("Content-Encoding", "gzip or zstd where the body is compressed.")
+        .of(Form::Word(&["gzip", "identity", "zstd"])),
     header_of(
         "Idempotency-Key",
-        "A word of this batch. Sent again within ten minutes it is answered as the first time, and not taken again.",
+        "A word of this batch, at most 256 bytes. Sent again within ten minutes it is answered as the first time, and not taken again.",
     ),
 ];
 
@@ -166,7 +194,7 @@ pub(super) const ROUTES: &[Route] = &[
         takes: &[],
         status: StatusCode::OK,
         gives: &["application/json"],
-        handler: Handler::Now(|_, _| Ok(json(&openapi::document()))),
+        handler: Handler::Now(|face, _| Ok(json(&openapi::document(face.tokens.needed())))),
     },
     Route {
         method: Method::GET,
@@ -198,15 +226,18 @@ pub(super) const ROUTES: &[Route] = &[
         needs: Some(Access::Read),
         doc: "The rows of a part that hold now and are still kept.",
         parameters: &[
-            parameter("from", "Only windows that end behind this time: RFC 3339, or milliseconds since 1970."),
-            parameter("until", "Only windows that begin before this time."),
-            parameter("order", "newest (default) or oldest: which windows come first."),
-            parameter("limit", "How many rows, 1 to 10000. Default 1000."),
+            parameter("from", "Only windows that end behind this time: RFC 3339, or milliseconds since 1970.")
+                .of(Form::Moment),
+            parameter("until", "Only windows that begin before this time.").of(Form::Moment),
+            parameter("order", "newest (default) or oldest: which windows come first.")
+                .of(Form::Word(&["newest", "oldest"])),
+            parameter("limit", "How many rows, 1 to 10000. Default 1000.").of(Form::Count(1, 10_000)),
             parameter(
                 "cursor",
                 "Go on behind this cursor, of the answer before; in the body, and in the header highwater-cursor.",
             ),
-            parameter("format", "json (default), ndjson or csv; the header Accept does the same."),
+            parameter("format", "json (default), ndjson or csv; the header Accept does the same.")
+                .of(Form::Word(&["json", "ndjson", "csv"])),
         ],
         filters: true,
         takes: &[],
@@ -223,10 +254,11 @@ pub(super) const ROUTES: &[Route] = &[
             parameter(
                 "state",
                 "Only alerts that are this: firing, no_data, pending or resolved, with commas between. Not given: those not over.",
-            ),
-            parameter("rule", "Only alerts of these rules, with commas between."),
-            parameter("severity", "Only alerts of these severities, with commas between."),
-            parameter("limit", "How many alerts, 1 to 10000. Default 500."),
+            )
+            .of(Form::List(&["firing", "no_data", "pending", "resolved"])),
+            parameter("rule", "Only alerts of these rules, with commas between.").of(Form::List(&[])),
+            parameter("severity", "Only alerts of these severities, with commas between.").of(Form::List(&[])),
+            parameter("limit", "How many alerts, 1 to 10000. Default 500.").of(Form::Count(1, 10_000)),
         ],
         filters: false,
         takes: &[],
@@ -252,15 +284,17 @@ pub(super) const ROUTES: &[Route] = &[
         needs: Some(Access::Read),
         doc: "The newest matches of patterns, with what their rows have of their events, and how many there were.",
         parameters: &[
-            parameter("pattern", "Only matches of these patterns, with commas between."),
+            parameter("pattern", "Only matches of these patterns, with commas between.").of(Form::List(&[])),
             parameter("key", "Only matches of this key."),
             parameter(
                 "timed_out",
                 "all (default); true: only partial matches that ran out of time; false: only whole ones.",
-            ),
-            parameter("from", "Only matches that end behind this time: RFC 3339, or milliseconds since 1970."),
-            parameter("until", "Only matches that begin before this time."),
-            parameter("limit", "How many matches, 1 to 1000. Default 100."),
+            )
+            .of(Form::Word(&["all", "true", "false"])),
+            parameter("from", "Only matches that end behind this time: RFC 3339, or milliseconds since 1970.")
+                .of(Form::Moment),
+            parameter("until", "Only matches that begin before this time.").of(Form::Moment),
+            parameter("limit", "How many matches, 1 to 1000. Default 100.").of(Form::Count(1, 1000)),
         ],
         filters: false,
         takes: &[],
@@ -275,10 +309,10 @@ pub(super) const ROUTES: &[Route] = &[
         doc: "The recommendations of the pipeline, and lists of them as they are now, those that changed last first: what is seen with \
               an item, or what a user may like.",
         parameters: &[
-            parameter("name", "Only these recommendations, with commas between."),
+            parameter("name", "Only these recommendations, with commas between.").of(Form::List(&[])),
             parameter("item", "Only the lists of this item."),
             parameter("user", "Only the lists of this user; with item too, both."),
-            parameter("limit", "How many lists, 1 to 1000. Default 50."),
+            parameter("limit", "How many lists, 1 to 1000. Default 50.").of(Form::Count(1, 1000)),
         ],
         filters: false,
         takes: &[],
@@ -328,9 +362,9 @@ pub(super) const ROUTES: &[Route] = &[
         needs: Some(Access::Read),
         doc: "The newest lines that were no events, and how many there were by reason.",
         parameters: &[
-            parameter("source", "Only lines of these sources, with commas between."),
-            parameter("reason", "Only lines with these reasons, with commas between."),
-            parameter("limit", "How many lines, 1 to 1000. Default 100."),
+            parameter("source", "Only lines of these sources, with commas between.").of(Form::List(&[])),
+            parameter("reason", "Only lines with these reasons, with commas between.").of(Form::List(&[])),
+            parameter("limit", "How many lines, 1 to 1000. Default 100.").of(Form::Count(1, 1000)),
         ],
         filters: false,
         takes: &[],
@@ -420,7 +454,7 @@ pub(super) const ROUTES: &[Route] = &[
         filters: false,
         takes: &[],
         status: StatusCode::OK,
-        gives: &["text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"],
+        gives: &["text/html; charset=utf-8", "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"],
         handler: Handler::Now(page::file),
     },
 ];
@@ -453,8 +487,9 @@ pub(super) fn router(face: &Arc<Face>) -> Router {
             any(move |request: Request| {
                 let (face, routes) = (Arc::clone(&face), Arc::clone(&routes));
                 async move {
+                    let caller = Caller::of(request.headers());
                     let answered = answer(&face, &routes, request).await;
-                    finish(&face, answered)
+                    finish(&face, answered, &caller)
                 }
             }),
         );
@@ -468,7 +503,7 @@ pub(super) fn router(face: &Arc<Face>) -> Router {
                 Ok(()) => Wrong::refused(Refusal::Path),
                 Err(refusal) => Wrong::refused(refusal),
             };
-            finish(&face, Err(wrong))
+            finish(&face, Err(wrong), &Caller::of(request.headers()))
         }
     })
 }
@@ -476,6 +511,11 @@ pub(super) fn router(face: &Arc<Face>) -> Router {
 /// The answer of the route of a path that is asked in the way of the request.
 async fn answer(face: &Arc<Face>, routes: &[&'static Route], request: Request) -> Answer {
     let (head, body) = request.into_parts();
+    if is_preflight(&head.method, &head.headers) {
+        // A browser asks this without a token, which it sends where it may.
+        face.tokens.check(&head.headers, None).map_err(Wrong::refused)?;
+        return Ok(preflight(&methods(routes)));
+    }
     let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
     let found = routes.iter().copied().find(|route| route.method == *method);
     let needs = found.or(routes.first().copied()).and_then(|route| route.needs);
@@ -516,13 +556,18 @@ fn too_slow() -> Wrong {
     Wrong::new(StatusCode::REQUEST_TIMEOUT, Refusal::Question, "api.body", message, "send it at once")
 }
 
-/// The refusal of a method that the path does not have.
-fn not_so(routes: &[&'static Route]) -> Wrong {
+/// How a path is asked.
+fn methods(routes: &[&'static Route]) -> String {
     let mut methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
-    let methods = methods.join(", ");
+    methods.join(", ")
+}
+
+/// The refusal of a method that the path does not have.
+fn not_so(routes: &[&'static Route]) -> Wrong {
+    let methods = methods(routes);
     let mut wrong = Wrong::refused(Refusal::Method);
     wrong.help = format!("use {methods}; /openapi.json has every path");
     wrong.headers.extend(HeaderValue::from_str(&methods).map(|methods| (header::ALLOW, methods)));
@@ -530,10 +575,12 @@ fn not_so(routes: &[&'static Route]) -> Wrong {
 }
 
 /// Counts an answer and adds what every response has.
-fn finish(face: &Face, answered: Answer) -> Response<Body> {
+fn finish(face: &Face, answered: Answer, caller: &Caller) -> Response<Body> {
     face.counts.requests.add(1);
-    guard(answered.unwrap_or_else(|wrong| {
+    let mut response = guard(answered.unwrap_or_else(|wrong| {
         face.counts.refused.add(wrong.refusal as usize, 1);
         wrong.response()
-    }))
+    }));
+    face.tokens.origins.tell(&mut response, caller);
+    response
 }

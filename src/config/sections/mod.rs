@@ -20,7 +20,7 @@ pub(super) use alert::ALERT;
 pub(super) use join::{JOIN, JOIN_ON, JOIN_WITHIN};
 pub(super) use pattern::PATTERN;
 pub(super) use recommendation::{RECOMMENDATION, RECOMMENDATION_USERS};
-pub(super) use serve::{SERVE, SERVE_TOKENS};
+pub(super) use serve::{SERVE, SERVE_TLS, SERVE_TOKENS};
 pub(super) use sink::{SINK, SINK_FILE, SINK_STDOUT};
 pub(super) use source::{SOURCE, SOURCE_FILE, SOURCE_GENERATE, SOURCE_HTTP, SOURCE_STDIN, SOURCE_TIME};
 pub(super) use stream::{STREAM, STREAM_DEDUP, STREAM_SAMPLE};
@@ -203,6 +203,7 @@ static SECTIONS: &[Section] = &[
     RUN,
     SERVE,
     SERVE_TOKENS,
+    SERVE_TLS,
     SOURCE,
     SOURCE_FILE,
     SOURCE_STDIN,

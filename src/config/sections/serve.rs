@@ -1,6 +1,6 @@
 //! What `[serve]` can say.
 
-use super::{LONGEST, SHORTEST, key, optional, word};
+use super::{LONGEST, SHORTEST, key, optional, required, word};
 use crate::config::reference::{KeyKind, Section};
 use crate::config::size::ByteSize;
 
@@ -24,6 +24,19 @@ pub(in crate::config) static SERVE: Section = Section {
             KeyKind::Table,
             "Who may ask for what; without a token everyone who reaches the address may all.",
             "{ read = \"6f1c0b2d9a8e7f60\" }",
+        ),
+        key(
+            "allow_origins",
+            KeyKind::Names,
+            "Pages of other sites that may ask from a browser, one or a list: `scheme://host`, with `:port` where it is not the usual \
+             one. Not given: only the server's own page may.",
+            "[\"https://dash.example\"]",
+        ),
+        key(
+            "tls",
+            KeyKind::Table,
+            "The server speaks TLS only, with this certificate.",
+            "{ certificate = \"chain.pem\", key = \"key.pem\" }",
         ),
         key(
             "token_file",
@@ -69,7 +82,7 @@ pub(in crate::config) static SERVE: Section = Section {
             "\"stop\"",
         ),
     ],
-    planned: &["allow_origins", "history_path", "tls"],
+    planned: &["history_path"],
 };
 
 pub(in crate::config) static SERVE_TOKENS: Section = Section {
@@ -82,6 +95,24 @@ pub(in crate::config) static SERVE_TOKENS: Section = Section {
         key("read", KeyKind::Names, "May ask for results, figures and the pipeline.", "\"6f1c0b2d9a8e7f60\""),
         key("ingest", KeyKind::Names, "May send events.", "\"6f1c0b2d9a8e7f60\""),
         key("operate", KeyKind::Names, "May all.", "\"6f1c0b2d9a8e7f60\""),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) static SERVE_TLS: Section = Section {
+    path: "serve.tls",
+    of: None,
+    noun: "tls of [serve]",
+    doc: "HTTPS instead of HTTP; needs a program that was built with `--features tls`. Both files are PEM. They are looked at again \
+          while the program runs, and a new pair is used for new connections.",
+    keys: &[
+        required(
+            "certificate",
+            KeyKind::Path,
+            "The certificate of the server, and behind it in the same file those that vouch for it.",
+            "\"chain.pem\"",
+        ),
+        required("key", KeyKind::Path, "Its private key, without a password.", "\"key.pem\""),
     ],
     planned: &[],
 };

@@ -3,10 +3,14 @@
 mod api;
 mod browser;
 mod client;
+mod fuzz;
 mod ingest;
+mod origins;
 mod pages;
 mod shape;
 mod story;
+#[cfg(feature = "tls")]
+mod tls;
 mod whole;
 
 use crate::harness::Scratch;
@@ -174,7 +178,10 @@ fn each_route_asks_for_the_role_that_the_description_names() {
         let path = path.replace("/v1/results/{name}", "/v1/results/pages").replace("{name}", "index.html");
         // The source that it has is not sent its events.
         let path = path.replace("{source}", "events");
-        for (method, about) in methods.as_object().unwrap() {
+        // What can be got can be asked for without its body.
+        let head = methods.get("get").map(|about| ("head", about));
+        let methods_of = methods.as_object().unwrap().iter().map(|(method, about)| (method.as_str(), about));
+        for (method, about) in methods_of.chain(head) {
             let needs = about["x-role"].as_str();
             for (header, role) in callers {
                 let expected = match needs {
@@ -185,13 +192,13 @@ fn each_route_asks_for_the_role_that_the_description_names() {
                     _ if path == "/v1/ingest/events" => 404,
                     // There is none of the name, and nobody is notified.
                     _ if path == "/v1/alerts/{id}" => 404,
-                    _ if path.starts_with("/v1/silences") && method != "get" => 409,
+                    _ if path.starts_with("/v1/silences") && !["get", "head"].contains(&method) => 409,
                     _ => 200,
                 };
                 refused += u64::from(expected != 200);
                 let status = match path.as_str() {
                     // It does not end by itself.
-                    "/v1/events" if expected == 200 => first_line(&served, &path, header),
+                    "/v1/events" if expected == 200 && method == "get" => first_line(&served, &path, header),
                     _ => served.send(&method.to_ascii_uppercase(), &path, header, b"").status,
                 };
                 assert_eq!(status, expected, "{method} {path} as {role}");
@@ -466,4 +473,15 @@ fn a_client_too_slow_for_what_is_kept_is_told_how_much_it_missed() {
     assert!(missed > 0 && !changes.is_empty(), "{missed} missed");
     let figures = served.get("/v1/metrics?prefix=server_missed").json();
     assert_eq!(figures["metrics"][0]["value"].as_f64().unwrap() as u64, missed);
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_program_that_was_built_without_tls_says_how_to_build_it() {
+    let scratch = job("[serve]\ntls = { certificate = \"c.pem\", key = \"k.pem\" }\n");
+    for args in [&["check", "p.toml"][..], &["run", "p.toml", "--serve", "0"]] {
+        scratch.run(args).expect(2, &["error[listen.tls]: this program was built without TLS", "--features tls"]);
+    }
+    // What does not serve does not need it.
+    scratch.run(["explain", "p.toml"]).expect(0, &[]);
 }
