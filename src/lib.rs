@@ -37,7 +37,7 @@
 //! | [`cluster`] | processes into one computation: sockets, hand-shake, heartbeats |
 //! | [`engine`] | a plan and a topology into a finished run |
 //! | [`builder`] | a program's calls into the settings of a pipeline, and these into a run |
-//! | [`serve`] | a run into HTTP and pages: results, live changes, alerts, silences, figures, health; and batches over HTTP into events |
+//! | [`serve`] | a run into HTTP and pages: results, live changes, alerts, silences, figures, health; rows into a history on disk; and batches over HTTP into events |
 //! | [`story`] | case files into verdicts: the runner of users' tests, and of our own |
 //! | [`observe`] | the one list of counters and the set-up of logs |
 //! | [`mod@bench`] | jobs into figures: the engine against a hand-written loop |

@@ -616,4 +616,10 @@ fn outputs(config: &Config, parts: &[Part<'_>], ctx: &mut Context) {
         }
         taken.push((path, use_of_it));
     }
+    if let Some(path) = &config.serve.history_path
+        && let Some((_, other)) = taken.iter().find(|(one, _)| *one == plain(&path.value))
+    {
+        let message = format!("one file is in use twice: {other}");
+        ctx.problems.push(path.problem("config.path", message, Some("give each its own path".to_owned())));
+    }
 }

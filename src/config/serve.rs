@@ -12,6 +12,7 @@ use super::settings::Located;
 use super::size::ByteSize;
 use super::tree::{Data, Node, Place};
 use super::value;
+use crate::error::{Problem, Severity};
 use crate::time::Span;
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -67,8 +68,14 @@ pub struct ServeConfig {
     pub allow_origins: Vec<String>,
     /// The files of TLS, where it is spoken.
     pub tls: Option<TlsFiles>,
-    /// How long rows are kept, event time.
+    /// How long rows are kept in memory, event time.
     pub history: Span,
+    /// The file in which rows are kept on disk.
+    pub history_path: Option<Located<String>>,
+    /// How long they are kept there, event time.
+    pub history_keep: Span,
+    /// How large the file becomes, about.
+    pub history_max_bytes: ByteSize,
     /// How many rows of a part are kept.
     pub max_rows: u64,
     /// How much memory the rows of a part take.
@@ -177,6 +184,9 @@ pub(super) fn read(top: &Fields<'_>, ctx: &mut Context) -> ServeConfig {
         allow_origins: origins(&fields, ctx),
         tls: tls(&fields, ctx),
         history: fields.or_default("history", ctx, value::span),
+        history_path: history_path(&fields, ctx),
+        history_keep: fields.or_default("history_keep", ctx, value::span),
+        history_max_bytes: fields.or_default("history_max_bytes", ctx, value::size),
         max_rows: fields.or_default("max_rows", ctx, value::count),
         max_bytes: fields.or_default("max_bytes", ctx, value::size),
         max_connections: fields.or_default("max_connections", ctx, value::count),
@@ -185,6 +195,22 @@ pub(super) fn read(top: &Fields<'_>, ctx: &mut Context) -> ServeConfig {
             _ => AfterEnd::Stay,
         },
     }
+}
+
+/// The file of the history; what is said about it where there is none has no effect, which is told.
+fn history_path(serve: &Fields<'_>, ctx: &mut Context) -> Option<Located<String>> {
+    let path = serve.get("history_path", ctx, value::text);
+    for name in ["history_keep", "history_max_bytes"] {
+        if let (_, Some(node)) = serve.entry(name, ctx)
+            && serve.entry("history_path", ctx).1.is_none()
+        {
+            let message = format!("{name} is of rows on disk, and none are kept there");
+            let help = "add history_path = \"data/history.redb\"; rows in memory are kept for history".to_owned();
+            let problem = node.place.problem("history.unused", message, Some(help));
+            ctx.problems.push(Problem { severity: Severity::Warning, ..problem });
+        }
+    }
+    path
 }
 
 /// The origins that may ask; what is none is reported.
@@ -352,6 +378,19 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.serve.tokens, [(Access::Read, Secret::new("0123456789abcdef"))]);
         assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn what_is_said_of_rows_on_disk_needs_a_file_for_them() {
+        let alone = "[sources.a]\ntype = \"stdin\"\n[serve]\nhistory_keep = \"30d\"\nhistory_max_bytes = \"2GiB\"\n";
+        let alone = parse("p.toml", alone, &[], &|_| None).1.to_string();
+        assert_eq!(alone.matches("warning[history.unused]").count(), 2, "{alone}");
+        assert!(alone.contains("add history_path"), "{alone}");
+        let whole = "[serve]\nhistory_path = \"h.redb\"\nhistory_keep = \"30d\"\nhistory_max_bytes = \"2GiB\"\n";
+        assert_eq!(problems(whole, &[]), "");
+        let same = "[sinks.s]\ntype = \"file\"\nfrom = \"a\"\npath = \"./h.redb\"\n";
+        let twice = problems(&format!("{same}{whole}"), &[]);
+        assert!(twice.contains("error[config.path]") && twice.contains("sink s writes it"), "{twice}");
     }
 
     #[test]

@@ -333,7 +333,27 @@ const CODES: &[Code] = &[
         "History was asked for of events whose time is that of the clock.",
         "Use events that have a time of their own.",
     ),
+    code(
+        "history.format",
+        "The file of the history is of another program, of another version, or damaged.",
+        "Give another `history_path`, or move the file away: it has no more than what was served.",
+    ),
     code("history.input", "Input that can be read once was to be read twice.", "Write it to a file, and read that."),
+    code(
+        "history.locked",
+        "Another run has the file of the history open.",
+        "Stop that run, or give this one its own `history_path`.",
+    ),
+    code(
+        "history.open",
+        "The file of the history cannot be opened or made.",
+        "Check the folder and the permission to write.",
+    ),
+    code(
+        "history.unused",
+        "Something is said of rows on disk, and none are kept there.",
+        "Add `history_path` to `[serve]`, or leave it out.",
+    ),
     code(
         "join.field",
         "An expression over the pairs of a join names a field of neither side.",

@@ -468,6 +468,13 @@ scope! { "server", "the HTTP server", ServerMetrics, ServerCounts, SERVER,
     kept_rows: Gauge => i64, "rows", "Rows kept to be asked for.";
     kept_bytes: Gauge => i64, "bytes", "Memory of the rows and changes that are kept.";
     dropped_rows: Counter => u64, "rows", "Rows no longer kept, as they are older than the history or there are too many.";
+    history_rows: Gauge => i64, "rows", "Rows on disk.";
+    history_bytes: Gauge => i64, "bytes", "Room on the disk that the file of the history takes.";
+    history_left_out: Gauge => i64, "rows", "Rows on disk that were not read at the start, as their part has other columns now or is gone.";
+    history_written: Counter => u64, "rows", "Changes of rows that were written to disk.";
+    history_dropped: Counter => u64, "rows", "Rows that left the disk, as they were older than `history_keep` or there were too many.";
+    history_lost: Counter => u64, "rows", "Changes of rows that were not written to disk, as it failed or they are too large.";
+    history_failures: Counter => u64, "1", "How often the file of the history could not be written or read.";
     reloads: Counter => u64, "1", "How often the certificate had changed and was read again.";
     reload_failures: Counter => u64, "1", "How often it was to be read again and could not be used, so that the one before stayed.";
 }

@@ -105,6 +105,8 @@ struct AlertShown<'a> {
     notify: &'a [String],
     silenced: bool,
     inhibited: bool,
+    /// It stood so when an earlier run ended; this run has said nothing of it.
+    earlier_run: bool,
 }
 
 #[derive(Serialize)]
@@ -149,12 +151,13 @@ struct Seen {
     rule: usize,
     state: State,
     change: Change,
+    earlier: bool,
 }
 
 fn seen(face: &Face, part: u32, life: &Life) -> Option<Seen> {
     let rule = face.rules.iter().position(|rule| rule.part == part)?;
     let change = face.rules[rule].shown.standing(life.row()?.get())?;
-    Some(Seen { rule, state: life.state(), change })
+    Some(Seen { rule, state: life.state(), change, earlier: life.is_of_earlier_run() })
 }
 
 fn split<'a>(rule: &Rule, change: &'a Change) -> (Fields<'a>, Fields<'a>) {
@@ -187,12 +190,13 @@ fn shown<'a>(face: &'a Face, seen: &'a Seen, (silenced, inhibited): (bool, bool)
         notify: &change.notify,
         silenced: silenced && !over,
         inhibited: inhibited && !over,
+        earlier_run: seen.earlier,
     }
 }
 
 fn rules(face: &Face) -> Vec<RuleShown<'_>> {
     let mut now = vec![Now::default(); face.rules.len()];
-    for (part, life) in face.shelf.book().active() {
+    for (part, life) in face.shelf.book().active().filter(|(_, life)| !life.is_of_earlier_run()) {
         let Some(i) = face.rules.iter().position(|rule| rule.part == part) else { continue };
         match life.state() {
             State::Firing => now[i].firing += 1,
@@ -336,10 +340,11 @@ fn behind<'a>(face: &'a Face, rule: &Rule, life: &Life, facts: &[Change]) -> Beh
     };
     // A row's window ends when its condition begins to hold; of a match the last event is the moment.
     let scan = Scan { newest_first: true, ends_behind: Some(since.saturating_sub(1)), ..Scan::default() };
-    let mut rows: Vec<Arc<Row>> = gather(face, rule.from, scan, BEHIND + 1, wanted);
+    let mut rows: Vec<Arc<Row>> = gather(face, (rule.from, None), scan, BEHIND + 1, wanted).rows;
     let held = face.shelf.store().held(rule.from);
     let more = rows.len() > BEHIND
-        || held.is_some_and(|held| held.dropped > 0 && held.oldest.is_none_or(|oldest| oldest > since));
+        || face.history.is_none()
+            && held.is_some_and(|held| held.dropped > 0 && held.oldest.is_none_or(|oldest| oldest > since));
     rows.truncate(BEHIND);
     rows.reverse();
     let mut out = Vec::new();

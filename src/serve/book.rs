@@ -4,6 +4,8 @@
 //! 1. A change is here that was asserted and not taken back; an alert of which nothing is left is gone.
 //! 2. What fires, is pending or has no data stays, however long ago it began. What is over leaves first when it is older than the
 //!    history or there is too much, the oldest first; only where that is not enough do others leave, and that is counted.
+//!    What was not over when an earlier run ended is shown as it was, until this run says something of it or has come further than the
+//!    history: nobody knows whether it is over.
 //! 3. Memory is bounded: by bytes, by the number of alerts, and by [`FACTS`] changes of one.
 //!
 //! Cost: a search in two trees for each row of an alert.
@@ -26,6 +28,10 @@ pub(super) struct Life {
     facts: Vec<(i64, State, Arc<Row>)>,
     /// A match that fires and is over without a word.
     moment: bool,
+    /// Some of its changes are of an earlier run; this run may state them again.
+    restored: bool,
+    /// This run has said nothing of it.
+    earlier: bool,
 }
 
 impl Life {
@@ -48,6 +54,11 @@ impl Life {
         !matches!(self.state(), State::Resolved | State::Corrected)
     }
 
+    /// True where all that is known of it was said by an earlier run.
+    pub(super) fn is_of_earlier_run(&self) -> bool {
+        self.earlier
+    }
+
     /// The row of its last change.
     pub(super) fn row(&self) -> Option<&Arc<Row>> {
         self.facts.last().map(|(.., row)| row)
@@ -63,7 +74,7 @@ impl Life {
     }
 }
 
-/// Where an alert stands in the order in which they leave: what is over first, then by its last change.
+/// Where an alert stands in the order in which they leave: first what is over or of an earlier run, then by its last change.
 type Turn = (bool, i64, u32, String);
 
 /// The alerts of a run.
@@ -75,6 +86,8 @@ pub(super) struct Book {
     turns: BTreeSet<Turn>,
     bytes: usize,
     newest: i64,
+    /// The newest statement of an earlier run.
+    earlier: i64,
     left_out: u64,
     bounds: Bounds,
 }
@@ -90,7 +103,8 @@ impl Book {
 
     /// `parts`: those that are alerts, and whether their alerts are moments.
     fn of(parts: BTreeMap<u32, bool>, bounds: Bounds) -> Self {
-        Self { parts, lives: BTreeMap::new(), turns: BTreeSet::new(), bytes: 0, newest: i64::MIN, left_out: 0, bounds }
+        let (lives, turns) = (BTreeMap::new(), BTreeSet::new());
+        Self { parts, lives, turns, bytes: 0, newest: i64::MIN, earlier: i64::MIN, left_out: 0, bounds }
     }
 
     /// Takes the updates of complete times, in their final order; those that are of no alert are left out.
@@ -101,35 +115,70 @@ impl Book {
         for row in batch.iter() {
             self.newest = self.newest.max(row.head.time);
             if let Some(moment) = self.parts.get(&row.head.part).copied() {
-                self.one(row, moment);
+                self.one(row, moment, false);
             }
         }
-        let least = self.newest.saturating_sub(self.bounds.history);
-        while let Some((active, at, part, id)) = self.turns.first()
-            && ((!active && *at < least) || self.lives.len() > ALERTS || self.bytes > self.bounds.bytes)
+        self.trim(self.newest);
+    }
+
+    /// Takes a row that an earlier run has stated; those of no alert are left out.
+    pub(super) fn restore(&mut self, row: RowRef<'_>) {
+        if let Some(moment) = self.parts.get(&row.head.part).copied() {
+            self.one(row, moment, true);
+            self.trim(i64::MIN);
+        }
+    }
+
+    /// All rows of earlier runs are here; `newest`: the newest statement of theirs.
+    pub(super) fn restored(&mut self, newest: i64) {
+        self.earlier = newest;
+        let turns = self.lives.iter().map(|((part, id), life)| self.turn(life, *part, id)).collect();
+        self.turns = turns;
+        self.trim(newest);
+    }
+
+    fn turn(&self, life: &Life, part: u32, id: &str) -> Turn {
+        let of_earlier = life.earlier && life.is_active();
+        let at = if of_earlier { life.at().max(self.earlier) } else { life.at() };
+        (life.is_active() && !of_earlier, at, part, id.to_owned())
+    }
+
+    fn trim(&mut self, newest: i64) {
+        let least = newest.saturating_sub(self.bounds.history);
+        while let Some((stays, at, part, id)) = self.turns.first()
+            && ((!stays && *at < least) || self.lives.len() > ALERTS || self.bytes > self.bounds.bytes)
         {
-            let (active, place) = (*active, (*part, id.clone()));
+            let (stays, place) = (*stays, (*part, id.clone()));
             self.turns.pop_first();
-            self.left_out += u64::from(active);
+            self.left_out += u64::from(stays);
             if let Some(life) = self.lives.remove(&place) {
                 self.bytes -= life.weight();
             }
         }
     }
 
-    fn one(&mut self, row: RowRef<'_>, moment: bool) {
+    fn one(&mut self, row: RowRef<'_>, moment: bool, earlier: bool) {
         let Some(told) = Told::of(row) else { return };
         let Some(state) = State::ALL.into_iter().find(|state| state.word() == told.state) else { return };
         let place = (row.head.part, told.id);
         let mut life = match self.lives.remove(&place) {
             Some(life) => {
                 self.bytes -= life.weight();
-                self.turns.remove(&(life.is_active(), life.at(), place.0, place.1.clone()));
+                self.turns.remove(&self.turn(&life, place.0, &place.1));
                 life
             }
-            None => Life { facts: Vec::new(), moment },
+            None => Life { moment, earlier, ..Life::default() },
         };
+        life.restored |= earlier;
+        life.earlier &= earlier;
+        let same = |one: &RowRef<'_>| {
+            let times = |row: &RowRef<'_>| (row.head.window_start, row.head.window_end);
+            one.values == row.values && one.key == row.key && times(one) == times(&row)
+        };
+        let found = |life: &Life| life.facts.iter().position(|(.., one)| same(&one.get()));
         match row.head.op {
+            // Stated again.
+            Op::Assert if life.restored && found(&life).is_some() => {}
             Op::Assert => {
                 let at = life.facts.partition_point(|(at, other, _)| (*at, *other) <= (told.at, state));
                 life.facts.insert(at, (told.at, state, Arc::new(Row::new(row))));
@@ -138,29 +187,26 @@ impl Book {
                 }
             }
             Op::Retract => {
-                let same = |one: &RowRef<'_>| {
-                    let times = |row: &RowRef<'_>| (row.head.window_start, row.head.window_end);
-                    one.values == row.values && one.key == row.key && times(one) == times(&row)
-                };
-                let at = life.facts.iter().position(|(.., one)| same(&one.get()));
-                at.map(|at| life.facts.remove(at));
+                found(&life).map(|at| life.facts.remove(at));
             }
         }
         if !life.facts.is_empty() {
             self.bytes += life.weight();
-            self.turns.insert((life.is_active(), life.at(), place.0, place.1.clone()));
+            self.turns.insert(self.turn(&life, place.0, &place.1));
             self.lives.insert(place, life);
         }
     }
 
-    /// Alerts that are not over.
+    /// Alerts that are not over, and those that were not when an earlier run ended.
     pub(super) fn active(&self) -> impl Iterator<Item = (u32, &Life)> {
-        self.turned(true)
+        let mut earlier: Vec<_> = self.turned(false).filter(|(_, life)| life.is_active()).collect();
+        earlier.sort_by_key(|(_, life)| std::cmp::Reverse(life.at()));
+        self.turned(true).chain(earlier)
     }
 
     /// Alerts that are over, the newest first.
     pub(super) fn over(&self) -> impl Iterator<Item = (u32, &Life)> {
-        self.turned(false)
+        self.turned(false).filter(|(_, life)| !life.is_active())
     }
 
     fn turned(&self, active: bool) -> impl Iterator<Item = (u32, &Life)> {
@@ -242,6 +288,35 @@ mod tests {
         book.take(&row(Op::Retract, "a", State::Firing, (10, 10)));
         assert_eq!(ids(&book), (vec![], vec![]));
         assert_eq!(book.bytes, 0);
+    }
+
+    #[test]
+    fn what_an_earlier_run_said_is_shown_until_this_one_says_something_or_has_gone_on() {
+        let mut before = book(WIDE, false);
+        for batch in [
+            row(Op::Assert, "over", State::Firing, (5000, 5000)),
+            row(Op::Assert, "over", State::Resolved, (5100, 5000)),
+            row(Op::Assert, "long", State::Firing, (10, 10)),
+            row(Op::Assert, "again", State::Firing, (4000, 4000)),
+            row(Op::Assert, "old", State::Resolved, (20, 10)),
+        ] {
+            before.restore(batch.row(0));
+        }
+        before.restored(5500);
+        // What is over leaves with the history; what was not stays, however long ago it began.
+        assert_eq!(ids(&before), (vec![4000, 10], vec![5100]));
+        assert!(before.active().all(|(_, life)| life.is_of_earlier_run()) && before.left_out() == 0);
+        // The same is said again, and more.
+        before.take(&row(Op::Assert, "again", State::Firing, (4000, 4000)));
+        before.take(&row(Op::Assert, "over", State::Resolved, (5100, 5000)));
+        let facts = |book: &Book, id: &str| book.find(id).map(|(_, life)| (life.rows().count(), life.earlier));
+        assert_eq!((facts(&before, "again"), facts(&before, "over")), (Some((1, false)), Some((2, false))));
+        assert_eq!(facts(&before, "long"), Some((1, true)));
+        before.take(&row(Op::Assert, "new", State::Firing, (6600, 6600)));
+        assert_eq!(ids(&before), (vec![6600, 4000], vec![]));
+        before.take(&row(Op::Retract, "again", State::Firing, (4000, 4000)));
+        before.take(&row(Op::Retract, "new", State::Firing, (6600, 6600)));
+        assert_eq!((before.bytes, before.turns.len(), before.left_out()), (0, 0, 0));
     }
 
     #[test]

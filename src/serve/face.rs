@@ -6,6 +6,7 @@ use super::answer::Wrong;
 use super::book::Book;
 use super::graph::Looks;
 use super::health::Motion;
+use super::history::History;
 use super::ingest::Inlet;
 use super::recommendations::Recommended;
 use super::store::Store;
@@ -115,6 +116,8 @@ pub(super) struct Face {
     pub(super) tokens: Tokens,
     pub(super) counts: Arc<ServerMetrics>,
     pub(super) shelf: Arc<Shelf>,
+    /// The rows on disk.
+    pub(super) history: Option<Arc<History>>,
     /// The ways into sources that are sent their events.
     pub(super) inlets: Vec<Arc<Inlet>>,
     pub(super) schemas: Vec<RowSchema>,

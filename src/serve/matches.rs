@@ -98,7 +98,7 @@ pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
                 && key.is_none_or(|key| row.dimensions().any(|value| super::question::is(value, key)))
         };
         let scan = Scan { newest_first: true, ends_behind: from, ..Scan::default() };
-        let rows = gather(face, part as u32, scan, limit, wanted);
+        let rows = gather(face, (part as u32, until), scan, limit, wanted).rows;
         found.extend(rows.into_iter().map(|row| (part, row)));
     }
     // Stable: within a pattern the order of the store stays.

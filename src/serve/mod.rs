@@ -22,6 +22,7 @@ mod fields;
 mod figures;
 mod graph;
 mod health;
+mod history;
 mod ingest;
 mod live;
 mod matches;
@@ -40,6 +41,7 @@ mod store;
 mod tls;
 
 pub use access::read_tokens;
+pub use history::HistorySettings;
 pub use store::{Bounds, Change, Changes, Held, Page, Row, Scan, Spot, Store};
 
 use crate::config::{Access, Config, Listen, PUBLIC_HELP, Secret, parse_listen};
@@ -53,6 +55,7 @@ use access::{Refusal, Tokens};
 use alerts::Rule;
 use book::Book;
 use face::{Face, Phase, Shelf};
+use history::History;
 use ingest::Inlet;
 use origins::Origins;
 use recommendations::Recommended;
@@ -77,6 +80,8 @@ pub struct Settings {
     pub tokens: Vec<(Access, Secret)>,
     /// How much is kept.
     pub bounds: Bounds,
+    /// What is kept on disk besides, by process 0.
+    pub history: Option<HistorySettings>,
     /// How many connections there may be.
     pub max_connections: usize,
 }
@@ -93,7 +98,12 @@ impl Settings {
             changes: CHANGES,
             change_bytes: size(serve.max_bytes.0),
         };
-        Self { listen, tokens, bounds, max_connections: size(serve.max_connections) }
+        let history = serve.history_path.as_ref().map(|path| HistorySettings {
+            path: path.value.as_str().into(),
+            keep: serve.history_keep.0,
+            bytes: serve.history_max_bytes.0,
+        });
+        Self { listen, tokens, bounds, history, max_connections: size(serve.max_connections) }
     }
 }
 
@@ -162,7 +172,7 @@ impl Server {
         config: &Config,
         text: &str,
     ) -> Result<Self, Error> {
-        let Settings { listen, tokens, bounds, max_connections } = settings;
+        let Settings { listen, tokens, bounds, history, max_connections } = settings;
         let said = format!("{}:{}", listen.host, listen.port);
         if !listen.is_local() && tokens.is_empty() {
             let message = "other machines can reach this address, and there is no token";
@@ -189,10 +199,15 @@ impl Server {
             "plan": explain_json(plan),
             "server": url,
         });
+        let counts = Arc::new(ServerMetrics::new("http", &Refusal::ALL.map(|(word, _)| word)));
+        let (mut store, mut book) = (Store::new(&plan.schemas, *bounds), Book::new(&plan.alerts, *bounds));
+        let open = |settings| History::open(settings, &plan.schemas, (&mut store, &mut book), &counts);
+        let history = history.as_ref().filter(|_| process == 0).map(open).transpose()?.map(Arc::new);
         let face = Arc::new(Face {
             tokens: Tokens::new(tokens, &listen.host, origins),
-            counts: Arc::new(ServerMetrics::new("http", &Refusal::ALL.map(|(word, _)| word))),
-            shelf: Arc::new(Shelf::new(Store::new(&plan.schemas, *bounds), Book::new(&plan.alerts, *bounds))),
+            counts,
+            shelf: Arc::new(Shelf::new(store, book)),
+            history,
             inlets: Inlet::all(plan),
             schemas: plan.schemas.clone(),
             rules: Rule::all(plan),
@@ -211,7 +226,7 @@ impl Server {
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(2)
+            .max_blocking_threads(4)
             .thread_name("serve")
             .enable_io()
             .enable_time()
@@ -232,7 +247,8 @@ impl Server {
 
     /// The sink that fills the store; it takes the rows of every part.
     pub fn rows(&self) -> Box<dyn Sink> {
-        Box::new(feed::Feed::new(Arc::clone(&self.face.shelf), Arc::clone(&self.face.counts)))
+        let face = &self.face;
+        Box::new(feed::Feed::new(Arc::clone(&face.shelf), face.history.clone(), Arc::clone(&face.counts)))
     }
 
     /// The ways into sources that are sent their events, which is to process 0.
@@ -268,6 +284,9 @@ impl Server {
             };
             let _ = tokio::time::timeout(GOODBYE, gone).await;
         });
+        if let Some(history) = &self.face.history {
+            history.close();
+        }
         self.runtime.shutdown_timeout(GOODBYE);
     }
 }

@@ -221,7 +221,7 @@ fn schemas() -> Value {
             "group": any(), "values": any(), "window": span(),
             "since": time(), "fired": perhaps_time(), "ended": perhaps_time(), "at": time(),
             "labels": texts(), "annotations": texts(), "notify": list(text()),
-            "silenced": yes(), "inhibited": yes(),
+            "silenced": yes(), "inhibited": yes(), "earlier_run": yes(),
         })),
         "Alerts": object(json!({
             "rules": list(named("Rule")), "alerts": list(named("Alert")), "more": count(), "left_out": count(),

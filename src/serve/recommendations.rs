@@ -104,7 +104,7 @@ fn lists(face: &Face, recommendation: usize, part: u32, wanted: impl Fn(Value<'_
     let takes = |row: RowRef<'_>| row.dimensions().next().is_some_and(&wanted);
     let scan = Scan { newest_first: true, ..Scan::default() };
     let mut all: BTreeMap<Vec<u8>, Vec<Arc<Row>>> = BTreeMap::new();
-    for row in gather(face, part, scan, ROWS, takes) {
+    for row in gather(face, (part, None), scan, ROWS, takes).rows {
         let key = row.get().key;
         let rest = key::decode(key).map_or(0, |(_, rest)| rest.len());
         let whose = key[..key.len() - rest].to_vec();

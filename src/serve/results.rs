@@ -1,9 +1,12 @@
 //! Rows of a part, as JSON, NDJSON or CSV, a page at a time.
 //!
-//! Cost: the store is held for at most [`LOOK`] rows at a time; text is made outside.
+//! Where rows are kept on disk too, those that have left memory come from there: each row once, in order, wherever it is.
+//!
+//! Cost: the store is held for at most [`LOOK`] rows at a time; text is made outside. On disk at most [`DEEP`] rows are looked at.
 
 use super::answer::{Answer, Wrong, text};
-use super::face::Face;
+use super::face::{Face, Shelf};
+use super::history::History;
 use super::routes::{Ask, RESULTS, route};
 use super::store::{Row, Scan, Spot};
 use crate::error::suggest;
@@ -16,6 +19,8 @@ use std::sync::Arc;
 
 /// How many rows are looked at before others may have the store.
 const LOOK: usize = 20_000;
+/// How many rows on disk are looked at for one question; a cursor goes on behind them.
+const DEEP: usize = 200_000;
 /// How many rows an answer has, at most.
 const MOST: usize = 10_000;
 
@@ -115,24 +120,77 @@ fn body(form: Form, schema: &RowSchema, part: u32, rows: &[Arc<Row>], cursor: Op
     out
 }
 
-/// At most `most` rows of a part for which `wanted` holds; the store is held for no longer than a look.
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) rows: Vec<Arc<Row>>,
+    /// Where the search was given up as too long; go on behind it.
+    pub(super) stopped: Option<Spot>,
+}
+
+/// At most `most` rows of a part for which `wanted` holds. `until`: only windows that begin before it can be wanted.
 pub(super) fn gather(
     face: &Face,
-    part: u32,
+    of: (u32, Option<i64>),
     scan: Scan,
     most: usize,
     wanted: impl Fn(RowRef<'_>) -> bool,
-) -> Vec<Arc<Row>> {
-    let mut scan = Scan { limit: most, look: LOOK, ..scan };
-    let mut rows = Vec::new();
+) -> Found {
+    search((&face.shelf, face.history.as_deref()), of, scan, most, wanted)
+}
+
+/// The same, in memory and on disk; the store is held for no longer than a look.
+pub(super) fn search(
+    (shelf, history): (&Shelf, Option<&History>),
+    (part, until): (u32, Option<i64>),
+    scan: Scan,
+    most: usize,
+    wanted: impl Fn(RowRef<'_>) -> bool,
+) -> Found {
+    let disk = history.and_then(|history| Some((history, history.reader().filter(|reader| reader.has(part))?)));
+    let mut scan = Scan { limit: most, look: LOOK, whole: disk.is_some(), ..scan };
+    let mut found = Found::default();
+    let mut looked = 0;
     loop {
-        let page = face.shelf.store().rows(part, &scan, &wanted);
-        rows.extend(page.rows);
-        scan.limit = most - rows.len();
-        match page.stopped {
-            Some(spot) if scan.limit > 0 => scan.behind = Some(spot),
-            _ => return rows,
+        let page = shelf.store().rows(part, &scan, &wanted);
+        found.rows.extend(page.rows);
+        scan.limit = most - found.rows.len();
+        if scan.limit == 0 {
+            return found;
         }
+        if let Some(spot) = page.stopped {
+            scan.behind = Some(spot);
+            continue;
+        }
+        let (Some(top), Some((history, reader))) = (page.elsewhere, &disk) else { return found };
+        // What had left memory may still be on its way.
+        history.settle();
+        loop {
+            let page = match reader.rows(part, &scan, (Some(&top), until), &wanted) {
+                Ok(page) => page,
+                Err(why) => {
+                    history.unreadable(&why);
+                    break;
+                }
+            };
+            found.rows.extend(page.rows);
+            scan.limit = most - found.rows.len();
+            if scan.limit == 0 {
+                return found;
+            }
+            let Some(spot) = page.stopped else { break };
+            scan.behind = Some(spot);
+            looked += LOOK;
+            if looked >= DEEP {
+                found.stopped = scan.behind;
+                return found;
+            }
+        }
+        if scan.newest_first {
+            return found;
+        }
+        // All below is seen; newer rows may have left memory by now.
+        scan.behind = Some(top);
     }
 }
 
@@ -157,10 +215,10 @@ pub(super) fn rows(face: &Face, ask: &Ask) -> Answer {
     };
     // One more tells whether there are more.
     let scan = Scan { newest_first, behind, ends_behind: filter.from, ..Scan::default() };
-    let mut rows = gather(face, part, scan, limit + 1, |row| filter.takes(row));
+    let Found { mut rows, stopped } = gather(face, (part, filter.until), scan, limit + 1, |row| filter.takes(row));
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let last = rows.last().filter(|_| more).map(|last| face.shelf.store().spot(last));
+    let last = rows.last().filter(|_| more).map(|last| face.shelf.store().spot(last)).or(stopped);
     let cursor = last.map(|spot| write_cursor(newest_first, &spot));
     let kind = match form {
         Form::Json => "application/json",

@@ -42,6 +42,8 @@ type Coming = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub(super) enum Handler {
     /// At once.
     Now(fn(&Face, &Ask) -> Answer),
+    /// At once; on a thread that may wait for the disk where rows are kept there.
+    Aside(fn(&Face, &Ask) -> Answer),
     /// At once, to a body of at most [`LARGEST`] bytes.
     Body(fn(&Face, &Ask, &Bytes) -> Answer),
     /// With a stream or another protocol, or to a body that it reads itself.
@@ -234,7 +236,8 @@ pub(super) const ROUTES: &[Route] = &[
             parameter("limit", "How many rows, 1 to 10000. Default 1000.").of(Form::Count(1, 10_000)),
             parameter(
                 "cursor",
-                "Go on behind this cursor, of the answer before; in the body, and in the header highwater-cursor.",
+                "Go on behind this cursor, of the answer before; in the body, and in the header highwater-cursor. Where there is one there \
+                 may be more rows, however few the answer has: of rows on disk only so many are looked at for one question.",
             ),
             parameter("format", "json (default), ndjson or csv; the header Accept does the same.")
                 .of(Form::Word(&["json", "ndjson", "csv"])),
@@ -243,7 +246,7 @@ pub(super) const ROUTES: &[Route] = &[
         takes: &[],
         status: StatusCode::OK,
         gives: &["application/json", "application/x-ndjson", "text/csv; charset=utf-8"],
-        handler: Handler::Now(results::rows),
+        handler: Handler::Aside(results::rows),
     },
     Route {
         method: Method::GET,
@@ -276,7 +279,7 @@ pub(super) const ROUTES: &[Route] = &[
         takes: &[],
         status: StatusCode::OK,
         gives: &["application/json"],
-        handler: Handler::Now(alerts::one),
+        handler: Handler::Aside(alerts::one),
     },
     Route {
         method: Method::GET,
@@ -300,7 +303,7 @@ pub(super) const ROUTES: &[Route] = &[
         takes: &[],
         status: StatusCode::OK,
         gives: &["application/json"],
-        handler: Handler::Now(matches::list),
+        handler: Handler::Aside(matches::list),
     },
     Route {
         method: Method::GET,
@@ -532,6 +535,22 @@ async fn answer(face: &Arc<Face>, routes: &[&'static Route], request: Request) -
     let mut ask = Ask { head, name, question, body };
     match route.handler {
         Handler::Now(handler) => handler(face, &ask),
+        Handler::Aside(handler) => match &face.history {
+            None => handler(face, &ask),
+            Some(history) => {
+                let turn = Arc::clone(&history.turns).acquire_owned().await;
+                let theirs = Arc::clone(face);
+                let asked = tokio::task::spawn_blocking(move || {
+                    let _turn = turn;
+                    handler(&theirs, &ask)
+                });
+                match asked.await {
+                    Ok(answer) => answer,
+                    Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
+                    Err(_) => Err(stops()),
+                }
+            }
+        },
         Handler::Body(handler) => {
             let body = timeout(PATIENCE, read(std::mem::take(&mut ask.body), LARGEST));
             let body = body.await.map_err(|_| too_slow())??;
@@ -554,6 +573,12 @@ pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Wrong> {
 fn too_slow() -> Wrong {
     let message = format!("the body did not come within {} s", PATIENCE.as_secs());
     Wrong::new(StatusCode::REQUEST_TIMEOUT, Refusal::Question, "api.body", message, "send it at once")
+}
+
+/// The refusal of a server that stops.
+fn stops() -> Wrong {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Wrong::new(status, Refusal::Busy, "api.busy", "the server stops", "ask the next run")
 }
 
 /// How a path is asked.

@@ -5,6 +5,7 @@
 //! Invariants:
 //! 1. A row is here that was asserted and not taken back, unless it is older than the history or there are too many: then the
 //!    oldest windows have left first. Rows over all of time, such as lists of recommendations, hold however old they are.
+//!    Behind the newest row that has left, nothing is missing.
 //! 2. Changes have numbers one apart, from 1. Whoever asks behind a number that has left is told how many are missing.
 //! 3. Memory is bounded by [`Bounds`], whatever comes.
 //!
@@ -147,6 +148,8 @@ struct Part {
     bytes: usize,
     newest: i64,
     dropped: u64,
+    /// The newest row that has left, or had no room: above it nothing is missing.
+    floor: Option<Entry>,
 }
 
 /// Which rows are looked at, and in which order.
@@ -162,6 +165,8 @@ pub struct Scan {
     pub limit: usize,
     /// Rows to look at, at most: nobody holds the store for longer.
     pub look: usize,
+    /// Only rows above those that have left, so that the others can be had from where all of them are.
+    pub whole: bool,
 }
 
 /// What a scan gave.
@@ -171,6 +176,8 @@ pub struct Page {
     pub rows: Vec<Arc<Row>>,
     /// Where it stopped because it had looked at enough, and not at all; go on behind it.
     pub stopped: Option<Spot>,
+    /// Of a `whole` scan: it has come to rows that have left. Those up to this one are to be had elsewhere, next.
+    pub elsewhere: Option<Spot>,
 }
 
 /// What is known of the rows of a part.
@@ -205,6 +212,7 @@ impl Store {
             bytes: 0,
             newest: i64::MIN,
             dropped: 0,
+            floor: None,
         };
         let parts = schemas.iter().map(part).collect();
         Self { parts, log: VecDeque::new(), log_bytes: 0, latest: 0, bounds }
@@ -238,13 +246,30 @@ impl Store {
             {
                 part.bytes -= first.row.weight();
                 part.dropped += 1;
-                part.rows.pop_first();
+                let left = part.rows.pop_first();
+                part.floor = left.max(part.floor.take());
             }
         }
         while self.log.len() > bounds.changes || self.log_bytes > bounds.change_bytes {
             let Some(first) = self.log.pop_front() else { break };
             self.log_bytes -= first.row.weight();
         }
+    }
+
+    /// Takes a row that an earlier run has stated; the newest ones first. False: there is no room for it, nor for older ones.
+    /// `newest`: the newest statement of its part.
+    pub(super) fn restore(&mut self, row: Arc<Row>, newest: i64) -> bool {
+        let (bounds, head) = (self.bounds, row.head);
+        let Some(part) = self.parts.get_mut(head.part as usize) else { return false };
+        let (weight, entry) = (row.weight(), Entry { row, by_values: part.by_values });
+        let old = !part.forever && head.window_end < newest.saturating_sub(bounds.history);
+        if old || part.rows.len() >= bounds.rows || part.bytes + weight > bounds.bytes {
+            part.floor = part.floor.take().max(Some(entry));
+            return false;
+        }
+        part.bytes += weight;
+        part.rows.insert(entry);
+        true
     }
 
     /// The number of the latest change; 0 before the first.
@@ -256,20 +281,28 @@ impl Store {
     pub fn rows(&self, part: u32, scan: &Scan, wanted: impl Fn(RowRef<'_>) -> bool) -> Page {
         let mut page = Page::default();
         let Some(part) = self.parts.get(part as usize) else { return page };
-        let probe = |spot: &Spot| Bound::Excluded(Entry::probe(spot, part.by_values));
+        let probe = |spot: &Spot| Entry::probe(spot, part.by_values);
         // Behind every window that ends there.
         let lower = |end: i64| probe(&Spot { end, start: i64::MAX, key: Vec::new(), values: Vec::new() });
         let (lower, behind) = (scan.ends_behind.map(lower), scan.behind.as_ref().map(probe));
-        let (low, high) = if scan.newest_first {
-            (lower.unwrap_or(Bound::Unbounded), behind.unwrap_or(Bound::Unbounded))
-        } else {
-            (behind.or(lower).unwrap_or(Bound::Unbounded), Bound::Unbounded)
-        };
-        if let (Bound::Excluded(low), Bound::Excluded(high)) = (&low, &high)
+        let (mut low, high) = if scan.newest_first { (lower, behind) } else { (lower.max(behind), None) };
+        if let Some(floor) =
+            part.floor.as_ref().filter(|floor| scan.whole && low.as_ref().is_none_or(|low| low < floor))
+        {
+            page.elsewhere = Some(self.spot(&floor.row));
+            if !scan.newest_first {
+                // What is elsewhere comes first.
+                return page;
+            }
+            low = Some(floor.clone());
+        }
+        if let (Some(low), Some(high)) = (&low, &high)
             && low >= high
         {
             return page;
         }
+        let excluded = |edge: Option<Entry>| edge.map_or(Bound::Unbounded, Bound::Excluded);
+        let (low, high) = (excluded(low), excluded(high));
         let mut range = part.rows.range((low, high));
         let mut looked = 0;
         while page.rows.len() < scan.limit {
@@ -328,7 +361,7 @@ mod tests {
 
     const WIDE: Bounds = Bounds { history: i64::MAX, rows: 1000, bytes: 1 << 20, changes: 1000, change_bytes: 1 << 20 };
 
-    const ALL: Scan = Scan { newest_first: false, behind: None, ends_behind: None, limit: 99, look: 99 };
+    const ALL: Scan = Scan { newest_first: false, behind: None, ends_behind: None, limit: 99, look: 99, whole: false };
 
     fn schema(kind: RowKind) -> RowSchema {
         RowSchema {
@@ -447,7 +480,7 @@ mod tests {
             let (mut all, mut behind) = (Vec::new(), None);
             expected.retain(|(end, ..)| ends_behind.is_none_or(|least| *end > least));
             loop {
-                let scan = Scan { newest_first, behind, ends_behind, limit: page, look };
+                let scan = Scan { newest_first, behind, ends_behind, limit: page, look, whole: false };
                 let found = store.rows(0, &scan, |_| true);
                 all.extend(plain(&found.rows));
                 behind = found.stopped.or_else(|| found.rows.last().map(|last| store.spot(last)));

@@ -48,14 +48,35 @@ pub(in crate::config) static SERVE: Section = Section {
             "history",
             KeyKind::Span { least: SHORTEST, most: LONGEST },
             "\"10m\"",
-            "How long rows are kept to be asked for, in event time behind the newest statement of their part.",
+            "How long rows are kept in memory to be asked for, in event time behind the newest statement of their part.",
             "\"1h\"",
+        ),
+        key(
+            "history_path",
+            KeyKind::Path,
+            "A file in which rows are kept on disk too, those of alerts among them, so that a run that is started again has the rows of \
+             those before it. One run has it open at a time. Not given: rows are kept in memory only.",
+            "\"data/history.redb\"",
+        ),
+        optional(
+            "history_keep",
+            KeyKind::Span { least: SHORTEST, most: LONGEST },
+            "\"7d\"",
+            "With `history_path`: how long rows are kept on disk, in event time behind the newest row of their part. Those over all of time are not kept there.",
+            "\"30d\"",
+        ),
+        optional(
+            "history_max_bytes",
+            KeyKind::Size { least: ByteSize(1 << 20), most: ByteSize(1 << 44) },
+            "\"1GiB\"",
+            "With `history_path`: how large the file becomes, about; the oldest windows of all parts go first.",
+            "\"10GiB\"",
         ),
         optional(
             "max_rows",
             KeyKind::Count { least: 1, most: 100_000_000 },
             "100000",
-            "How many rows of a part are kept, at most; the oldest go first.",
+            "How many rows of a part are kept in memory, at most; the oldest go first.",
             "10000",
         ),
         optional(
@@ -82,7 +103,7 @@ pub(in crate::config) static SERVE: Section = Section {
             "\"stop\"",
         ),
     ],
-    planned: &["history_path"],
+    planned: &[],
 };
 
 pub(in crate::config) static SERVE_TOKENS: Section = Section {

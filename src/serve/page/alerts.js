@@ -77,7 +77,7 @@ export class Alerts {
     keyed(this.now.body, alerts, (alert) => alert.id, create, (line, alert) => {
       line.alert = alert;
       if (line.state.firstChild.dataset.word !== alert.state) line.state.replaceChildren(badge(alert.state));
-      const told = alert.silenced ? "silenced" : alert.inhibited ? "inhibited" : alert.notify.join(", ") || "nobody";
+      const told = alert.earlier_run ? "as an earlier run left it" : alert.silenced ? "silenced" : alert.inhibited ? "inhibited" : alert.notify.join(", ") || "nobody";
       const texts = [alert.severity || "–", pairs(alert.group) || "–", pairs(alert.values), clock(alert.fired || alert.since), told];
       line.texts ||= texts.map(() => make("td"));
       texts.forEach((text, i) => {
@@ -160,6 +160,7 @@ export class Alerts {
     const facts = make("dl", undefined, "facts");
     const fact = (name, value) => facts.append(make("dt", name), make("dd", value));
     fact("alert", `${alert.rule}, ${alert.id}`);
+    if (alert.earlier_run) fact("said by", "an earlier run; this one has said nothing of it");
     fact("of", `${rule.from} ${pairs(alert.group)}`);
     fact("when", `${rule.when || "every match"}${rule.until ? ` until ${rule.until}` : ""}`);
     fact("labels", pairs(alert.labels));

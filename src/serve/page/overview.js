@@ -118,7 +118,7 @@ export class Overview {
       return item;
     };
     keyed(this.alerts, answer.alerts, (alert) => alert.id, create, (item, alert) => {
-      say(item.muted, alert.silenced ? "silenced" : "");
+      say(item.muted, alert.earlier_run ? "as an earlier run left it" : alert.silenced ? "silenced" : "");
       if (item.badge.dataset.word === alert.state) return;
       const next = badge(alert.state);
       item.badge.replaceWith(next);

@@ -4,6 +4,7 @@ mod api;
 mod browser;
 mod client;
 mod fuzz;
+mod history;
 mod ingest;
 mod origins;
 mod pages;
