@@ -194,7 +194,7 @@ mod tests {
     proptest! {
         #[test]
         fn estimates_when_spans_are_between_the_ends_then_are_near_those_of_a_sort(
-            mut spans in proptest::collection::vec((2.0..9.0f64).prop_map(|power| 10f64.powf(power) as u64), 1..300),
+            mut spans in proptest::collection::vec((2.01..9.0f64).prop_map(|power| 10f64.powf(power) as u64), 1..300),
             share in 0.0..1.0f64,
         ) {
             let histogram = Histogram::default();
