@@ -21,7 +21,8 @@ const ROAD: &[(&str, &[&str])] = &[
     ("aggregate", &["error", "event", "time"]),
     ("result", &["event", "expr"]),
     ("alert", &["event", "expr", "result", "time"]),
-    ("notify", &["alert", "config", "error", "event", "expr", "time"]),
+    ("notify", &["alert", "config", "error", "event", "expr", "observe", "time"]),
+    ("telemetry", &["config", "error", "notify", "observe"]),
     ("pattern", &["error", "event", "expr", "result", "stream", "time"]),
     ("recommend", &["event", "result", "stream"]),
     ("window", &["aggregate", "event", "expr", "result", "watermark"]),
@@ -101,6 +102,7 @@ const ROAD: &[(&str, &[&str])] = &[
             "result",
             "serve",
             "sink",
+            "telemetry",
             "time",
         ],
     ),
@@ -150,6 +152,7 @@ const ROAD: &[(&str, &[&str])] = &[
             "sink",
             "source",
             "story",
+            "telemetry",
             "time",
         ],
     ),
@@ -168,9 +171,12 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("axum::", &["serve"]),
     ("redb::", &["serve"]),
     // Of the server one: what writes rows to the disk, which must hold up neither requests nor the engine.
-    ("thread::Builder", &["source", "table", "sink", "notify", "observe", "cluster", "engine", "serve"]),
+    ("thread::Builder", &["source", "table", "sink", "notify", "observe", "telemetry", "cluster", "engine", "serve"]),
     ("thread::spawn", &["cluster", "bench"]),
-    ("Instant::now", &["source", "table", "notify", "observe", "cluster", "engine", "cli", "bench", "serve"]),
+    (
+        "Instant::now",
+        &["source", "table", "notify", "observe", "telemetry", "cluster", "engine", "cli", "bench", "serve"],
+    ),
     ("SystemTime", &["source", "notify", "observe", "cli", "serve"]),
 ];
 

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! time, error -> event -> config -> codec, expr -> source, watermark -> table -> stream -> aggregate -> window
-//!             -> result -> pattern, recommend, view, alert, notify, sink -> plan -> dataflow -> cluster -> engine -> serve
+//!             -> result -> pattern, recommend, view, alert, notify, telemetry, sink -> plan -> dataflow -> cluster -> engine -> serve
 //!             -> builder, story -> cli
 //! ```
 //!
@@ -29,6 +29,7 @@
 //! | [`pattern`] | the text of a pattern and the events of its keys into matches, and what late events change in them |
 //! | [`alert`] | rows into the lives of alerts |
 //! | [`notify`] | changes of alerts into messages that reach receivers: grouped, silenced, tried again |
+//! | [`telemetry`] | spans and log lines into requests to a receiver of OpenTelemetry |
 //! | [`recommend`] | what users saw into what is seen together, and what a user may like |
 //! | [`view`] | rows into rows: joins, windows over windows, top n, series, with what corrections change in them |
 //! | [`sink`] | rows into tables, NDJSON and CSV |
@@ -43,7 +44,7 @@
 //! | [`mod@bench`] | jobs into figures: the engine against a hand-written loop |
 //! | [`cli`] | the command line, one file a command |
 //!
-//! Only `dataflow` and `cluster` name timely. Only `source`, `sink`, `notify`, `config` and `table` loading, `cluster`,
+//! Only `dataflow` and `cluster` name timely. Only `source`, `sink`, `notify`, `telemetry`, `config` and `table` loading, `cluster`,
 //! `serve`, `story` and `cli` touch files or sockets. All else is pure: no clock, no thread, no I/O.
 //!
 //! # From a program
@@ -79,6 +80,7 @@ pub mod source;
 pub mod story;
 pub mod stream;
 pub mod table;
+pub mod telemetry;
 pub mod time;
 pub mod view;
 pub mod watermark;

@@ -93,7 +93,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 /// Follows the rows of the window: when each was pushed, and the end of its window (milliseconds since 1970).
 fn follow(address: &str) -> Result<Receiver<(Instant, u64)>, Error> {
     let mut stream = connect(address).map_err(failed("rows cannot be followed"))?;
-    let head = format!("GET /v1/events?name=pages&snapshot=0 HTTP/1.1\r\nHost: {}\r\n\r\n", address);
+    let head = format!("GET /v1/events?name=pages&snapshot=0 HTTP/1.1\r\nHost: {address}\r\n\r\n");
     stream.get_mut().write_all(head.as_bytes()).map_err(failed("rows cannot be followed"))?;
     let (push, pushed) = channel();
     std::thread::spawn(move || {

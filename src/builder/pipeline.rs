@@ -13,6 +13,7 @@ use crate::expr::{Answer, UserFunction, functions};
 use crate::plan::{self, Extensions, Plan, all_problems_with, explain_text};
 use crate::serve;
 use crate::sink::{CallSink, Mode, OnRow, Row, RowResult};
+use crate::telemetry::Telemetry;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -463,7 +464,12 @@ impl Pipeline {
                 own(running);
             });
         }
+        let telemetry = Telemetry::start(&config, options.topology.process)?;
+        options.telemetry = telemetry.as_ref().map(Telemetry::shown).unwrap_or_default();
         let result = engine::run(plan, options);
+        if let Some(telemetry) = telemetry {
+            telemetry.flush();
+        }
         if let Some(server) = server.and_then(Arc::into_inner) {
             server.stop();
         }

@@ -7,6 +7,7 @@ use crate::engine::{Brought, Options, Running, run as run_plan};
 use crate::error::{Error, Problem, Severity};
 use crate::observe::{Console, Ending, Progress, summary};
 use crate::serve;
+use crate::telemetry::Telemetry;
 use crate::time::parse_span;
 use clap::Args;
 use std::path::PathBuf;
@@ -83,6 +84,8 @@ fn topology(args: &RunArgs) -> Result<Topology, Failure> {
 
 pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let (plan, config) = plan(&args.file.file, &args.file.set)?;
+    // Before anything is said.
+    let telemetry = Telemetry::start(&config, args.process)?.map(Arc::new);
     // Rows that no sink takes are served, and there is a server for events.
     let served = |w: &Problem| match w.code {
         "config.unused" => !["[sources", "[streams"].iter().any(|of| w.text.starts_with(of)),
@@ -93,7 +96,13 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         tracing::warn!(code = warning.code, line = warning.line, "{}", warning.message);
     }
     let topology = topology(args)?;
-    let fate = Fate::exiting();
+    let sent = telemetry.clone();
+    let fate = Fate::exiting_after(move |error| {
+        if let Some(telemetry) = &sent {
+            telemetry.failed(error);
+            telemetry.flush();
+        }
+    });
     fate.install();
     let signals = Signals::install()?;
     let real_time = config.sources.iter().any(|s| match &s.kind {
@@ -148,6 +157,7 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         given: Brought { doors, ..Brought::default() },
         on_ready,
         notify: true,
+        telemetry: telemetry.as_ref().map(|telemetry| telemetry.shown()).unwrap_or_default(),
         ..Options::local(args.workers)
     };
     let result = run_plan(plan, options);
@@ -157,6 +167,10 @@ pub(super) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     }
     if let Some(server) = &server {
         server.ended(result.as_ref().ok().map(|outcome| Arc::clone(&outcome.metrics)));
+    }
+    if let Some(telemetry) = &telemetry {
+        result.as_ref().err().into_iter().for_each(|error| telemetry.failed(error));
+        telemetry.flush();
     }
     let outcome = match result {
         Ok(outcome) => outcome,

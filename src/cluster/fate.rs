@@ -47,14 +47,23 @@ impl Fate {
 
     /// A fate that prints the failure on standard error and ends the process with its exit code.
     pub fn exiting() -> Arc<Self> {
-        Self::new(|error| {
+        Self::exiting_after(|_| {})
+    }
+
+    /// [`Fate::exiting`], where somebody else is told of it first, who may take as long as the message may take to be printed.
+    pub fn exiting_after(tell: impl Fn(&Error) + Send + Sync + 'static) -> Arc<Self> {
+        let tell = Arc::new(tell);
+        Self::new(move |error| {
             let text = error.to_string();
             let (printed, wait) = mpsc::channel::<()>();
+            let (tell, told) = (Arc::clone(&tell), error.clone());
             let print = move || {
                 let mut out = std::io::stderr().lock();
                 // Nothing is left to do where standard error is closed.
                 let _ = writeln!(out, "{text}");
                 let _ = out.flush();
+                drop(out);
+                tell(&told);
                 drop(printed);
             };
             // On a thread of its own: who reads standard error may have stopped, and the end must not wait for it.

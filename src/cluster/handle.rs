@@ -18,6 +18,7 @@ pub struct Handle {
     processes: usize,
     process: usize,
     workers: usize,
+    run: [u8; 16],
 }
 
 impl Handle {
@@ -25,10 +26,10 @@ impl Handle {
         control: Arc<Control>,
         fate: Arc<Fate>,
         drain: Arc<Drain>,
-        topology: &super::topology::Topology,
+        (topology, run): (&super::topology::Topology, [u8; 16]),
     ) -> Self {
         let (processes, process, workers) = (topology.processes, topology.process, topology.workers);
-        Self { control, fate, drain, processes, process, workers }
+        Self { control, fate, drain, processes, process, workers, run }
     }
 
     /// How many processes there are.
@@ -44,6 +45,11 @@ impl Handle {
     /// Workers per process.
     pub fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// What all processes of this run have in common, and no other run has.
+    pub fn run(&self) -> [u8; 16] {
+        self.run
     }
 
     /// Sends bytes to another process; see [`Control::send`].

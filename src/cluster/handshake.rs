@@ -43,13 +43,18 @@ impl Me {
         Ok(Self { hello, token: topology.token.clone().unwrap_or_default() })
     }
 
+    /// What this process has drawn once.
+    pub fn run(&self) -> [u8; 16] {
+        self.hello.run
+    }
+
     fn hello(&self, channel: Channel, target: u32) -> Result<Hello, Trouble> {
         let nonce = random().map_err(|e| Trouble::Unproven(format!("the system gives no random numbers: {e}")))?;
         Ok(Hello { channel, target, nonce, ..self.hello.clone() })
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)

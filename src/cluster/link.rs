@@ -45,6 +45,8 @@ pub struct Links {
     pub control: Vec<Option<Line>>,
     /// Kept so that a second process with our address finds the port in use.
     pub listener: Option<TcpListener>,
+    /// What process 0 has drawn for this run: the same in all processes.
+    pub run: [u8; 16],
 }
 
 /// Listens on this process's own address.
@@ -93,7 +95,7 @@ pub fn connect(topology: &Topology, listener: TcpListener) -> Result<Links, Erro
     let seats = std::mem::take(&mut state.seats);
     drop(state);
     match found {
-        Ok(()) => links(seats, topology.process, listener).map_err(outside),
+        Ok(()) => links(seats, topology.process, (listener, desk.me.run())).map_err(outside),
         Err(error) => {
             farewell(seats, topology.process, &error);
             Err(error)
@@ -287,8 +289,10 @@ fn answer(desk: &Arc<Desk>, listener: &TcpListener) {
     }
 }
 
-fn links(seats: Vec<Seat>, me: usize, listener: TcpListener) -> io::Result<Links> {
-    let mut links = Links { data: Vec::new(), control: Vec::new(), listener: Some(listener) };
+fn links(seats: Vec<Seat>, me: usize, (listener, own): (TcpListener, [u8; 16])) -> io::Result<Links> {
+    // Whoever is not process 0 has connected to it, and heard its hello.
+    let run = seats.first().and_then(|first| first.run).filter(|_| me != 0).unwrap_or(own);
+    let mut links = Links { data: Vec::new(), control: Vec::new(), listener: Some(listener), run };
     for (q, seat) in seats.into_iter().enumerate() {
         if let (Some(line), true) = (&seat.control, q != me) {
             line.stream.set_nonblocking(false)?;

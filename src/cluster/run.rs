@@ -11,6 +11,7 @@ use super::control::{Control, News};
 use super::explain::followed;
 use super::fate::Fate;
 use super::handle::{Drain, Handle};
+use super::handshake::random;
 use super::link;
 use super::topology::Topology;
 use crate::error::{Error, Kind};
@@ -75,18 +76,19 @@ where
 {
     topology.check()?;
     fate.set_patience(topology.peer_timeout + SLACK);
-    let (lines, data, _listener) = match listener {
+    let (lines, data, _listener, number) = match listener {
         Some(listener) => {
             let links = link::connect(&topology, listener)?;
-            (links.control, links.data, links.listener)
+            (links.control, links.data, links.listener, links.run)
         }
-        None => (Vec::new(), Vec::new(), None),
+        // It only tells runs apart where they are looked at from outside.
+        None => (Vec::new(), Vec::new(), None, random().unwrap_or_default()),
     };
     let drain = Arc::new(Drain::default());
     let news = tidings(topology.clone(), Arc::clone(&fate), Arc::clone(&drain));
     let control = Arc::new(Control::start(topology.process, lines, topology.peer_timeout, news)?);
     fate.tell_with(control.teller(TELL));
-    let handle = Handle::new(Arc::clone(&control), Arc::clone(&fate), drain, &topology);
+    let handle = Handle::new(Arc::clone(&control), Arc::clone(&fate), drain, (&topology, number));
     on_ready(&handle);
 
     // From here on what fails here concerns the others.

@@ -4,7 +4,7 @@
 //! after overrides and
 //! environment. Left out: the file's name, lines, comments, the order of keys that has no meaning, and what only says
 //! how fast a process may read (`max_inflight`, `max_drift`, `rate_limit`) who is told of alerts, or who
-//! looks at it (`[serve]`).
+//! looks at it (`[serve]`, `[observe]`).
 
 use super::recommendation::{PerUserConfig, RecommendationConfig};
 use super::settings::{
@@ -22,7 +22,7 @@ pub fn fingerprint(config: &Config) -> [u8; 32] {
     // Every struct is taken apart by name, so that a new setting cannot be forgotten.
     // Who is told, and when, changes no result.
     let Config { actions: _, inhibitions: _, silences: _, notify: _, .. } = config;
-    let Config { file: _, name, run, serve: _, sources, tables, .. } = config;
+    let Config { file: _, name, run, serve: _, otlp: _, sources, tables, .. } = config;
     let Config { streams, joins, lookups: _, windows, patterns, views, alerts, sinks, warnings: _, .. } = config;
     let Config { recommendations, .. } = config;
     let RunSettings { tick, max_inflight: _, max_drift: _ } = run;

@@ -89,7 +89,7 @@ impl Given {
 pub(super) fn add(settings: &[Setting], top: &mut Vec<(String, Node)>, problems: &mut Vec<Problem>) {
     for setting in settings {
         let tables = TOP.key(&setting.key).is_some_and(|key| key.kind == super::KeyKind::Table)
-            && !matches!(&*setting.key, "run" | "serve" | "notify");
+            && !matches!(&*setting.key, "run" | "serve" | "observe" | "notify");
         match (&setting.value, top.iter_mut().find(|(key, _)| *key == setting.key)) {
             (Given::Table(parts), Some((_, Node { data: Data::Table(entries), .. }))) if tables => {
                 for part in parts {

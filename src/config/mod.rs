@@ -18,6 +18,7 @@ mod given;
 mod join;
 mod notify;
 mod notify_settings;
+mod observe;
 mod origin;
 mod pattern;
 mod rate;
@@ -53,6 +54,7 @@ pub use notify_settings::{
     ActionConfig, ActionKind, DeliveryConfig, EmailConfig, Grouping, HttpConfig, InhibitionConfig, LogLevel, MailTls,
     NotifySettings, Secret, SilenceConfig, SlackConfig, WebhookConfig,
 };
+pub use observe::{LogsLevel, OtlpConfig};
 pub use rate::{EventRate, parse_rate};
 pub use recommendation::{PerUserConfig, RecommendationConfig};
 pub use reference::{Key, KeyKind, Section};
@@ -185,6 +187,7 @@ fn read(
     let name = top.get("name", ctx, value::text).map(|name| name.value);
     let run = run_settings(&top, ctx);
     let serve = serve::read(&top, ctx);
+    let otlp = observe::read(&top, env, ctx);
     let tables = |name: &str, ctx: &mut Context| parts_of(&top, name, ctx);
     let [sources, lookups, streams] = ["sources", "tables", "streams"].map(|name| tables(name, ctx));
     let [joins, windows, patterns, sinks] = ["joins", "windows", "patterns", "sinks"].map(|name| tables(name, ctx));
@@ -209,6 +212,7 @@ fn read(
         name: name.unwrap_or_else(|| stem(file_name)),
         run,
         serve,
+        otlp,
         sources: each(sources, ctx, source::read),
         tables: each(lookups, ctx, table::read),
         streams: each(streams, ctx, stream::read),

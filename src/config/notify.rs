@@ -217,13 +217,24 @@ impl ActionConfig {
 }
 
 impl HttpConfig {
-    fn plain() -> Self {
+    pub(super) fn plain() -> Self {
         Self { url: Secret::default(), headers: Vec::new(), token: None, user: None, password: None, ca: None }
     }
 }
 
-/// The address where it is one that this program can speak to; else reports it.
+/// The address of a receiver of alerts.
 fn address(url: Located<String>, ctx: &mut Context) -> Option<Secret> {
+    http_address(url, ("action.url", "action.tls"), "this is not an address of HTTP", ctx)
+}
+
+/// The address where it is one that this program can speak to; else reports it, as the first code and with the message, or, where
+/// it is TLS that this program has not, as the second.
+pub(super) fn http_address(
+    url: Located<String>,
+    (none, no_tls): (&'static str, &'static str),
+    message: &str,
+    ctx: &mut Context,
+) -> Option<Secret> {
     let lower = url.value.to_ascii_lowercase();
     let host = lower.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
     let odd = url.value.chars().any(|c| c.is_whitespace() || c.is_control());
@@ -233,44 +244,64 @@ fn address(url: Located<String>, ctx: &mut Context) -> Option<Secret> {
         Some("https") if TLS => return Some(Secret::new(url.value)),
         Some("https") => {
             let help = "build it with --features tls, or use an address with http://".to_owned();
-            ctx.problems.push(url.problem("action.tls", "this program was built without TLS", Some(help)));
+            ctx.problems.push(url.problem(no_tls, "this program was built without TLS", Some(help)));
             return None;
         }
         _ => {}
     }
     let help = "write http://host:port/path, or https:// where the program was built with TLS".to_owned();
-    ctx.problems.push(url.problem("action.url", "this is not an address of HTTP", Some(help)));
+    ctx.problems.push(url.problem(none, message, Some(help)));
     None
 }
 
 /// The file of the authorities that are trusted; reported where nothing can come of it.
 fn authorities(fields: &Fields<'_>, ctx: &mut Context) -> Option<String> {
+    trusted(fields, "action.tls", ctx)
+}
+
+/// The file of the authorities that are trusted; reported as `code` where nothing can come of it.
+pub(super) fn trusted(fields: &Fields<'_>, code: &'static str, ctx: &mut Context) -> Option<String> {
     let ca = fields.get("ca", ctx, value::text)?;
     if !TLS {
         let help = "build it with --features tls, or remove ca".to_owned();
-        ctx.problems.push(ca.problem("action.tls", "this program was built without TLS", Some(help)));
+        ctx.problems.push(ca.problem(code, "this program was built without TLS", Some(help)));
     }
     Some(ca.value)
 }
 
-/// Headers and who logs in; the address is left open.
-fn http(fields: &Fields<'_>, ctx: &mut Context) -> HttpConfig {
+/// True for what can be the name of a header.
+pub(super) fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.!#$%&'*+^`|~".contains(&b))
+}
+
+/// True for what can be the value of a header.
+pub(super) fn is_header_value(text: &str) -> bool {
+    text.is_ascii() && !text.chars().any(char::is_control)
+}
+
+/// The headers of requests; what can be none is reported as `code`.
+pub(super) fn headers(fields: &Fields<'_>, code: &'static str, ctx: &mut Context) -> Vec<(String, Secret)> {
     let (key, node) = fields.entry("headers", ctx);
     let mut headers = Vec::new();
     let table = node.and_then(|node| ctx.keep(value::text_table(node, key), &node.place)).unwrap_or_default();
     for (name, node, read) in table {
         let Some(text) = ctx.keep(read, &node.place) else { continue };
-        let named =
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.!#$%&'*+^`|~".contains(&b));
-        if !named || text.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        let named = is_header_name(name);
+        if !named || !is_header_value(&text) {
             let what = if named { "its value" } else { "its name" };
             let message = format!("'{}' is not a header: {what} has a character that is not allowed", one_line(name));
             let help = "use letters, digits and - in names, and one line of ASCII as a value".to_owned();
-            ctx.problems.push(node.place.problem("action.header", message, Some(help)));
+            ctx.problems.push(node.place.problem(code, message, Some(help)));
         } else {
             headers.push((name.to_owned(), Secret::new(text)));
         }
     }
+    headers
+}
+
+/// Headers and who logs in; the address is left open.
+fn http(fields: &Fields<'_>, ctx: &mut Context) -> HttpConfig {
+    let headers = headers(fields, "action.header", ctx);
     let token = fields.get("token", ctx, value::text);
     let user = fields.get("user", ctx, value::text);
     let password = fields.get("password", ctx, value::text);

@@ -5,6 +5,7 @@
 //! are unique and not reserved; (5) no two outputs are one file. SQL is kept as text with its place.
 
 use super::notify_settings::{ActionConfig, InhibitionConfig, NotifySettings, SilenceConfig};
+use super::observe::OtlpConfig;
 use super::rate::EventRate;
 use super::recommendation::RecommendationConfig;
 use super::serve::ServeConfig;
@@ -56,6 +57,8 @@ pub struct Config {
     pub run: RunSettings,
     /// How it can be looked at.
     pub serve: ServeConfig,
+    /// Where traces and logs of the run go, where they go anywhere.
+    pub otlp: Option<OtlpConfig>,
     /// The sources.
     pub sources: Vec<SourceConfig>,
     /// The tables.

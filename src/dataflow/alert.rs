@@ -14,6 +14,7 @@ use super::shared::Shared;
 use super::window::damaged;
 use crate::alert::{Hears, Lives, Tallies, changes};
 use crate::event::key;
+use crate::observe::trace::PartNotes;
 use crate::observe::{Metrics, PartId, PartMetrics, Share};
 use crate::plan::Plan;
 use crate::result::RowBatch;
@@ -47,6 +48,7 @@ pub(super) fn alert<'scope>(
     let conditions = (p.when.clone(), p.until.clone());
     let mut lives = Lives::new(p.rule.clone(), Arc::clone(&p.shown), conditions, (from, &plan.schemas[from as usize]));
     let (part, shared, metrics) = (PartId(p.part), Arc::clone(shared), Arc::clone(metrics));
+    let mut notes = PartNotes::new(metrics.trace(), "alert", &p.shown.rule, rows.scope().index());
     let (mut before, mut shares) = (Tallies::default(), Shares::default());
     rows.binary_frontier::<_, CapacityContainerBuilder<RowBox>, _, _, _, _>(
         clocks,
@@ -60,6 +62,7 @@ pub(super) fn alert<'scope>(
             let (mut known, mut failures) = (i64::MIN, 0);
             let mut out: BTreeMap<i64, RowBatch> = BTreeMap::new();
             move |(rows, rows_frontier), (clocks, clocks_frontier), output| {
+                let (begun, mut said) = (notes.begin(), 0);
                 clocks.for_each(|_, packet| match <[u8; 8]>::try_from(&packet.bytes[..]) {
                     Ok(bytes) => known = known.max(i64::from_le_bytes(bytes)),
                     Err(_) => shared.fail(damaged("a clock does not decode")),
@@ -83,6 +86,7 @@ pub(super) fn alert<'scope>(
                 if let Some(capability) = &held {
                     while let Some((time, rows)) = out.pop_first() {
                         let at = capability.delayed(&time.max(*capability.time()));
+                        said += rows.heads.len() as u64;
                         output.session(&at).give_container(&mut RowBox(rows));
                     }
                 }
@@ -98,6 +102,7 @@ pub(super) fn alert<'scope>(
                 shares.groups.set(&counts.groups, lives.groups() as i64);
                 counts.expression_failures.add(lives.failures() - failures);
                 failures = lives.failures();
+                notes.end(begun, frontier, said);
             }
         },
     )

@@ -18,10 +18,11 @@ use super::window::window;
 use crate::alert::Hears;
 use crate::config::TableKind;
 use crate::error::{Error, Panicked};
+use crate::observe::trace::SinkNotes;
 use crate::observe::{Metrics, SinkId};
 use crate::plan::{HeadKind, Plan};
 use crate::result::RowSchema;
-use crate::sink::{Finished, Sink, SinkHandle, Timed, is_closed};
+use crate::sink::{Finished, Sink, SinkHandle, Timed, is_closed, noted};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -149,9 +150,10 @@ pub fn build(
             let all = results.of(scope, &p.parts);
             let limit = plan.max_inflight.max(LEAST_QUEUE) as usize;
             let name = p.config.name.clone();
+            let notes = Arc::new(SinkNotes::new(metrics.trace(), &name));
             let start = opened.next().flatten().map(|sink| {
                 let times = metrics.sink(SinkId(i as u32)).write.clone();
-                let (name, sink) = (name.clone(), Box::new(Timed::new(sink, times)));
+                let (name, sink) = (name.clone(), noted(Box::new(Timed::new(sink, times)), &notes));
                 let start: super::sink::Start = Box::new(move |activator| {
                     // Where the worker is gone, nothing waits for room.
                     SinkHandle::start(&name, sink, limit, move || {
@@ -160,7 +162,7 @@ pub fn build(
                 });
                 start
             });
-            let place = (Rc::clone(&cells[i]), i);
+            let (place, start) = ((Rc::clone(&cells[i]), i), (start, notes));
             match (i < own, &lookers[..]) {
                 (true, _) | (false, [0]) => sink(all, &name, place, start, shared, metrics).probe_with(&probe),
                 // Nobody looks at any process.
@@ -182,10 +184,15 @@ impl Built {
     /// # Errors
     /// The run's first failure.
     pub fn run(self, worker: &mut Worker, shared: &Shared, metrics: &Metrics) -> Result<Vec<Finished>, Error> {
+        // One worker of the process looks how far all have come.
+        let looks = metrics.trace().is_on() && worker.index().is_multiple_of(shared.workers());
         while !self.probe.done() && !shared.has_failed() {
             // After a panic of the program's code the dataflow cannot go on; it is dropped below.
             if let Err(error) = Panicked::caught(|| worker.step_or_park(Some(PARK))) {
                 shared.fail(error);
+            }
+            if looks {
+                metrics.trace().passed(self.probe.with_frontier(|f| f.first().copied()));
             }
         }
         if let Some(error) = shared.failure() {

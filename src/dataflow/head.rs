@@ -17,6 +17,7 @@ use super::shared::Shared;
 use super::source::Made;
 use super::window::damaged;
 use crate::event::{Cell, EventBatch, key};
+use crate::observe::trace::PartNotes;
 use crate::observe::{Metrics, PartId, Share, TableId};
 use crate::plan::{HeadKind, HeadPlan, Plan};
 use crate::stream::{Damaged, Dedup, Event, Join, Joined, Lookup, Ordered};
@@ -264,12 +265,14 @@ pub(super) fn head<'scope>(
     let (behind, given) = Behind::new(&mut builder, plan, &p.stage, peers, &shared.tables);
     let mut machine = Machine::new(plan, p, behind);
     let (shared, metrics, id, delay) = (Arc::clone(shared), Arc::clone(metrics), PartId(p.part), p.delay);
+    let mut notes = PartNotes::new(metrics.trace(), kind, &p.name, scope.index());
     builder.build(move |first| {
         // One an output. Without a delay nothing can be said before something has come, and they are dropped when nothing
         // waits and no slice is open; with one they are dropped when the input has ended.
         let mut held: Vec<Capability<i64>> = if delay == 0 { Vec::new() } else { first };
         let mut shares: [Share; 2] = Default::default();
         move |frontiers| {
+            let begun = notes.begin();
             let mut result = Ok(());
             input.for_each(|capability, packet| {
                 let taken = machine.ordered.take(&packet.bytes);
@@ -297,6 +300,7 @@ pub(super) fn head<'scope>(
                 _ => held.clear(),
             }
             machine.count(&metrics, id, &mut shares);
+            notes.end(begun, frontier, 0);
         }
     });
     given

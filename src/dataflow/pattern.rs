@@ -15,6 +15,7 @@ use super::window::damaged;
 use crate::config::SourceFormat;
 use crate::event::{Cell, EventBatch, Tag, key};
 use crate::expr::{Rows, Scratch};
+use crate::observe::trace::PartNotes;
 use crate::observe::{Metrics, PartId, Share};
 use crate::pattern::{Conditions, Counts, Machine, Matcher, Show, Statement, Store, Taken, Teller};
 use crate::plan::{Head, Marks, PatternGroup, Plan};
@@ -407,12 +408,15 @@ pub(super) fn patterns<'scope>(
     let mut state = Group::new(plan, g);
     let name = format!("{}:pattern", g.patterns.first().map_or("", |p| &p.name));
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
+    let names: Vec<&str> = g.patterns.iter().map(|p| p.name.as_str()).collect();
+    let mut notes = PartNotes::new(metrics.trace(), "pattern", &names.join(", "), packets.scope().index());
     let pact = to_target(Sent::to(&name, packets.scope(), &metrics));
     packets.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, &name, move |first, _| {
         // Nothing can be said before something has come.
         drop(first);
         let mut held: Option<Capability<i64>> = None;
         move |(input, frontier), output| {
+            let (begun, mut said) = (notes.begin(), 0);
             let mut result = Ok(());
             input.for_each(|capability, packet| {
                 let taken = state.ordered.take(&packet.bytes);
@@ -431,6 +435,7 @@ pub(super) fn patterns<'scope>(
             if let Some(capability) = &held {
                 while let Some((time, rows)) = state.rows.pop_first() {
                     let at = capability.delayed(&time.max(*capability.time()));
+                    said += rows.heads.len() as u64;
                     output.session(&at).give_container(&mut RowBox(rows));
                 }
             }
@@ -444,6 +449,7 @@ pub(super) fn patterns<'scope>(
             }
             let waiting = state.ordered.bytes() / state.patterns.len().max(1);
             state.patterns.iter_mut().for_each(|p| p.count(&metrics, waiting));
+            notes.end(begun, frontier, said);
         }
     })
 }

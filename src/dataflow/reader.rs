@@ -20,6 +20,7 @@ use crate::codec::{Decoder, Wanted};
 use crate::config::OnBad;
 use crate::error::Error;
 use crate::event::{EventBatch, RowKeys};
+use crate::observe::trace::BlockNote;
 use crate::observe::{Fault, Metrics, OF_BLOCK, SourceId, TableId, moment};
 use crate::plan::{Plan, SourcePlan};
 use crate::source::{Block, DeadLetter, LINE_TOO_LONG, Next, TOO_LATE, WallClock};
@@ -52,6 +53,8 @@ pub(super) struct Decoded {
     asked: Asked,
     /// The streams have run over it.
     ready: bool,
+    /// When it was asked for, read and decoded, where that is traced.
+    at: [u64; 3],
 }
 
 impl Decoded {
@@ -251,6 +254,7 @@ impl Reader {
                 stamp: i64::MIN,
                 asked: Asked::default(),
                 ready: false,
+                at: [0; 3],
             });
             // The old bytes stay for the partition to write over: clearing them would mean to zero them again.
             let bytes = std::mem::take(&mut decoded.batch.bytes);
@@ -258,9 +262,11 @@ impl Reader {
             decoded.batch.bytes = bytes;
             decoded.rejects.clear();
             decoded.asked.clear();
+            let asked = self.metrics.trace().now();
             match p.partition.next(&mut decoded.batch.bytes)? {
                 Next::Block(block) => {
                     self.looks = 0;
+                    decoded.at = [asked, self.metrics.trace().now(), 0];
                     let arrived = block.arrived.unwrap_or_else(moment);
                     self.decode(lane, (block, arrived), decoded, parts);
                     return Ok(Progress::Read);
@@ -332,6 +338,7 @@ impl Reader {
             decoded.set_time(decoded.stamp);
             decoded.ready = self.prepare(&mut decoded, parts);
         }
+        decoded.at[2] = self.metrics.trace().now();
         self.lanes[lane].pending.push_back(decoded);
         self.count_held(lane, 1);
     }
@@ -393,6 +400,19 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+
+    /// What is noted of a block where it is traced.
+    pub(super) fn note(&self, decoded: &Decoded) -> BlockNote {
+        BlockNote {
+            partition: (decoded.batch.partition - self.before) as usize,
+            index: decoded.block.index,
+            position: decoded.block.position,
+            bytes: decoded.bytes,
+            events: decoded.batch.events,
+            rejected: (decoded.rejects.len() + decoded.block.oversized.len()) as u64,
+            at: decoded.at,
+        }
     }
 
     /// Takes a block back when it has been used.

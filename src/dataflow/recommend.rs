@@ -22,6 +22,7 @@ use super::sent::Sent;
 use super::shared::Shared;
 use super::window::damaged;
 use crate::event::{Value, key};
+use crate::observe::trace::PartNotes;
 use crate::observe::{Metrics, PartId, PartMetrics, Share};
 use crate::plan::{HeadPlan, Plan, RecommendationPlan};
 use crate::recommend::{Lists, Pair, Seen, Sighting, Stated, Users};
@@ -300,12 +301,14 @@ fn lists<'scope>(
     let mut state = Lists::new(&of.rules, head.part);
     let (shared, metrics, id) = (Arc::clone(shared), Arc::clone(metrics), PartId(head.part));
     let mut shares: [Share; 2] = Default::default();
+    let mut notes = PartNotes::new(metrics.trace(), "recommendation", &head.name, scope.index());
     builder.build(move |first| {
         let outputs = first.len();
         drop(first);
         let mut held: Vec<Capability<i64>> = Vec::new();
         let mut outbox = Outbox::new(peers);
         move |frontiers| {
+            let (begun, mut stated) = (notes.begin(), 0);
             input.for_each(|capability, container| {
                 for row in container.rows.iter() {
                     let moment = row.head.time;
@@ -326,6 +329,7 @@ fn lists<'scope>(
             });
             let frontier = frontiers[0].frontier().first().copied();
             state.advance(frontier, &mut |moment, said| {
+                stated += said.rows.heads.len() as u64;
                 if let Some(capability) = held.first()
                     && !said.rows.heads.is_empty()
                 {
@@ -351,6 +355,7 @@ fn lists<'scope>(
             count(counts, state.count());
             shares[0].set(&counts.state_bytes, state.bytes() as i64);
             shares[1].set(&counts.groups, state.items() as i64);
+            notes.end(begun, frontier, stated);
         }
     });
     (rows, lists)

@@ -7,6 +7,7 @@ use super::container::{Carried, RowBox, to_target};
 use super::sent::Sent;
 use super::shared::Shared;
 use crate::error::Error;
+use crate::observe::trace::SinkNotes;
 use crate::observe::{Metrics, SinkId};
 use crate::result::RowBatch;
 use crate::sink::SinkHandle;
@@ -35,7 +36,7 @@ pub(super) fn sink<'scope, C: Carried>(
     rows: Stream<'scope, i64, C>,
     name: &str,
     (cell, index): (SinkCell, usize),
-    start: Option<Start>,
+    (start, notes): (Option<Start>, Arc<SinkNotes>),
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
 ) -> Stream<'scope, i64, RowBox> {
@@ -81,6 +82,7 @@ pub(super) fn sink<'scope, C: Carried>(
                     break;
                 }
                 let (time, (capability, rows)) = entry.remove_entry();
+                notes.complete(time, rows.heads.len(), rows.bytes.len());
                 if let Err(rows) = handle.try_push(rows) {
                     open.insert(time, (capability, rows));
                     break;

@@ -14,6 +14,7 @@ use super::sender::Sender;
 use super::shared::Shared;
 use crate::error::Error;
 use crate::observe::Metrics;
+use crate::observe::trace::SourceNotes;
 use crate::plan::Plan;
 use crate::watermark::tick_at;
 use std::sync::Arc;
@@ -99,6 +100,8 @@ pub(super) fn source<'scope>(
     let mut newest = i64::MIN;
     let mut reader = Reader::new(plan, source, Arc::clone(shared), Arc::clone(metrics));
     let (shared, metrics, behind) = (Arc::clone(shared), Arc::clone(metrics), behind.clone());
+    let partitions = shared.sources[source].partitions.iter().map(|p| p.partition.name().to_owned()).collect();
+    let mut notes = SourceNotes::new(metrics.trace(), &p.name, partitions, worker.index());
     let jumps = p.processing || shared.idle_after(source).is_some();
     // What is behind by itself holds no source back.
     let (max_drift, max_inflight) = (plan.max_drift.saturating_add(plan.held), plan.max_inflight);
@@ -129,6 +132,7 @@ pub(super) fn source<'scope>(
                         && let Some((mut decoded, base)) = reader.emit(&parts)?
                     {
                         let partition = decoded.batch.partition;
+                        notes.block(|| reader.note(&decoded));
                         let base = base.max(least_base);
                         let late = reader.out_of_orderness();
                         newest = newest.max(base).max(decoded.batch.max_time);
@@ -197,6 +201,7 @@ pub(super) fn source<'scope>(
             shared.tell_activity(false);
             // Never behind what it has reached: an idle partition that speaks again may be.
             let tick = reader.tick().map(|tick| reached.map_or(tick, |reached| tick.max(reached)));
+            let reached_tick = tick_at(newest, reader.out_of_orderness(), tick_size);
             for (i, part) in parts.iter_mut().enumerate() {
                 let mut output = outputs[i].activate();
                 let mut session = output.session_with_builder(&capabilities[i]);
@@ -225,6 +230,7 @@ pub(super) fn source<'scope>(
                 let mut session = output.session_with_builder(capability);
                 alert::clock(reached, peers).for_each(|mut clock| session.give_container(&mut clock));
             }
+            notes.turn(tick.filter(|_| !ended), reached_tick);
             if ended {
                 capabilities.clear();
                 return;

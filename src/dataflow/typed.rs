@@ -16,6 +16,7 @@ use super::sent::Sent;
 use super::window::stated;
 use crate::aggregate::{Aggregate, Call, Function, Layout, Tally, UserAggregate};
 use crate::event::{Cell, EventBatch, OwnedValue, RowKeys, Value};
+use crate::observe::trace::PartNotes;
 use crate::result::Op;
 use crate::time::{EventTime, Span};
 use crate::window::{Answer, Answers, Mode, PreAggregate, RawRows, Shape, State, Tallies, WindowSpec};
@@ -282,12 +283,14 @@ impl<'scope, T: Clone + 'static> WindowAggregate<'scope, T> for Stream<'scope, i
         let state = State::new(spec, 0, Arc::clone(&layout), answers, None);
         let (raw, tally) = (RawRows::new(&layout), Tally::new(&layout));
         let damaged = |error: crate::error::Error| panic!("{error}");
+        // The dataflow is somebody else's.
+        let notes = PartNotes::new(&Arc::default(), "window", name, 0);
         let rows = stated(
             contributions,
             (&format!("{name}:window"), Sent::uncounted()),
             (state, None),
             (raw, tally),
-            damaged,
+            (damaged, notes),
             |_, _| {},
         );
         (updates(rows, name), counted)

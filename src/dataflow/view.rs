@@ -22,6 +22,7 @@ use super::container::{Routed, RowBox, to_target};
 use super::rows::{Results, by_key};
 use super::sent::Sent;
 use crate::event::key;
+use crate::observe::trace::PartNotes;
 use crate::observe::{Metrics, PartId, Share};
 use crate::plan::{Keyed, Plan, ViewFeed, ViewPlan};
 use crate::result::{Op, RowBatch, RowHead, RowRef, RowSchema};
@@ -409,6 +410,7 @@ fn state<'scope>(
     metrics: &Arc<Metrics>,
 ) -> Stream<'scope, i64, RowBox> {
     let metrics = Arc::clone(metrics);
+    let mut notes = PartNotes::new(metrics.trace(), "view", &schema.name, rows.scope().index());
     let mut stater = Stater::new(part, schema);
     let mut shares: [Share; 2] = Default::default();
     rows.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(Pipeline, name, move |first, _| {
@@ -416,6 +418,7 @@ fn state<'scope>(
         // A capability is at the time of its rows, dropped when they are said.
         let mut open: BTreeMap<i64, (Capability<i64>, RowBatch)> = BTreeMap::new();
         move |(input, frontier), output| {
+            let (begun, mut stated) = (notes.begin(), 0);
             let port = output.output_index();
             input.for_each(|capability, container| {
                 for row in container.0.iter() {
@@ -435,6 +438,7 @@ fn state<'scope>(
                 let said = stater.state(time, &rows, &mut out);
                 counts.rows.add(said.rows);
                 counts.corrections.add(said.corrections);
+                stated += said.rows + said.corrections;
                 if !out.heads.is_empty() {
                     output.session(&capability).give_container(&mut RowBox(out));
                 }
@@ -443,6 +447,7 @@ fn state<'scope>(
             stater.forget(frontier.frontier().first().copied());
             shares[0].set(&counts.groups, stater.held() as i64);
             shares[1].set(&counts.state_bytes, stater.bytes() as i64);
+            notes.end(begun, frontier.frontier().first().copied(), stated);
         }
     })
 }

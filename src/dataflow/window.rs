@@ -9,6 +9,7 @@ use super::sent::Sent;
 use super::shared::Shared;
 use crate::aggregate::{GroupTable, Tally};
 use crate::error::{Error, Kind};
+use crate::observe::trace::PartNotes;
 use crate::observe::{Metrics, PartId, PartMetrics, Pulse, Share};
 use crate::plan::Plan;
 use crate::window::{Answers, RawRows, SegmentKind, State};
@@ -43,9 +44,10 @@ pub(super) fn window<'scope>(
     let (part, max_groups) = (p.name.clone(), p.max_groups);
     let fail = move |error| shared.fail(error);
     let pulse = p.early_wall.map(|us| Pulse::new(Duration::from_micros(us.unsigned_abs())));
+    let notes = PartNotes::new(metrics.trace(), "window", &p.name, contributions.scope().index());
     let name = format!("{}:window", p.name);
     let sent = Sent::to(&name, contributions.scope(), &metrics);
-    stated(contributions, (&name, sent), (state, pulse), (raw, tally), fail, move |state, tally| {
+    stated(contributions, (&name, sent), (state, pulse), (raw, tally), (fail, notes), move |state, tally| {
         if let Some(tables) = &tables {
             let mut tables = tables.borrow_mut();
             while tables.len() < 2
@@ -84,7 +86,7 @@ pub(super) fn stated<'scope>(
     (name, sent): (&str, Sent),
     (mut state, mut pulse): (State, Option<Pulse>),
     (mut raw, mut tally): (RawRows, Tally),
-    fail: impl Fn(Error) + 'static,
+    (fail, mut notes): (impl Fn(Error) + 'static, PartNotes),
     mut after: impl FnMut(&mut State, &mut Tally) + 'static,
 ) -> Stream<'scope, i64, RowBox> {
     let scope = contributions.scope();
@@ -98,6 +100,7 @@ pub(super) fn stated<'scope>(
         // Held at the next time there is something to say; dropped when nothing is open.
         let mut held: Option<Capability<i64>> = None;
         move |(input, frontier), output| {
+            let (begun, before) = (notes.begin(), state.stated());
             input.for_each(|capability, container| {
                 let Some(segment) = container.0.take() else {
                     fail(damaged("a contribution does not decode"));
@@ -157,6 +160,8 @@ pub(super) fn stated<'scope>(
                 (None, held) => *held = None,
                 _ => {}
             }
+            let now = state.stated();
+            notes.end(begun, frontier, now.rows + now.corrections - before.rows - before.corrections);
             after(&mut state, &mut tally);
         }
     })

@@ -15,7 +15,8 @@ use crate::cluster::{Fate, Handle, Topology, execute_with};
 use crate::dataflow::{Opened, Pace, Shared, Takers, build};
 use crate::error::Error;
 use crate::notify::ActionCounts;
-use crate::observe::{Metrics, PartShape, SourceShape};
+use crate::observe::trace::About;
+use crate::observe::{Metrics, PartShape, SourceShape, Telemetry};
 use crate::plan::Plan;
 use crate::sink::{Finished, Sink, is_closed};
 use crate::source::{DeadLetters, Door, WallClock};
@@ -64,6 +65,8 @@ pub struct Options {
     /// Who takes the rows of every part too, in their final order; each process of a run may have one. Its counts are last among
     /// those of the sinks.
     pub beside: Option<Box<dyn Sink>>,
+    /// Where traces of the run go.
+    pub telemetry: Telemetry,
     /// The clock of sources whose events have the time at which they are read.
     pub clock: WallClock,
     /// Called when all processes are there, before the first event is read.
@@ -83,6 +86,7 @@ impl Options {
             given: Brought::default(),
             notify: false,
             beside: None,
+            telemetry: Telemetry::default(),
             clock: WallClock::system(),
             on_ready: Box::new(|_| {}),
         }
@@ -129,7 +133,7 @@ pub struct Outcome {
 /// The first failure: of a source, a sink, a peer. Under a fate that exits the process this may not return.
 pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let Options { mut topology, fate, stdin, stdout, block_bytes, dead_letters, mut given, .. } = options;
-    let Options { notify, beside, clock, on_ready, .. } = options;
+    let Options { notify, beside, telemetry, clock, on_ready, .. } = options;
     topology.check()?;
     let processes = (topology.process, topology.processes);
     let several = topology.processes > 1;
@@ -154,7 +158,7 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let counted = if has_sinks || beside.is_some() { plan.sinks.len() } else { 0 };
     let first = topology.process * topology.workers;
     let metrics = metrics(&plan, &sources, counted).with_workers(first..first + topology.workers);
-    let metrics = Arc::new(metrics);
+    let metrics = Arc::new(metrics.with_telemetry(telemetry));
     if plan.sinks.len() > own_sinks {
         sinks.push(beside.map(open::ordered));
     }
@@ -188,6 +192,7 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
         let (shared, metrics, whole) = (Arc::clone(&shared), Arc::clone(&metrics), Arc::clone(&whole));
         let (speaker, looked_at, desk) = (Arc::clone(&speaker), Arc::clone(&looked_at), actions.desk());
         let told_there = notify && processes.0 != 0 && told::Actions::are_told(&plan);
+        let about = About { process: processes.0, processes: processes.1, ..about(&plan) };
         move |handle: &Handle| {
             // Weak: the handle would keep the files of the run open through what it calls.
             let listening = Arc::downgrade(&shared);
@@ -214,6 +219,7 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
                     shared.drain();
                 }
             });
+            metrics.trace().begin(About { run: handle.run(), ..about });
             let lookers = whole.meet(handle);
             if !lookers.is_empty() {
                 metrics.look();
@@ -271,6 +277,13 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     let dead = shared.sources.iter().map(|s| &s.dead_letters).chain(&shared.too_late);
     dead.flatten().try_for_each(DeadLetters::finish)?;
     Ok(Outcome { metrics, whole, drained: shared.is_draining(), sinks: written, actions: actions.finish() })
+}
+
+/// What a run is for its traces: a step is as long as the shortest slide, as something is stated at its end.
+fn about(plan: &Plan) -> About {
+    let slides = plan.windows.iter().filter_map(|w| w.spec.every());
+    let step = slides.filter(|every| *every >= plan.tick).min().unwrap_or(plan.tick);
+    About { run: [0; 16], process: 0, processes: 1, pipeline: plan.name.clone(), step }
 }
 
 /// `sinks`: how many of the plan's are counted here.

@@ -23,6 +23,7 @@ impl Actions {
         let named = |name: &str| plan.alerts.iter().any(|p| p.shown.notify.iter().any(|one| one == name));
         let mut setup = plan.notify.clone();
         setup.actions.retain(|action| named(&action.config.name));
+        setup.trace = Arc::clone(metrics.trace());
         let notifier = Notifier::start(&setup, Arc::new(SystemClock), None)?;
         Ok(Self(Some(Arc::new(notifier)), Arc::clone(metrics)))
     }

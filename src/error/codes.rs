@@ -397,6 +397,27 @@ const CODES: &[Code] = &[
         "A template has a brace that is wrong.",
         "Write `{name}` for a value, `{{` or `}}` for a brace.",
     ),
+    code(
+        "observe.header",
+        "A header for a receiver of OpenTelemetry has a character that is not allowed, or the variable of headers cannot be read.",
+        "Use letters, digits and `-` in names, and ASCII as a value.",
+    ),
+    code(
+        "observe.otlp",
+        "The program was built without OpenTelemetry.",
+        "Build it with `--features otlp`, or remove the section.",
+    ),
+    code(
+        "observe.start",
+        "What sends traces and logs cannot be started.",
+        "Look at how many threads the system allows.",
+    ),
+    code("observe.tls", "The program was built without TLS.", "Build it with `--features tls`, or do without."),
+    code(
+        "observe.url",
+        "The address of a receiver of OpenTelemetry is none, or has more than it should.",
+        "Write `http://host:4318`; the paths of OTLP are put behind it.",
+    ),
     code("output.write", "What a command prints or writes cannot be written.", "Make room, or choose another place."),
     code("pattern.define", "A condition is of no step of the pattern.", "Remove it, or name the step in `match`."),
     code("pattern.negation", "A negation stands where none can.", "Write it between two steps: `a -> !b -> c`."),

@@ -55,6 +55,8 @@ pub use group::{Group, Look, Muted};
 pub use inhibit::{Inhibition, Inhibitor};
 pub use message::{Notification, group_text, json_of};
 pub use notifier::{ActionCounts, Desk, Notifier};
+#[cfg(feature = "otlp")]
+pub(crate) use receive::{Asked, Http};
 pub use receive::{Failure, OnAlerts, Programs, Receiver};
 pub use router::{Kept, Router, State};
 pub use setup::{Action, Body, Setup, read_silences};

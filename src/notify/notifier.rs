@@ -6,7 +6,7 @@
 use super::clock::Clock;
 use super::lane::Lanes;
 use super::message::Notification;
-use super::receive::{Programs, receiver};
+use super::receive::{Programs, receiver, traced};
 use super::router::{Router, State};
 use super::setup::{Setup, read_silences};
 use super::silence::{NotAdded, Origin, Silence};
@@ -141,7 +141,10 @@ impl Notifier {
         for action in &setup.actions {
             let (ends, clock) = (Arc::clone(&ends), Arc::clone(&clock));
             let done = move |number| ends.lock().unwrap_or_else(PoisonError::into_inner).push(number);
-            let started = Lanes::start(action, &|| receiver(action, &url, programs), done, move || clock.now())?;
+            let started =
+                Lanes::start(action, &|| traced(receiver(action, &url, programs), &setup.trace), done, move || {
+                    clock.now()
+                })?;
             lanes.insert(action.config.name.clone(), started);
         }
         let mut router = Router::new(setup);

@@ -9,6 +9,7 @@ use crate::config::{
 };
 use crate::error::{Problem, Problems};
 use crate::event::OwnedValue;
+use crate::observe::trace::Trace;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Setup {
     pub inhibitions: Vec<Inhibition>,
     /// Silences of the pipeline.
     pub silences: Vec<Ready>,
+    /// Where it is told that somebody was told.
+    pub trace: Arc<Trace>,
 }
 
 /// An action and its templates.
@@ -93,6 +96,7 @@ impl Setup {
             actions: all.map(|config| Arc::new(action(config, problems))).collect(),
             inhibitions: inhibitions.iter().filter_map(|config| inhibition(config, problems)).collect(),
             silences: silences.iter().filter_map(|config| silence(config, problems)).collect(),
+            trace: Arc::default(),
         }
     }
 }

@@ -6,10 +6,11 @@
 //!
 //! Errors: `logs.filter` where `RUST_LOG` cannot be read, `logs.twice` where logs were set up before.
 
-use super::Console;
+use super::{Console, tap};
 use crate::error::{Error, Kind};
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
 /// What is kept where `RUST_LOG` is unset or empty.
 pub const DEFAULT_FILTER: &str = "warn";
@@ -38,7 +39,7 @@ pub fn init(format: LogFormat, console: &Console) -> Result<(), Error> {
         Err(std::env::VarError::NotUnicode(text)) => return Err(bad_filter(&text.to_string_lossy(), "not UTF-8")),
         _ => DEFAULT_FILTER.into(),
     };
-    let subscriber = subscriber(format, &filter, console)?;
+    let subscriber = subscriber(format, &filter, console, true)?;
     tracing::subscriber::set_global_default(subscriber)
         .map_err(|_| Error::new(Kind::Bug, "logs.twice", "logs were set up twice"))
 }
@@ -49,16 +50,27 @@ fn bad_filter(text: &str, why: &str) -> Error {
         .help("write a level (error, warn, info, debug, trace), or levels by module such as warn,highwater=debug")
 }
 
-/// What turns events into lines on `console`.
-fn subscriber(format: LogFormat, filter: &str, console: &Console) -> Result<Box<dyn Subscriber + Send + Sync>, Error> {
+/// What turns events into lines on `console`, and, where it is that of the process, passes them on to who listens.
+fn subscriber(
+    format: LogFormat,
+    filter: &str,
+    console: &Console,
+    of_process: bool,
+) -> Result<Box<dyn Subscriber + Send + Sync>, Error> {
     let filter = EnvFilter::builder().parse(filter).map_err(|e| bad_filter(filter, &e.to_string()))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer({
+    let lines = fmt::layer().with_ansi(false).with_writer({
         let console = console.clone();
         move || console.clone()
     });
     Ok(match format {
-        LogFormat::Text => Box::new(builder.finish()),
-        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
+        LogFormat::Text => {
+            Box::new(registry().with(lines.with_filter(filter)).with(of_process.then(tap::layer_of_process)))
+        }
+        LogFormat::Json => Box::new(
+            registry()
+                .with(lines.json().flatten_event(true).with_filter(filter))
+                .with(of_process.then(tap::layer_of_process)),
+        ),
     })
 }
 
@@ -71,7 +83,7 @@ mod tests {
         let screen = Screen::default();
         let console = Console::new(screen.clone(), true);
         console.show("10 events");
-        tracing::subscriber::with_default(subscriber(format, filter, &console).unwrap(), || {
+        tracing::subscriber::with_default(subscriber(format, filter, &console, false).unwrap(), || {
             tracing::warn!(line = 3, "a \u{1b}[31mbad line");
             tracing::info!("not kept");
         });
@@ -99,7 +111,7 @@ mod tests {
     #[test]
     fn a_bad_filter_is_the_users_error() {
         let console = Console::new(std::io::sink(), false);
-        let error = subscriber(LogFormat::Text, "highwater=loud", &console).err().unwrap();
+        let error = subscriber(LogFormat::Text, "highwater=loud", &console, false).err().unwrap();
         assert_eq!((error.kind, error.code), (Kind::User, "logs.filter"));
         assert!(error.place.unwrap().contains("highwater=loud"));
     }

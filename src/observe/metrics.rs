@@ -12,9 +12,10 @@
 
 use super::histogram::{Histogram, Spread};
 use super::rejects::Rejects;
+use super::trace::Trace;
 use std::ops::Range;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// How a number moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +94,8 @@ impl Kind for Depth {
 /// One thing that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// What it is counted of: `source`, `partition`, `part`, `table`, `sink`, `action`, `operator`, `worker`, `server` or
-    /// `ingest`.
+    /// What it is counted of: `source`, `partition`, `part`, `table`, `sink`, `action`, `operator`, `worker`, `server`,
+    /// `ingest` or `telemetry`.
     pub scope: &'static str,
     /// Its name; unique in its scope.
     pub name: &'static str,
@@ -486,6 +487,30 @@ scope! { "ingest", "one source that is sent its events", IngestMetrics, IngestCo
     waiting: Gauge => i64, "bytes", "Bytes that were accepted and are not yet read, with those on their way in.";
 }
 
+scope! { "telemetry", "what is sent to a receiver of OpenTelemetry: `traces` or `logs`", TelemetryMetrics, TelemetryCounts, TELEMETRY,
+    sent: Counter => u64, "records", "Spans or logs that the receiver has taken.";
+    failed: Counter => u64, "records", "Spans or logs that the receiver has refused, or has not taken after some tries.";
+    dropped: Counter => u64, "records", "Spans or logs that were never sent: too many waited, or the run ended.";
+    retried: Counter => u64, "requests", "Requests that were made again.";
+    waiting: Gauge => i64, "records", "Spans or logs that wait or are on their way.";
+}
+
+impl TelemetryMetrics {
+    /// Counts of `traces` or `logs`.
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+}
+
+/// What a run tells of itself to a receiver of OpenTelemetry; by default nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// Its traces.
+    pub trace: Arc<Trace>,
+    /// What is counted of traces and logs, where they are sent.
+    pub counts: Vec<Arc<TelemetryMetrics>>,
+}
+
 impl IngestMetrics {
     /// Counts of a source, whose batches have these outcomes.
     pub fn new(name: &str, outcomes: &[&str]) -> Self {
@@ -502,7 +527,7 @@ impl ServerMetrics {
 
 /// The one list of what is counted.
 pub fn list() -> impl Iterator<Item = &'static Metric> {
-    [SOURCE, PARTITION, PART, TABLE, SINK, ACTION, OPERATOR, WORKER, SERVER, INGEST].into_iter().flatten()
+    [SOURCE, PARTITION, PART, TABLE, SINK, ACTION, OPERATOR, WORKER, SERVER, INGEST, TELEMETRY].into_iter().flatten()
 }
 
 /// A source of the plan.
@@ -562,6 +587,7 @@ pub struct Metrics {
     workers: Vec<WorkerMetrics>,
     looked_at: AtomicBool,
     rejects: Rejects,
+    telemetry: Telemetry,
 }
 
 impl Metrics {
@@ -596,6 +622,18 @@ impl Metrics {
     pub fn with_actions(mut self, actions: impl IntoIterator<Item = String>) -> Self {
         self.actions = actions.into_iter().map(|name| ActionMetrics { name, ..Default::default() }).collect();
         self
+    }
+
+    /// With what goes to a receiver of OpenTelemetry.
+    #[must_use]
+    pub fn with_telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// The traces of the process; off where nobody asked for them.
+    pub fn trace(&self) -> &Arc<Trace> {
+        &self.telemetry.trace
     }
 
     /// With workers of these numbers.
@@ -692,6 +730,7 @@ impl Metrics {
             actions: self.actions.iter().map(ActionMetrics::read).collect(),
             operators: self.operators().iter().map(OperatorMetrics::read).collect(),
             workers: self.workers.iter().filter(|_| self.counts_costs()).map(WorkerMetrics::read).collect(),
+            telemetry: self.telemetry.counts.iter().map(|counts| counts.read()).collect(),
         }
     }
 }
@@ -715,6 +754,8 @@ pub struct Snapshot {
     pub operators: Vec<OperatorCounts>,
     /// By worker of this process, where costs are counted.
     pub workers: Vec<WorkerCounts>,
+    /// Of what is sent to a receiver of OpenTelemetry.
+    pub telemetry: Vec<TelemetryCounts>,
 }
 
 /// Joins lists of the same names in the same order; what only the other has comes behind.
@@ -740,6 +781,7 @@ impl Snapshot {
         // Workers are numbered through all processes.
         self.workers.extend_from_slice(&other.workers);
         self.workers.sort_by_key(|worker| worker.name.parse().unwrap_or(usize::MAX));
+        join(&mut self.telemetry, &other.telemetry, |c| &c.name, TelemetryCounts::join);
     }
 
     /// Calls `f` for every number, in the order of the plan.
@@ -752,6 +794,7 @@ impl Snapshot {
         self.actions.iter().for_each(|s| s.each(f));
         self.operators.iter().for_each(|s| s.each(f));
         self.workers.iter().for_each(|s| s.each(f));
+        self.telemetry.iter().for_each(|s| s.each(f));
     }
 
     /// Events of all sources.
@@ -810,6 +853,7 @@ mod tests {
         let metrics = Metrics::new(&[source("a", 2), source("b", 1)], &parts, &["out".into()])
             .with_tables(["users".into()])
             .with_actions(["ops".to_owned()])
+            .with_telemetry(Telemetry { counts: vec![TelemetryMetrics::new("logs").into()], ..Telemetry::default() })
             .with_workers(2..3);
         metrics.look();
         metrics

@@ -19,6 +19,8 @@ mod pulse;
 mod reached;
 mod rejects;
 mod summary;
+mod tap;
+pub mod trace;
 
 pub use console::{Around, Console};
 pub use histogram::{Histogram, Spread};
@@ -27,8 +29,8 @@ pub use metrics::{
     ActionCounts, ActionMetrics, ByLabel, Counter, Depth, Gauge, IngestCounts, IngestMetrics, Mark, Metric, Metrics,
     Moves, OperatorCounts, OperatorMetrics, PartCounts, PartId, PartMetrics, PartShape, PartitionCounts, PartitionId,
     PartitionMetrics, Sample, ServerCounts, ServerMetrics, Share, SinkCounts, SinkId, SinkMetrics, Snapshot,
-    SourceCounts, SourceId, SourceMetrics, SourceShape, TableCounts, TableId, TableMetrics, WorkerCounts,
-    WorkerMetrics, list,
+    SourceCounts, SourceId, SourceMetrics, SourceShape, TableCounts, TableId, TableMetrics, Telemetry, TelemetryCounts,
+    TelemetryMetrics, WorkerCounts, WorkerMetrics, list,
 };
 pub use number::{grouped, short};
 pub use progress::{Progress, Rate, progress_line, terminal_width};
@@ -37,3 +39,4 @@ pub use pulse::Pulse;
 pub use reached::{Reached, moment};
 pub use rejects::{Fault, OF_BLOCK, Rejected, Rejects};
 pub use summary::{Ending, summary};
+pub use tap::{LogRecord, tap_logs, untap_logs};

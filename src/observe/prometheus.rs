@@ -112,6 +112,7 @@ pub fn figures(
         snapshot.actions.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
         snapshot.operators.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
         snapshot.workers.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
+        snapshot.telemetry.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));
     }
     server.each(&mut |s| all.push(figure(s, None)));
     ingest.iter().for_each(|s| s.each(&mut |s| all.push(figure(s, None))));

@@ -110,6 +110,17 @@ impl WindowSpec {
         Self { shape: Shape::Global { every, offset: 0 }, early: None, zone: None, lateness: 0, tick }
     }
 
+    /// How far apart the ends of its windows are, where that is one span: not of sessions, and not of days.
+    pub fn every(&self) -> Option<i64> {
+        match self.shape {
+            _ if self.zone.is_some() => None,
+            Shape::Sliding { slide, .. } => Some(slide),
+            Shape::Cumulating { step, .. } => Some(step),
+            Shape::Global { every, .. } => Some(every),
+            Shape::Session { .. } => None,
+        }
+    }
+
     /// The gap of sessions.
     pub fn gap(&self) -> Option<i64> {
         match self.shape {

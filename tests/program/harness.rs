@@ -82,6 +82,10 @@ impl Program {
         for name in ["RUST_LOG", "HIGHWATER_TOKEN", "RUST_BACKTRACE"] {
             command.env_remove(name);
         }
+        // Those that OpenTelemetry knows.
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_")).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
         Self { command, input: Input::Empty, output: Output::Kept }
     }
 

@@ -18,6 +18,7 @@
 //! - `server`, `postgres`: start real servers.
 //! - `table_servers`: tables of real servers of PostgreSQL and Redis.
 //! - `tables`: a table whose file changes, and wrong files of tables.
+//! - `telemetry`: traces and logs for a receiver of OpenTelemetry.
 //! - `sources`: files that are followed, patterns, other formats than JSON.
 //!
 //! No test sleeps to be in step: it waits for what the program writes, or for its end. The short looks at a process
@@ -62,3 +63,5 @@ mod sources;
 mod table_servers;
 #[cfg(unix)]
 mod tables;
+#[cfg(unix)]
+mod telemetry;

@@ -6,6 +6,7 @@
 mod alert;
 mod join;
 pub(super) mod notify;
+mod observe;
 mod pattern;
 mod recommendation;
 mod serve;
@@ -18,6 +19,7 @@ mod window;
 
 pub(super) use alert::ALERT;
 pub(super) use join::{JOIN, JOIN_ON, JOIN_WITHIN};
+pub(super) use observe::{OBSERVE, OBSERVE_OTLP};
 pub(super) use pattern::PATTERN;
 pub(super) use recommendation::{RECOMMENDATION, RECOMMENDATION_USERS};
 pub(super) use serve::{SERVE, SERVE_TLS, SERVE_TOKENS};
@@ -144,6 +146,7 @@ pub(super) static TOP: Section = Section {
         ),
         key("run", KeyKind::Table, "How the pipeline is run.", "{ tick = \"1s\" }"),
         key("serve", KeyKind::Table, "How the run can be looked at over HTTP.", "{ listen = \"127.0.0.1:8080\" }"),
+        key("observe", KeyKind::Table, "Where traces and logs of the run go.", "{ otlp = {} }"),
         required("sources", KeyKind::Table, "Where events come from, one table a source.", "{}"),
         key("tables", KeyKind::Table, "Rows that are looked up by a key, one table a table.", "{}"),
         key("streams", KeyKind::Table, "Filters and derived fields, one table a stream.", "{}"),
@@ -164,7 +167,7 @@ pub(super) static TOP: Section = Section {
         key("silences", KeyKind::Table, "Times in which nobody is told, one table a silence.", "{}"),
         key("notify", KeyKind::Table, "What holds for all who are told.", "{ drain_timeout = \"10s\" }"),
     ],
-    planned: &["checkpoint", "cluster", "limits", "models", "observe", "top"],
+    planned: &["checkpoint", "cluster", "limits", "models", "top"],
 };
 
 pub(super) static RUN: Section = Section {
@@ -204,6 +207,8 @@ static SECTIONS: &[Section] = &[
     SERVE,
     SERVE_TOKENS,
     SERVE_TLS,
+    OBSERVE,
+    OBSERVE_OTLP,
     SOURCE,
     SOURCE_FILE,
     SOURCE_STDIN,

@@ -10,6 +10,7 @@ pub(super) const EVERY_KIND: &str = r#"
 certificate = "c.pem"
 key = "k.pem"
 [serve.tokens]
+[observe.otlp]
 [sources.f]
 type = "file"
 path = "f"

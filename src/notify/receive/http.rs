@@ -12,8 +12,16 @@ use ureq::Agent;
 /// The longest wait that an answer may ask for.
 const LONGEST_WAIT: u64 = 3600;
 
+/// A request: its method, the kind of its document, the document, and headers beside those of the server.
+pub(crate) struct Asked<'a> {
+    pub(crate) put: bool,
+    pub(crate) kind: &'static str,
+    pub(crate) body: &'a [u8],
+    pub(crate) headers: &'a [(&'a str, String)],
+}
+
 /// One server.
-pub(super) struct Http {
+pub(crate) struct Http {
     /// Made when it is used first.
     agent: Option<Agent>,
     url: String,
@@ -32,7 +40,7 @@ fn is_near(url: &str) -> bool {
 
 impl Http {
     /// The server of `config`, where `path` is put behind the address.
-    pub(super) fn new(config: &HttpConfig, path: &str) -> Self {
+    pub(crate) fn new(config: &HttpConfig, path: &str) -> Self {
         let url = format!("{}{path}", config.url.reveal());
         let mut headers: Vec<(String, String)> =
             config.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect();
@@ -83,9 +91,19 @@ impl Http {
         more: &[(&str, String)],
         timeout: Duration,
     ) -> Result<(), Failure> {
+        let asked = Asked { put, kind: "application/json", body, headers: more };
+        self.ask(&asked, timeout).map(|_| ())
+    }
+
+    /// Sends a document, and gives the one that comes back, or the beginning of a long one.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub(crate) fn ask(&mut self, asked: &Asked<'_>, timeout: Duration) -> Result<Vec<u8>, Failure> {
+        let Asked { put, kind, body, headers: more } = *asked;
         let agent = self.agent()?;
         let mut request = if put { agent.put(&self.url) } else { agent.post(&self.url) };
-        request = request.header("Content-Type", "application/json");
+        request = request.header("Content-Type", kind);
         let own = self.headers.iter().map(|(name, value)| (name.as_str(), value));
         for (name, value) in own.chain(more.iter().map(|(name, value)| (*name, value))) {
             request = request.header(name, value);
@@ -93,19 +111,19 @@ impl Http {
         let answer = request.config().timeout_global(Some(timeout)).build().send(body);
         let mut answer = answer.map_err(|error| Failure::again(self.reason(&error, timeout)))?;
         let status = answer.status();
-        let asked = answer.headers().get("Retry-After").and_then(|wait| wait.to_str().ok()?.trim().parse().ok());
+        let wait = answer.headers().get("Retry-After").and_then(|wait| wait.to_str().ok()?.trim().parse().ok());
         // The whole answer is read, so that the connection can be used again; no more than is reasonable of it.
-        let text = answer.body_mut().with_config().limit(64 << 10).read_to_string().unwrap_or_default();
+        let text = answer.body_mut().with_config().limit(64 << 10).read_to_vec().unwrap_or_default();
         if status.is_success() {
-            return Ok(());
+            return Ok(text);
         }
-        let reason = match short(&text) {
+        let reason = match short(&String::from_utf8_lossy(&text)) {
             text if text.is_empty() => format!("the answer was {}", status.as_u16()),
             text => format!("the answer was {}: {text}", status.as_u16()),
         };
         match status.as_u16() {
             408 | 425 | 429 | 500..=599 => {
-                let after = asked.map(|seconds: u64| Duration::from_secs(seconds.min(LONGEST_WAIT)));
+                let after = wait.map(|seconds: u64| Duration::from_secs(seconds.min(LONGEST_WAIT)));
                 Err(Failure::Again { reason, after })
             }
             _ => Err(Failure::refused(reason)),

@@ -12,9 +12,14 @@ mod pagerduty;
 mod program;
 mod slack;
 mod smtp;
+mod traced;
 mod webhook;
 
+/// HTTP, for whoever else sends something to a receiver.
+#[cfg(feature = "otlp")]
+pub(crate) use http::{Asked, Http};
 pub use program::{OnAlerts, Programs};
+pub(super) use traced::traced;
 
 use super::message::Notification;
 use super::setup::Action;

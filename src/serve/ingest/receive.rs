@@ -8,6 +8,8 @@ use super::super::answer::{Answer, Wrong, text};
 use super::super::face::Face;
 use super::super::routes::Ask;
 use super::{How, Inlet, Said, find, is_open, shut, skips};
+use crate::observe::Metrics;
+use crate::observe::trace::Incoming;
 use crate::source::{Compression, Room, Shut};
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -29,11 +31,16 @@ const LONGEST_KEY: usize = 256;
 /// `POST /v1/ingest/{source}`
 pub(in super::super) async fn post(face: Arc<Face>, mut ask: Ask) -> Answer {
     let inlet = find(&face, &ask.name)?;
+    let traced = traced(&face, &ask.head.headers);
     let became = match asked(&ask) {
         Ok((how, key)) => receive(&face, &inlet, &mut ask.body, how, key.as_deref()).await,
         Err(wrong) => Err(wrong),
     };
     inlet.count(&became);
+    if let Some((metrics, request)) = traced {
+        let status = became.as_ref().map_or_else(|wrong| wrong.status, |_| StatusCode::ACCEPTED);
+        metrics.trace().answered(request, &inlet.name, status.as_u16());
+    }
     let slow = matches!(&became, Err(wrong) if wrong.status == StatusCode::REQUEST_TIMEOUT);
     // Who asks first whether to send need not send.
     if !slow && !ask.head.headers.contains_key(header::EXPECT) {
@@ -47,6 +54,14 @@ pub(in super::super) async fn post(face: Arc<Face>, mut ask: Ask) -> Answer {
         response.headers_mut().insert(name, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// The request's place in a trace, where it is traced, and who is told of its end.
+fn traced(face: &Face, headers: &HeaderMap) -> Option<(Arc<Metrics>, Incoming)> {
+    let metrics = Arc::clone(face.phase().metrics()?);
+    let parent = headers.get("traceparent").and_then(|parent| parent.to_str().ok());
+    let request = metrics.trace().request(parent)?;
+    Some((metrics, request))
 }
 
 /// What the head of a request says of its body.
