@@ -139,22 +139,24 @@ impl Door {
 #[derive(Debug)]
 pub struct Room {
     door: Arc<Door>,
+    /// With what a batch costs; 0 before it has any room.
     bytes: u64,
 }
 
 impl Room {
-    /// Makes it room for `bytes`.
+    /// Makes it room for `bytes`, and for what a batch costs beside them.
     ///
     /// # Errors
     /// Where there is no room for more; it is then as large as before.
     pub fn resize(&mut self, bytes: u64) -> Result<(), Shut> {
+        let bytes = bytes.saturating_add(COST);
         let mut state = self.door.lock();
         if bytes > self.bytes {
             if state.closed {
                 return Err(Shut::Closed);
             }
             let others = state.waiting + (state.promised - self.bytes);
-            if others > 0 && others + bytes > self.door.limit {
+            if others > 0 && others.saturating_add(bytes) > self.door.limit {
                 state.turned_away = true;
                 return Err(Shut::Full);
             }
@@ -379,16 +381,18 @@ mod tests {
 
     #[test]
     fn there_is_room_for_the_limit_and_for_one_batch_alone() {
-        let door = Door::new(1000);
+        let door = Door::new(1000 + 2 * COST);
         let first = door.room(600).unwrap();
         assert_eq!(door.room(500).unwrap_err(), Shut::Full);
         assert!(door.is_full());
         let mut second = door.room(400).unwrap();
         assert_eq!(second.resize(401), Err(Shut::Full));
+        // All that has room can enter, and is not more than the limit then.
+        assert_eq!(door.taken(), door.limit());
         second.resize(100).unwrap();
-        assert_eq!(door.taken(), 700);
+        assert_eq!(door.taken(), 700 + 2 * COST);
         first.enter(vec![b'x'; 599], Vec::new()).unwrap();
-        assert_eq!(door.taken(), 700 + COST);
+        assert_eq!(door.taken(), 700 + 2 * COST);
         drop(second);
         assert_eq!(all(&DoorPartition::new(Arc::clone(&door), 64)).len(), 1);
         assert_eq!(door.taken(), 0);
