@@ -1,7 +1,7 @@
 // Alerts: rules, what fires or is pending, what is over, silences; and one alert with its life and the rows behind it.
 
-import { align, badge, cells, clock, keyed, make, pairs, plain, say, stack, table } from "./dom.js";
-import { read, send } from "./net.js";
+import { align, badge, cells, clock, keyed, make, pairs, say, shown, stack, table } from "./dom.js";
+import { read, send, single } from "./net.js";
 import { SilenceForm } from "./mute.js";
 import { span } from "./rows.js";
 
@@ -29,6 +29,7 @@ export class Alerts {
     root.append(this.said, this.one, part("Now", this.now), part("Rules", this.rules), part("History", this.over), part("Silences", this.make, this.silences, this.kept), this.form.dialog);
     this.may = false;
     this.id = null;
+    this.ask = single(() => this.question());
   }
 
   enter([id]) {
@@ -41,12 +42,13 @@ export class Alerts {
     this.ask();
   }
 
-  async ask() {
+  async question() {
+    const { id } = this;
     const [now, over, silences, one] = await Promise.all([
       read("/v1/alerts"),
       read("/v1/alerts?state=resolved&limit=50"),
       read("/v1/silences"),
-      this.id ? read(`/v1/alerts/${encodeURIComponent(this.id)}`) : null,
+      id ? read(`/v1/alerts/${encodeURIComponent(id)}`) : null,
     ]);
     if (!now || !over || !silences) return;
     this.may = silences.may_change;
@@ -54,8 +56,10 @@ export class Alerts {
     this.showRules(now.rules);
     this.showOver(over.alerts);
     this.showSilences(silences);
-    this.showOne(one);
+    // Another may have been opened since.
+    if (id === this.id) this.showOne(one);
     for (const box of [this.now, this.over, this.silences]) stack(box);
+    stack(this.rules, true);
   }
 
   showNow({ alerts, rules, more }) {
@@ -79,10 +83,11 @@ export class Alerts {
       if (line.state.firstChild.dataset.word !== alert.state) line.state.replaceChildren(badge(alert.state));
       const told = alert.earlier_run ? "as an earlier run left it" : alert.silenced ? "silenced" : alert.inhibited ? "inhibited" : alert.notify.join(", ") || "nobody";
       const texts = [alert.severity || "–", pairs(alert.group) || "–", pairs(alert.values), clock(alert.fired || alert.since), told];
-      line.texts ||= texts.map(() => make("td"));
+      line.texts ||= texts.map((_, i) => make("td", undefined, i === 1 || i === 2 ? "wrap" : ""));
       texts.forEach((text, i) => {
         say(line.texts[i], text);
-        line.texts[i].title = text.length > 40 ? text : "";
+        const title = text.length > 40 ? text : "";
+        if (line.texts[i].title !== title) line.texts[i].title = title;
       });
       line.button.firstChild.hidden = !this.may || alert.silenced;
       const all = [line.state, line.texts[0], line.link, ...line.texts.slice(1), line.button];
@@ -114,9 +119,7 @@ export class Alerts {
       return line;
     };
     keyed(this.over.body, alerts, (alert) => alert.id, create, (line, alert) => {
-      line.link.remove();
-      cells(line, [clock(alert.ended), clock(alert.fired), [lasting(alert.fired, alert.ended), "number"], pairs(alert.group) || "–", alert.summary]);
-      line.insertBefore(line.link, line.cells[3]);
+      cells(line, [clock(alert.ended), clock(alert.fired), [lasting(alert.fired, alert.ended), "number"], line.link, [pairs(alert.group) || "–", "wrap"], [alert.summary, "wrap"]]);
     });
   }
 
@@ -137,10 +140,8 @@ export class Alerts {
       return line;
     };
     keyed(this.silences.body, silences, (silence) => `${silence.origin} ${silence.id}`, create, (line, silence) => {
-      line.button.remove();
-      cells(line, [silence.state, [silence.match, "code"], clock(silence.until), silence.by || "–", silence.comment || "–", silence.origin]);
+      cells(line, [silence.state, [silence.match, "code"], clock(silence.until), silence.by || "–", silence.comment || "–", silence.origin, line.button]);
       line.button.firstChild.hidden = !may_change || silence.origin !== "api";
-      line.append(line.button);
     });
   }
 
@@ -172,10 +173,11 @@ export class Alerts {
     const evidence = table(`rows of ${behind.part} behind it${behind.more ? "; older ones have left" : ""}`, columns, "rows behind the alert");
     for (const row of rows.slice().reverse()) {
       const line = make("tr");
-      cells(line, columns.map((name) => (/_(start|end)$/.test(name) ? clock(row[name]) : [plain(row[name]), typeof row[name] === "number" ? "number" : ""])));
+      cells(line, columns.map((name) => (/_(start|end)$/.test(name) ? [clock(row[name]), "time"] : shown(row[name]))));
       evidence.body.append(line);
     }
     align(evidence);
+    stack(evidence, true);
     const close = make("a", "close");
     close.href = "#/alerts";
     this.one.replaceChildren(head, facts, make("h4", "Life"), story, make("h4", "Evidence"), evidence, close);

@@ -12,6 +12,8 @@ import { Recommendations } from "./recommendations.js";
 import { Rejects } from "./rejects.js";
 
 const EVERY = 1000;
+/** How long the loop rests where nobody points or types. */
+const LOOK = 100;
 /** After so long without an answer what is shown counts as old. */
 const STALE = 5000;
 
@@ -135,15 +137,30 @@ function fresh() {
   if (old) say(find("stale"), `What is shown is ${span(age / 1000)} old: the server does not answer. It is asked again every second.`);
 }
 
-// One loop for all: only what is shown, and only when it has changed.
+// One loop for all: only what is shown, and only when it has changed. Rows need no more than some looks a second: a page that nothing
+// happens on costs next to nothing. Whoever points or types is answered with the next frame.
 
 let frames = 0;
+let asked = false;
+let later = 0;
 
 function loop(now) {
-  requestAnimationFrame(loop);
+  asked = false;
   frames += 1;
   document.documentElement.dataset.frames = String(frames);
   shown.page.draw?.(now);
+  later = setTimeout(soon, LOOK);
+}
+
+function soon() {
+  if (asked) return;
+  asked = true;
+  clearTimeout(later);
+  requestAnimationFrame(loop);
+}
+
+for (const kind of ["pointermove", "pointerout", "blur", "keydown", "input", "change", "resize"]) {
+  addEventListener(kind, soon, { capture: true, passive: true });
 }
 
 // Choices.
@@ -178,4 +195,4 @@ addEventListener("hashchange", () => route(true));
 theme();
 route(false);
 look();
-requestAnimationFrame(loop);
+soon();

@@ -30,7 +30,8 @@ export class Chart {
       this.at = this.times[Math.min(this.times.length - 1, Math.max(0, now + step))];
       this.dirty = true;
     });
-    new ResizeObserver(() => (this.dirty = true)).observe(canvas);
+    this.sizes = new ResizeObserver(() => (this.dirty = true));
+    this.sizes.observe(canvas);
     this.times = [];
   }
 
@@ -42,6 +43,11 @@ export class Chart {
     const last = series.map((one) => `${one.name} ${short(one.points[one.points.length - 1]?.[1])}`);
     this.canvas.setAttribute("aria-label", `${label} over time; newest: ${last.join(", ") || "nothing yet"}`);
     this.dirty = true;
+  }
+
+  /** Lets go of the canvas. */
+  end() {
+    this.sizes.disconnect();
   }
 
   /** Puts the cursor at the time nearest to a place. */

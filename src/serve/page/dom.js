@@ -41,6 +41,12 @@ export function plain(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
+/** A value of a row as a cell: a number that has no end is cut, as far as people read it. */
+export function shown(value) {
+  if (typeof value !== "number") return [plain(value), ""];
+  return [Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(7))), "number"];
+}
+
 /** `name=value` of all of an object. */
 export const pairs = (object) => Object.entries(object).map(([name, value]) => `${name}=${plain(value)}`).join(", ");
 
@@ -50,7 +56,9 @@ export function keyed(parent, items, key, create, update) {
   const now = new Map();
   let place = parent.firstChild;
   for (const item of items) {
-    const name = key(item);
+    let name = key(item);
+    // Two of the same name: the node of the first would be forgotten, and stay for ever.
+    while (now.has(name)) name = `${name} again`;
     let node = old.get(name);
     if (!node) node = create(item);
     old.delete(name);
@@ -96,20 +104,38 @@ export function align(box) {
   if (first) [...box.heads].forEach((head, i) => (head.className = first.cells[i]?.className === "number" ? "number" : ""));
 }
 
-/** On a narrow screen the cells of such a table stand below each other, each with the name of its column. */
-export function stack(box) {
+/** On a narrow screen the cells of such a table stand below each other, each with the name of its column; `dense`: two in a line. */
+export function stack(box, dense) {
   box.classList.add("stack");
+  box.classList.toggle("dense", Boolean(dense));
+  const names = [...box.heads].map((head) => head.textContent);
+  // What is no longer laid out as a table is still read out as one.
+  const role = (node, word) => node.getAttribute("role") === word || node.setAttribute("role", word);
+  role(box.body.parentNode, "table");
+  role(box.body, "rowgroup");
   for (const row of box.body.rows) {
-    [...row.cells].forEach((cell, i) => (cell.dataset.label = cell.colSpan > 1 ? "" : box.heads[i]?.textContent || ""));
+    role(row, "row");
+    [...row.cells].forEach((cell, i) => {
+      role(cell, "cell");
+      const name = cell.colSpan > 1 ? "" : names[i] || "";
+      if (cell.dataset.label !== name) cell.dataset.label = name;
+    });
   }
 }
 
-/** Makes a row have these cells: texts, or [text, class]. */
+/** Makes a row have these cells: texts, [text, class], or cells of its own, which stay where they are. */
 export function cells(row, list) {
-  while (row.cells.length < list.length) row.append(make("td"));
+  const old = [...row.cells];
   list.forEach((one, i) => {
+    if (one instanceof Node) {
+      if (old[i] === one) return;
+      row.insertBefore(one, old[i] || null);
+      old.splice(i, 0, one);
+      return;
+    }
     const [text, kind] = Array.isArray(one) ? one : [one, ""];
-    const cell = row.cells[i];
+    if (!old[i]) row.append((old[i] = make("td")));
+    const cell = old[i];
     say(cell, text);
     if (cell.className !== kind) cell.className = kind;
     const title = text.length > 40 ? text : "";

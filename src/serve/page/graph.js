@@ -1,8 +1,8 @@
 // The pipeline as a graph, with rates, state and queue sizes and event time on it; the same as a table below.
 
-import { cells, clock, keyed, make, say, table } from "./dom.js";
+import { cells, clock, keyed, make, say, stack, table } from "./dom.js";
 import { layout } from "./layout.js";
-import { read } from "./net.js";
+import { read, single } from "./net.js";
 import { brief, short, span } from "./rows.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -50,6 +50,8 @@ export class Graph {
     this.table = table("every part of the pipeline", ["part", "kind", ["rate", "number"], "holds", ["worker time", "number"], "event time", "what it does"], "parts of the graph");
     root.append(this.said, this.box, this.table);
     this.shape = "";
+    this.ask = single(() => this.question());
+    this.narrow = matchMedia("(max-width: 40rem)");
   }
 
   enter() {
@@ -60,11 +62,11 @@ export class Graph {
     this.ask();
   }
 
-  async ask() {
+  async question() {
     const answer = await read("/v1/graph");
     if (!answer) return;
     say(this.said, answer.position ? `complete up to ${clock(answer.position)}` : "no events yet");
-    const shape = JSON.stringify([answer.nodes.map((node) => [node.id, node.about]), answer.edges]);
+    const shape = JSON.stringify([this.narrow.matches, answer.nodes.map((node) => [node.id, node.about]), answer.edges]);
     if (shape !== this.shape) this.build(answer);
     this.shape = shape;
     for (const node of answer.nodes) {
@@ -75,16 +77,17 @@ export class Graph {
     }
     keyed(this.table.body, answer.nodes, (node) => node.id, () => make("tr"), (line, node) => {
       const { speed, held, busy } = facts(node);
-      cells(line, [node.name, node.kind, [speed || "–", "number"], held || "–", [busy || "–", "number"], clock(node.position), [node.about || "–", "wrap code"]]);
+      cells(line, [node.name, node.kind, [speed || "–", "number"], held || "–", [busy || "–", "number"], [clock(node.position), "time"], [node.about || "–", "wrap code"]]);
     });
+    stack(this.table, true);
   }
 
   build({ nodes, edges }) {
     const laid = layout(nodes, edges);
     const height = laid.rows * (HIGH + LINE) + LINE;
     const at = (place) => {
-      // A short column stands in the middle.
-      const top = (height - place.of * (HIGH + LINE)) / 2;
+      // A short column stands in the middle; on a narrow screen, which shows one or two of them, where one looks first.
+      const top = this.narrow.matches ? 0 : (height - place.of * (HIGH + LINE)) / 2;
       return [10 + place.column * (WIDE + GAP), top + place.row * (HIGH + LINE) + LINE / 2];
     };
     const width = laid.columns * (WIDE + GAP) - GAP + 20;

@@ -26,6 +26,24 @@ export async function read(path) {
   }
 }
 
+/** One question at a time: those that come while one is under way are one, behind it. A slow server is not asked ever more. */
+export function single(question) {
+  let [under, again] = [false, false];
+  return async () => {
+    again = under;
+    if (under) return;
+    under = true;
+    try {
+      do {
+        again = false;
+        await question();
+      } while (again);
+    } finally {
+      under = false;
+    }
+  };
+}
+
 /** Sends JSON; gives the answer, or what is wrong in words. */
 export async function send(method, path, body) {
   try {
@@ -71,6 +89,7 @@ export class Follow {
       } catch {
         // The next try says more.
       }
+      if (signal.aborted) return;
       await new Promise((next) => setTimeout(next, wait));
       wait = Math.min(wait * 2, 10000);
     }

@@ -1,7 +1,7 @@
 // The overview: rates, event time, what is late or rejected, alerts now, and every part in a line.
 
-import { badge, cells, find, keyed, make, pairs, say, table } from "./dom.js";
-import { read } from "./net.js";
+import { badge, cells, find, keyed, make, pairs, say, stack, table } from "./dom.js";
+import { read, single } from "./net.js";
 import { Rate, brief, short, span } from "./rows.js";
 import { Spark } from "./small.js";
 
@@ -26,6 +26,7 @@ export class Overview {
     this.parts = table("what each part has stated and holds", ["part", "kind", number("rows"), number("corrections"), number("late"), number("too late"), number("groups"), number("state, bytes")], "parts");
     parts.append(this.parts);
     root.append(this.figures, alerts, parts);
+    this.firing = single(() => this.ask());
   }
 
   enter() {}
@@ -88,19 +89,17 @@ export class Overview {
       const line = make("tr");
       const link = make("a", part.name);
       link.href = address(part);
-      line.append(make("td", undefined, "", link));
-      line.link = line.firstChild;
+      line.link = make("td", undefined, "", link);
       return line;
     };
     const count = (part, name) => [whole(part.counts[name] || 0), "number"];
     keyed(this.parts.body, parts, (part) => part.name, create, (line, part) => {
-      line.link.remove();
-      cells(line, [part.kind, count(part, "rows"), count(part, "corrections"), count(part, "late"), count(part, "too_late"), count(part, "groups"), [short(part.counts.state_bytes || 0), "number"]]);
-      line.prepend(line.link);
+      cells(line, [line.link, part.kind, count(part, "rows"), count(part, "corrections"), count(part, "late"), count(part, "too_late"), count(part, "groups"), [short(part.counts.state_bytes || 0), "number"]]);
     });
+    stack(this.parts, true);
   }
 
-  async firing() {
+  async ask() {
     const answer = await read("/v1/alerts?limit=8");
     if (!answer) return;
     const count = (name) => answer.rules.reduce((n, rule) => n + rule.now[name], 0);

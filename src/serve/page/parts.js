@@ -1,6 +1,6 @@
 // The rows of one part as they change: a chart by group, and a table of the newest windows.
 
-import { align, cells, clock, keyed, labelled, make, plain, say, select, table } from "./dom.js";
+import { align, cells, clock, keyed, labelled, make, say, select, shown as value, stack, table } from "./dom.js";
 import { Follow } from "./net.js";
 import { Chart, colours } from "./chart.js";
 import { Rows, identity } from "./rows.js";
@@ -89,7 +89,8 @@ class Part {
       this.other = make("canvas");
       this.other.setAttribute("role", "img");
       this.other.hidden = true;
-      new ResizeObserver(again).observe(this.other);
+      this.sizes = new ResizeObserver(again);
+      this.sizes.observe(this.other);
       this.legend = make("ul", undefined, "legend");
       this.box.append(this.canvas, this.other, this.legend);
     }
@@ -101,6 +102,8 @@ class Part {
 
   leave() {
     this.follow.end();
+    this.chart?.end();
+    this.sizes?.disconnect();
     this.box.remove();
   }
 
@@ -119,16 +122,13 @@ class Part {
     const search = this.search.value;
     if (this.chart) this.series(search);
     const newest = this.rows.newest(search, TABLE);
-    say(this.table.caption, `the newest ${newest.length} of ${this.rows.rows.size} rows here; corrected ones are marked`);
+    say(this.table.caption, `the newest ${newest.length} of ${this.rows.rows.size} rows here; corrected ones are marked${this.rows.cut ? "; a window has more rows than a page keeps" : ""}`);
     keyed(this.table.body, newest, (row) => identity(this.about, row), () => make("tr"), (line, row) => {
       line.className = row.revision > 0 ? "corrected" : "";
-      cells(line, this.columns.map((name) => {
-        const value = row[name];
-        if (this.about.times.includes(name)) return clock(value);
-        return [plain(value), typeof value === "number" ? "number" : ""];
-      }));
+      cells(line, this.columns.map((name) => (this.about.times.includes(name) ? [clock(row[name]), "time"] : value(row[name]))));
     });
     align(this.table);
+    stack(this.table, true);
   }
 
   series(search) {
@@ -138,11 +138,11 @@ class Part {
       this.metric.replaceChildren(...numbers.map((name) => new Option(name, name, false, name === chosen)));
     }
     const [metric, top, form] = [this.metric.value, Number(this.top.value), this.form.value];
-    const { shown, groups } = this.rows.series(metric, search, top);
+    const { shown, groups, newest } = this.rows.series(metric, search, top);
     say(this.note, groups > top ? `the ${top} largest of ${groups} groups` : "");
     this.canvas.hidden = this.legend.hidden = form !== "line";
     this.other.hidden = form === "line";
-    if (form === "bar") bars(this.other, shown, metric);
+    if (form === "bar") bars(this.other, shown, metric, newest);
     if (form === "heat") heat(this.other, shown, metric, clock);
     if (form !== "line") return;
     this.chart.set(shown, metric || "");

@@ -5,6 +5,8 @@ import { Follow } from "./net.js";
 import { Rows, identity } from "./rows.js";
 
 const TABLE = 50;
+/** Fewer than of other parts: a match carries its events. */
+const MOST = 5000;
 const OWN = ["events", "timed_out"];
 
 export class Patterns {
@@ -67,7 +69,7 @@ export class Patterns {
     say(this.text, plan ? `${plan.match}${plan.within_us ? `, within ${plan.within_us / 1e6} s` : ""}` : "");
     this.opened.clear();
     empty(this.table.body);
-    this.rows = new Rows(about);
+    this.rows = new Rows(about, MOST);
     this.follow = new Follow(about.name, this.rows);
   }
 
@@ -78,12 +80,16 @@ export class Patterns {
   draw(now) {
     if (!this.rows?.dirty || now < (this.due || 0)) return;
     this.rows.dirty = false;
-    this.due = now + 250;
+    const began = performance.now();
+    this.show();
+    this.due = now + Math.max(250, 5 * (performance.now() - began));
+  }
+
+  show() {
     const which = this.which.value;
     const late = (row) => row.timed_out !== null && row.timed_out !== undefined;
-    const found = this.rows.newest(this.search.value, this.rows.most).filter((row) => which === "all" || String(late(row)) === which);
-    const newest = found.slice(0, TABLE);
-    say(this.table.caption, `the newest ${newest.length} of ${found.length} matches here`);
+    const { rows: newest, found } = this.rows.select(this.search.value, TABLE, which === "all" ? null : (row) => String(late(row)) === which);
+    say(this.table.caption, `the newest ${newest.length} of ${found} matches here`);
     const lines = newest.flatMap((row) => {
       const key = identity(this.about, row);
       return this.opened.has(key) ? [{ key, row }, { key, row, inside: true }] : [{ key, row }];
@@ -97,9 +103,7 @@ export class Patterns {
       const open = this.opened.has(one.key);
       line.button.setAttribute("aria-expanded", String(open));
       say(line.button, open ? "close" : "open");
-      line.first.remove();
-      cells(line, [clock(row.match_start), clock(row.match_end), this.about.dimensions.map((name) => plain(row[name])).join(", ") || "–", pairs(Object.fromEntries(values.map((name) => [name, row[name]]))) || "–", late(row) ? row.timed_out : "–", [events === null ? "–" : String(events), "number"]]);
-      line.prepend(line.first);
+      cells(line, [line.first, clock(row.match_start), clock(row.match_end), this.about.dimensions.map((name) => plain(row[name])).join(", ") || "–", pairs(Object.fromEntries(values.map((name) => [name, row[name]]))) || "–", late(row) ? row.timed_out : "–", [events === null ? "–" : String(events), "number"]]);
     });
     stack(this.table);
   }

@@ -1,7 +1,7 @@
 // What is seen with an item, and what a user may like: the lists as they are now.
 
 import { cells, clock, keyed, labelled, make, plain, say, select, stack, table } from "./dom.js";
-import { read } from "./net.js";
+import { read, single } from "./net.js";
 import { short } from "./rows.js";
 
 const LISTS = 50;
@@ -22,6 +22,7 @@ export class Recommendations {
     this.table = table("", ["whose", "what", "as of"], "recommendations");
     root.append(this.bar, this.said, this.table);
     this.wanted = "";
+    this.ask = single(() => this.question());
   }
 
   enter([name]) {
@@ -33,16 +34,12 @@ export class Recommendations {
     this.ask();
   }
 
-  async ask() {
-    // One question at a time: a slow answer does not pile up.
-    if (this.asking) return;
-    this.asking = true;
+  async question() {
     const query = new URLSearchParams({ limit: String(LISTS) });
     const shown = this.wanted || this.choice.value;
     if (shown) query.set("name", shown);
     for (const [name, box] of [["item", this.item], ["user", this.user]]) if (box.value.trim()) query.set(name, box.value.trim());
     const answer = await read(`/v1/recommendations?${query}`);
-    this.asking = false;
     if (!answer) return;
     const all = answer.recommendations;
     const names = all.map((one) => one.name);

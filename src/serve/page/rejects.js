@@ -1,10 +1,11 @@
 // The newest lines that were no events, and how many there were.
 
 import { cells, clock, keyed, labelled, make, say, select, stack, table } from "./dom.js";
-import { read } from "./net.js";
+import { read, single } from "./net.js";
 
 export class Rejects {
   constructor(root) {
+    this.ask = single(() => this.question());
     this.said = make("p", "", "quiet");
     this.said.setAttribute("role", "status");
     this.reason = select([["", "all"]]);
@@ -21,7 +22,7 @@ export class Rejects {
     this.ask();
   }
 
-  async ask() {
+  async question() {
     const chosen = this.reason.value;
     const answer = await read(`/v1/rejects?limit=200${chosen ? `&reason=${encodeURIComponent(chosen)}` : ""}`);
     if (!answer) return;

@@ -12,18 +12,52 @@ export function group(part, row) {
   return part.dimensions.map((name) => String(row[name])).join(" · ") || "all";
 }
 
+/** The first `most` of many in an order; the others are not sorted. */
+export class First {
+  constructor(most, order) {
+    [this.most, this.order, this.list] = [most, order, []];
+  }
+
+  add(one) {
+    const { list, most, order } = this;
+    if (!most || (list.length >= most && order(one, list[list.length - 1]) >= 0)) return;
+    let [low, high] = [0, list.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (order(one, list[middle]) < 0) high = middle;
+      else low = middle + 1;
+    }
+    list.splice(low, 0, one);
+    if (list.length > most) list.pop();
+  }
+}
+
+/** What says of a group in words whether it has all words of `search`; none where there is nothing to search for. */
+function searching(search) {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return words.length ? (name) => words.every((word) => name.toLowerCase().includes(word)) : null;
+}
+
+const named = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+
 export class Rows {
   constructor(part, most = 20000) {
     this.part = part;
     this.most = most;
     /** By identity: the row, its group in words, the end of its window. */
     this.rows = new Map();
-    this.dirty = true;
+    /** Values that were numbers somewhere. */
+    this.drawn = new Set();
+    this.clear();
   }
 
   clear() {
     this.rows.clear();
     this.dirty = true;
+    /** Up to where windows have left. */
+    this.gone = -Infinity;
+    /** True once a single window had more rows than are kept. */
+    this.cut = false;
   }
 
   /** Takes one row: a change with `op`, or a row of a snapshot. */
@@ -34,7 +68,13 @@ export class Rows {
       this.rows.delete(key);
       return;
     }
-    this.rows.set(key, { row, group: group(this.part, row), end: Date.parse(row[this.part.times[1]]) });
+    const end = Date.parse(row[this.part.times[1]]);
+    // A correction of a window that has left would stand there as the only row of it.
+    if (end <= this.gone) return;
+    this.rows.set(key, { row, group: group(this.part, row), end });
+    if (this.drawn.size < this.part.values.length) {
+      for (const name of this.part.values) if (typeof row[name] === "number") this.drawn.add(name);
+    }
     if (this.rows.size > this.most * 1.25) this.drop();
   }
 
@@ -48,60 +88,80 @@ export class Rows {
       if (left <= this.most || gone.size + 1 === sizes.size) break;
       left -= sizes.get(end);
       gone.add(end);
+      this.gone = end;
     }
     for (const [key, one] of this.rows) if (gone.has(one.end)) this.rows.delete(key);
+    if (left <= this.most * 1.25) return;
+    // One window alone is too much: what came first of it leaves, as memory has an end.
+    this.cut = true;
+    for (const key of this.rows.keys()) {
+      if (this.rows.size <= this.most) break;
+      this.rows.delete(key);
+    }
   }
 
-  /** Entries whose group has all words of `search`. */
-  found(search) {
-    const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-    const all = [...this.rows.values()];
-    return words.length ? all.filter((one) => words.every((word) => one.group.toLowerCase().includes(word))) : all;
+  /** Rows that are searched for and that `only` is true of, the newest windows first; and how many there are in all. */
+  select(search, limit, only) {
+    const wanted = searching(search);
+    const first = new First(limit, (a, b) => b.end - a.end || named(a.group, b.group));
+    let found = 0;
+    for (const one of this.rows.values()) {
+      if ((wanted && !wanted(one.group)) || (only && !only(one.row))) continue;
+      found += 1;
+      first.add(one);
+    }
+    return { rows: first.list.map((one) => one.row), found };
   }
 
   /** Rows that are searched for, the newest windows first. */
   newest(search, limit) {
-    const all = this.found(search);
-    all.sort((a, b) => b.end - a.end || (a.group < b.group ? -1 : 1));
-    return all.slice(0, limit).map((one) => one.row);
+    return this.select(search, limit).rows;
   }
 
-  /** The `top` groups by the sum of a value, each with its points [time in ms, value] in order; and how many groups there are. */
+  /** The `top` groups by the sum of a value, each with its points [time in ms, value] in order; how many groups there are; and the end of the newest window. */
   series(value, search, top) {
-    const groups = new Map();
-    for (const { row, group: name, end } of this.found(search)) {
+    // First how much each group has; points are only made of those that are shown.
+    const wanted = searching(search);
+    const sums = new Map();
+    let newest = NaN;
+    for (const { row, group: name, end } of this.rows.values()) {
       const y = row[value];
-      if (typeof y !== "number") continue;
-      let one = groups.get(name);
-      if (!one) groups.set(name, (one = { name, sum: 0, points: [] }));
-      one.sum += Math.abs(y);
-      one.points.push([end, y]);
+      if (typeof y !== "number" || (wanted && !wanted(name))) continue;
+      if (!(end <= newest)) newest = end;
+      sums.set(name, (sums.get(name) || 0) + Math.abs(y));
     }
-    const all = [...groups.values()].sort((a, b) => b.sum - a.sum || (a.name < b.name ? -1 : 1));
-    const shown = all.slice(0, top);
+    const first = new First(top, (a, b) => b[1] - a[1] || named(a[0], b[0]));
+    for (const one of sums) first.add(one);
+    const shown = first.list.map(([name, sum]) => ({ name, sum, points: [] }));
+    const places = new Map(shown.map((one) => [one.name, one.points]));
+    for (const { row, group: name, end } of this.rows.values()) {
+      const points = places.get(name);
+      if (points && typeof row[value] === "number") points.push([end, row[value]]);
+    }
     for (const one of shown) one.points.sort((a, b) => a[0] - b[0]);
-    return { shown, groups: all.length };
+    return { shown, groups: sums.size, newest };
   }
 
   /** The values that can be drawn: those that are numbers somewhere. */
   numbers() {
-    return this.part.values.filter((name) => {
-      for (const { row } of this.rows.values()) if (typeof row[name] === "number") return true;
-      return false;
-    });
+    return this.part.values.filter((name) => this.drawn.has(name));
   }
 }
 
 /** Text of a stream of server-sent events, in pieces, into messages. */
 export class Events {
   constructor() {
-    this.text = "";
+    this.pieces = [""];
   }
 
   take(piece) {
-    this.text += piece;
-    const blocks = this.text.split("\n\n");
-    this.text = blocks.pop();
+    if (!piece) return [];
+    const before = this.pieces[this.pieces.length - 1];
+    this.pieces.push(piece);
+    // A message of many pieces is put together once, not once for each of them.
+    if (!piece.includes("\n\n") && !(before.endsWith("\n") && piece.startsWith("\n"))) return [];
+    const blocks = this.pieces.join("").split("\n\n");
+    this.pieces = [blocks.pop()];
     const messages = [];
     for (const block of blocks) {
       const data = block.split("\n").filter((line) => line.startsWith("data: ")).map((line) => line.slice(6));

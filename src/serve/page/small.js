@@ -64,9 +64,15 @@ export class Spark {
   }
 }
 
-/** The newest value of each series as a bar. */
-export function bars(canvas, series, label) {
-  const last = series.map((one) => [one.name, one.points[one.points.length - 1]?.[1] ?? 0]);
+/** What a series has at a time; null where it has nothing then. */
+export function valueAt({ points }, time) {
+  const last = points[points.length - 1];
+  return last && Object.is(last[0], time) ? last[1] : null;
+}
+
+/** The value of each series in the newest window as a bar; a group that is not in it has none. */
+export function bars(canvas, series, label, newest) {
+  const last = series.map((one) => [one.name, valueAt(one, newest)]);
   canvas.setAttribute("aria-label", `${label} of the newest window: ${last.map(([name, value]) => `${name} ${short(value)}`).join(", ") || "nothing yet"}`);
   const drawn = pen(canvas);
   if (!drawn) return;
@@ -83,7 +89,7 @@ export function bars(canvas, series, label) {
     context.fillText(fitting(context, name, names - 8), 0, y + step / 2);
     context.fillStyle = colour("--accent");
     const width = (Math.abs(value) / top) * Math.max(10, wide - names - 70);
-    context.fillRect(names, y + 2, Math.max(1, width), Math.max(2, step - 5));
+    if (value !== null) context.fillRect(names, y + 2, Math.max(1, width), Math.max(2, step - 5));
     context.fillStyle = colour("--ink");
     context.fillText(short(value), names + width + 6, y + step / 2);
   });
@@ -98,8 +104,8 @@ export function heat(canvas, series, label, clock) {
   const { context, wide, high, colour } = drawn;
   const names = Math.min(wide * 0.35, Math.max(...series.map((one) => context.measureText(one.name).width)) + 8);
   const [width, step] = [(wide - names) / times.length, (high - 42) / series.length];
-  const values = series.flatMap((one) => one.points.map(([, y]) => y));
-  const [low, top] = [Math.min(0, ...values), Math.max(...values, 1e-9)];
+  let [low, top] = [0, 1e-9];
+  for (const one of series) for (const [, y] of one.points) [low, top] = [Math.min(low, y), Math.max(top, y)];
   context.textBaseline = "middle";
   context.fillStyle = colour("--quiet");
   context.fillText(`${label}: none is ${short(low)}, full is ${short(top)}`, 0, 9);

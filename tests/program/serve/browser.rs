@@ -102,7 +102,8 @@ impl Browser {
         }
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    /// Calls a method of the protocol.
+    pub fn ask(&mut self, method: &str, params: Value) -> Value {
         self.call(method, params).unwrap()
     }
 

@@ -7,6 +7,7 @@ mod fuzz;
 mod history;
 mod ingest;
 mod origins;
+mod page_cost;
 mod pages;
 mod shape;
 mod story;

@@ -243,4 +243,101 @@ fn what_the_modules_of_the_page_compute_is_right() {
     );
     // The oldest window has left as a whole.
     assert_eq!(rows, serde_json::json!([[2, "b", [2, 5]], 4, 1]));
+    // What has left does not come back as a lone row; one window, or rows over all of time, have a bound as well.
+    let bound = browser.value(
+        "import('/page/rows.js').then(({ Rows }) => {
+            const part = { kind: 'window', times: ['window_start', 'window_end'], dimensions: ['g'], values: ['n', 'word'] };
+            const row = (at, g, n) => ({ window_start: null, window_end: at && new Date(at).toISOString(), g, n, word: 'w' });
+            const old = new Rows(part, 4);
+            for (const [at, g] of [[1, 'a'], [1, 'b'], [2, 'a'], [2, 'b'], [3, 'a'], [3, 'b'], [1, 'a']]) old.take(row(at, g, 1));
+            const left = [old.rows.size, old.newest('a', 9).length, old.cut];
+            const sizes = [9, null].map((at) => {
+                const one = new Rows(part, 100);
+                let most = 0;
+                for (let n = 0; n < 1000; n++) {
+                    one.take(row(at, `g${n}`, n));
+                    most = Math.max(most, one.rows.size);
+                }
+                one.take(row(at, 'g999', 5));
+                const { rows, found } = one.select('g99', 3, (row) => row.n % 2 === 1);
+                return [most, one.cut, one.numbers(), rows.map((row) => row.g), found, one.series('n', 'G99', 2).shown.map(({ name, points }) => [name, points.length])];
+            });
+            old.clear();
+            old.take(row(1, 'a', 1));
+            return [left, sizes, old.rows.size];
+        })",
+    );
+    let size = serde_json::json!([125, true, ["n"], ["g991", "g993", "g995"], 5, [["g998", 1], ["g997", 1]]]);
+    assert_eq!(bound, serde_json::json!([[4, 2, false], [size, size], 1]));
+    // The first of many are those that sorting all of them gives.
+    let first = browser.value(
+        "import('/page/rows.js').then(({ First }) => {
+            const all = Array.from({ length: 500 }, (_, i) => ({ i, at: (i * 7919) % 101 }));
+            const order = (a, b) => a.at - b.at;
+            return [0, 1, 7, 499, 500, 900].every((most) => {
+                const first = new First(most, order);
+                for (const one of all) first.add(one);
+                return first.list.map((one) => one.i).join() === all.slice().sort(order).slice(0, most).map((one) => one.i).join();
+            });
+        })",
+    );
+    assert_eq!(first, true);
+    // A group that is not in the newest window has nothing there, and not what it had before.
+    let newest = browser.value(
+        "Promise.all([import('/page/rows.js'), import('/page/small.js')]).then(([{ Rows }, { valueAt }]) => {
+            const rows = new Rows({ kind: 'window', times: ['window_start', 'window_end'], dimensions: ['g'], values: ['n'] });
+            const take = (at, g, n) => rows.take({ window_start: null, window_end: new Date(at).toISOString(), g, n });
+            for (const [at, g, n] of [[2, 'a', 4], [1, 'b', 9], [1, 'a', 3]]) take(at, g, n);
+            const { shown, newest } = rows.series('n', '', 2);
+            return shown.map((one) => [one.name, valueAt(one, newest)]);
+        })",
+    );
+    assert_eq!(newest, serde_json::json!([["b", null], ["a", 4]]));
+    // A message in pieces, cut at every place, is heard once.
+    let pieces = browser.value(
+        "import('/page/rows.js').then(({ Events }) => {
+            const text = ': hello\\n\\ndata: {\"a\": 1}\\n\\nid: 7\\ndata: {\"a\":\\ndata: 2}\\n\\n';
+            const heard = [];
+            for (let cut = 1; cut < text.length; cut++) {
+                const events = new Events();
+                const all = [text.slice(0, cut), text.slice(cut)].flatMap((piece) => events.take(piece));
+                const one = new Events();
+                const slow = [...text].flatMap((piece) => one.take(piece));
+                heard.push(JSON.stringify([all, slow]));
+            }
+            return [...new Set(heard)];
+        })",
+    );
+    assert_eq!(pieces, serde_json::json!([r#"[[{"a":1},{"a":2}],[{"a":1},{"a":2}]]"#]));
+    // Two of one name have a node each, and none stays; a cell of its own stays where it is, and a number is as long as one reads it.
+    let nodes = browser.value(
+        "import('/page/dom.js').then(({ cells, keyed, make, shown }) => {
+            const list = make('ul');
+            const show = (names) => keyed(list, names, (name) => name, (name) => make('li', name), () => {});
+            for (const names of ['aab', 'ba', 'aaa', 'b']) show([...names]);
+            const line = make('tr');
+            const own = make('td', 'own');
+            cells(line, ['1', own, ['2', 'number']]);
+            const before = line.innerHTML;
+            cells(line, ['1', own, ['2', 'number']]);
+            return [list.textContent, line.textContent, line.cells[1] === own, before === line.innerHTML, [2.0000000004, 1 / 3, 12345678, null, 'x'].map((n) => shown(n)[0]).join(' ')];
+        })",
+    );
+    assert_eq!(nodes, serde_json::json!(["b", "1own2", true, true, "2 0.3333333 12345678 NULL x"]));
+    // While a question is under way there is one behind it, however often it is asked.
+    let asked = browser.value(
+        "import('/page/net.js').then(async ({ single }) => {
+            let [count, at, most] = [0, 0, 0];
+            const ask = single(async () => {
+                count += 1;
+                most = Math.max(most, ++at);
+                await null;
+                at -= 1;
+            });
+            await Promise.all([ask(), ask(), ask(), ask()]);
+            await ask();
+            return [count, most];
+        })",
+    );
+    assert_eq!(asked, serde_json::json!([3, 1]));
 }

@@ -1,7 +1,6 @@
 //! The pipeline of the tests of pages and of the interface: a window, a pattern, an alert, and events for them.
 
 use crate::harness::Scratch;
-use std::fmt::Write;
 
 pub const JOB: &str = r#"
 name = "shop"
@@ -62,11 +61,18 @@ pub fn calm(second: u32, service: &str) -> String {
 
 /// A view, a cart and a purchase, one a second.
 pub fn funnel(second: u32, user: &str) -> String {
+    steps(second, std::iter::once(user.to_owned()))
+}
+
+/// A view, a cart and a purchase of many users, step by step, so that events are in order.
+pub fn steps(second: u32, users: impl Iterator<Item = String> + Clone) -> String {
     let mut text = String::new();
     for (i, step) in ["view", "cart", "buy"].into_iter().enumerate() {
-        let rest =
-            format!("\"user_id\": \"{user}\", \"service\": \"shop\", \"type\": \"{step}\", \"amount\": {}", 10 + i);
-        let _ = write!(text, "{}", event(second + i as u32, &rest));
+        for user in users.clone() {
+            let rest =
+                format!("\"user_id\": \"{user}\", \"service\": \"shop\", \"type\": \"{step}\", \"amount\": {}", 10 + i);
+            text += &event(second + i as u32, &rest);
+        }
     }
     text
 }
