@@ -16,7 +16,7 @@ use crate::plan::Graph;
 use crate::result::RowSchema;
 use axum::http::StatusCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 use tokio::sync::watch;
 
 /// How far the run is.
@@ -128,6 +128,8 @@ pub(super) struct Face {
     /// What reads what.
     pub(super) graph: Graph,
     pub(super) looks: Mutex<Looks>,
+    /// The figures that clients which follow were last told, and when they were made.
+    pub(super) told: Mutex<Option<(Instant, Arc<str>)>>,
     /// Who is notified of alerts, once the run has begun.
     pub(super) notices: Mutex<Option<Notices>>,
     /// What other processes have counted, once the run has begun.

@@ -5,6 +5,8 @@ use super::face::{Face, now};
 use super::routes::Ask;
 use crate::observe::{Figure, IngestCounts, Spread, figures, prometheus};
 use serde_json::{Map, Value, json as value};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 fn all(face: &Face) -> Vec<Figure> {
     let run = face.snapshot();
@@ -37,22 +39,45 @@ pub(super) fn text(face: &Face, _: &Ask) -> Answer {
     Ok(body("text/plain; version=0.0.4; charset=utf-8", prometheus(&all(face))))
 }
 
+/// Figures as JSON.
+fn shown(all: Vec<Figure>) -> Vec<Value> {
+    all.into_iter().map(one).collect()
+}
+
+/// How old figures may be that several clients are told.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// What clients that follow are told, made once for all of them: the rest of a message.
+pub(super) fn said(face: &Face) -> Arc<str> {
+    let mut told = face.told.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((at, text)) = &*told
+        && at.elapsed() < FRESH
+    {
+        return Arc::clone(text);
+    }
+    let state = Value::from(face.phase().word());
+    let text: Arc<str> = format!(",\"state\":{state},\"metrics\":{}", Value::from(shown(all(face)))).into();
+    *told = Some((Instant::now(), Arc::clone(&text)));
+    text
+}
+
+fn one(figure: Figure) -> Value {
+    let kind = figure.kind();
+    let labels: Map<String, Value> =
+        figure.labels.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
+    let mut one = value!({ "name": figure.name, "labels": labels, "type": kind, "value": figure.value });
+    if let (Some(spread), Some(one)) = (&figure.spread, one.as_object_mut()) {
+        one.extend(quantiles(spread));
+    }
+    one
+}
+
 /// `/v1/metrics`
 pub(super) fn list(face: &Face, ask: &Ask) -> Answer {
     let prefix = ask.question.get("prefix").unwrap_or_default();
     let wanted = |figure: &Figure| {
         figure.name.starts_with(prefix) || figure.name.trim_start_matches("highwater_").starts_with(prefix)
     };
-    let one = |figure: Figure| {
-        let kind = figure.kind();
-        let labels: Map<String, Value> =
-            figure.labels.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
-        let mut one = value!({ "name": figure.name, "labels": labels, "type": kind, "value": figure.value });
-        if let (Some(spread), Some(one)) = (&figure.spread, one.as_object_mut()) {
-            one.extend(quantiles(spread));
-        }
-        one
-    };
-    let found: Vec<Value> = all(face).into_iter().filter(wanted).map(one).collect();
+    let found = shown(all(face).into_iter().filter(wanted).collect());
     Ok(json(&value!({ "state": face.phase().word(), "metrics": found })))
 }

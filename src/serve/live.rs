@@ -2,7 +2,8 @@
 //!
 //! Messages are JSON objects with a `type`: `hello` (the parts, where it begins), `snapshot` (the newest rows, in one or several
 //! messages, `more` until the last), `changes` (rows with `op` and `revision`, in order), `gap` (how many changes a slow client has
-//! missed; a snapshot follows, if it had asked for one). Each has a `cursor` from which a client can go on later.
+//! missed; a snapshot follows, if it had asked for one), and for who asks for this kind `engine` (what is counted of the run, each
+//! second). Each has a `cursor` from which a client can go on later.
 //!
 //! Invariants: (1) the engine waits for no client: all read the same bounded list of changes, each at its own pace; (2) a client that
 //! is too slow for that list is told how much it missed, and goes on; (3) what a client holds is bounded by one snapshot and one
@@ -10,10 +11,12 @@
 
 use super::answer::{Answer, Wrong, text};
 use super::face::{Counted, Face};
+use super::figures;
 use super::question::Filter;
 use super::results::{array, no_part};
 use super::routes::{Ask, route};
 use super::store::{Change, Row, Scan};
+use crate::result::{RowKind, RowSchema};
 use crate::sink::{JsonRows, Times};
 use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts;
@@ -27,7 +30,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 
 /// Changes or rows in one message, at most.
 const CHUNK: usize = 500;
@@ -41,6 +44,14 @@ const PING: Duration = Duration::from_secs(20);
 const STUCK: Duration = Duration::from_secs(60);
 /// The longest message that a client may send.
 const LONGEST: usize = 64 << 10;
+/// Bytes that are read of a client at once. It says little, and each look whether it has said something clears as many.
+const HEARD: usize = 4 << 10;
+
+/// How often what is counted is said to who asks for it.
+const EVERY: Duration = Duration::from_secs(1);
+/// The kinds that can be followed: those of rows, and the figures of the run.
+const KINDS: [&str; 4] = ["rows", "matches", "alerts", ENGINE];
+const ENGINE: &str = "engine";
 
 /// One message.
 struct Message {
@@ -55,6 +66,8 @@ struct Follower {
     parts: Vec<(u32, Filter)>,
     /// The number of the last change that it has.
     after: u64,
+    /// When it is next told what is counted, where it asks for that.
+    due: Option<Instant>,
     /// Rows of a snapshot; 0: none.
     snapshot: usize,
     bell: watch::Receiver<u64>,
@@ -69,14 +82,22 @@ impl Follower {
     fn new(face: Arc<Face>, ask: &Ask) -> Result<Self, Wrong> {
         let known = route("/v1/stream").known();
         let question = &ask.question;
-        let names = question.list("name");
+        let (names, kinds) = (question.list("name"), question.list("kind"));
+        if let Some(wrong) = kinds.iter().find(|kind| !KINDS.contains(*kind)) {
+            let help = "write rows, matches, alerts or engine, several with commas between";
+            return Err(Wrong::question(format!("kind is '{wrong}'"), help));
+        }
+        let wanted = |schema: &RowSchema| kinds.is_empty() || kinds.contains(&kind(schema));
         let all = || face.schemas.iter().map(|s| s.name.as_str()).collect();
         let names: Vec<&str> = if names.is_empty() { all() } else { names };
         let mut parts: Vec<(u32, Filter)> = Vec::new();
         for name in names {
             let (part, schema) = face.part(name).ok_or_else(|| no_part(&face, name))?;
-            parts.push((part, question.filter(&known, schema)?));
+            if wanted(schema) {
+                parts.push((part, question.filter(&known, schema)?));
+            }
         }
+        let due = kinds.contains(&ENGINE).then(Instant::now);
         let snapshot = match question.get("snapshot") {
             Some("0") => 0,
             _ => question.count("snapshot", 1000, MOST)?,
@@ -87,7 +108,7 @@ impl Follower {
         let encoder = JsonRows::new(schemas, Times::Rfc3339, true);
         let (bell, stop) = (face.shelf.listen(), face.stop.clone());
         let (waiting, rows) = (VecDeque::new(), VecDeque::new());
-        let mut follower = Self { face, parts, after: 0, snapshot, bell, stop, encoder, waiting, rows };
+        let mut follower = Self { face, parts, after: 0, due, snapshot, bell, stop, encoder, waiting, rows };
         follower.begin(cursor)?;
         Ok(follower)
     }
@@ -173,6 +194,11 @@ impl Follower {
                 let rest = format!(",\"rows\":{},\"more\":{more}", String::from_utf8_lossy(&out));
                 return Some(self.message("snapshot", &rest));
             }
+            if let Some(due) = self.due.filter(|due| *due <= Instant::now()) {
+                // One that was late is not made up for.
+                self.due = Some((due + EVERY).max(Instant::now()));
+                return Some(self.message(ENGINE, &figures::said(&self.face)));
+            }
             // Seen before the look, so that a ring behind it is not lost.
             self.bell.borrow_and_update();
             let changes = self.face.shelf.store().changes(self.after, CHUNK);
@@ -194,6 +220,7 @@ impl Follower {
             }
             tokio::select! {
                 rung = self.bell.changed() => rung.ok()?,
+                () = until(self.due) => {}
                 _ = self.stop.wait_for(|stop| *stop) => return None,
             }
         }
@@ -219,6 +246,23 @@ impl Follower {
     }
 }
 
+/// Which kind the rows of a part are.
+fn kind(schema: &RowSchema) -> &'static str {
+    match schema.kind {
+        RowKind::Window | RowKind::Table | RowKind::Versions => "rows",
+        RowKind::Match => "matches",
+        RowKind::Alert => "alerts",
+    }
+}
+
+/// Waits for a moment; where there is none, for ever.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Counts a client that follows for as long as it is there.
 fn follows(face: &Arc<Face>) -> Counted {
     Counted::new(face, |counts| &counts.streams)
@@ -233,6 +277,7 @@ pub(super) async fn stream(face: Arc<Face>, mut ask: Ask) -> Answer {
         Wrong::new(StatusCode::UPGRADE_REQUIRED, refusal, "api.upgrade", "this path is a WebSocket", help)
     })?;
     let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST).max_write_buffer_size(64 << 20);
+    let upgrade = upgrade.read_buffer_size(HEARD);
     Ok(upgrade.on_upgrade(move |socket| async move {
         // It took a connection over.
         let counted = (follows(&face), Counted::connection(&face));

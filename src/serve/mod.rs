@@ -214,6 +214,7 @@ impl Server {
             recommended: Recommended::all(plan),
             graph: crate::plan::graph(plan),
             looks: Mutex::default(),
+            told: Mutex::default(),
             notices: Mutex::default(),
             whole: Mutex::default(),
             process,

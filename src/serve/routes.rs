@@ -127,6 +127,12 @@ pub(super) const RESULTS: &str = "/v1/results/{name}";
 const FOLLOW: &[Parameter] = &[
     parameter("name", "Windows, patterns and other parts with rows, with commas between. Not given: all.")
         .of(Form::List(&[])),
+    parameter(
+        "kind",
+        "Only parts of these kinds, with commas between: rows (of windows, views and tables), matches, alerts; and engine: what is \
+         counted of the run, each second. Not given: rows, matches and alerts.",
+    )
+    .of(Form::List(&["rows", "matches", "alerts", "engine"])),
     parameter("cursor", "Go on behind this cursor, of a message seen before; no snapshot then."),
     parameter("snapshot", "How many of the newest rows of each part come first, at most 10000; 0: none. Default 1000.")
         .of(Form::Count(0, 10_000)),
@@ -391,7 +397,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/v1/stream",
         needs: Some(Access::Read),
-        doc: "A WebSocket of messages: hello, snapshot, changes, gap (what a slow client has missed).",
+        doc: "A WebSocket of messages: hello, snapshot, changes, gap (what a slow client has missed), engine.",
         parameters: FOLLOW,
         filters: true,
         takes: &[],

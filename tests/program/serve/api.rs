@@ -295,6 +295,35 @@ fn answers_are_what_the_description_says() {
 }
 
 #[test]
+fn who_follows_chooses_kinds_and_is_told_what_is_counted() {
+    let scratch = job("");
+    let (served, _) = firing(&scratch, &[]);
+    for (kind, parts) in [
+        ("rows", serde_json::json!(["health"])),
+        ("matches", serde_json::json!(["funnel"])),
+        ("alerts", serde_json::json!(["high_errors"])),
+        ("rows,alerts", serde_json::json!(["health", "high_errors"])),
+        ("engine", serde_json::json!([])),
+        ("alerts&name=health", serde_json::json!([])),
+    ] {
+        let mut follower = served.follow(&format!("kind={kind}"));
+        assert_eq!(follower.next_is("hello")["parts"], parts, "{kind}");
+    }
+    let mut follower = served.follow("kind=engine");
+    follower.next_is("hello");
+    follower.next_is("snapshot");
+    for _ in 0..2 {
+        let told = follower.next_is("engine");
+        assert_eq!(told["state"], "running");
+        let metrics = told["metrics"].as_array().unwrap();
+        let events = metrics.iter().find(|one| one["name"] == "highwater_source_events_total").unwrap();
+        assert_eq!((events["value"].as_f64(), &events["labels"]["source"]), (Some(8.0), &"events".into()));
+    }
+    let wrong = served.get("/v1/events?kind=row");
+    assert_eq!((wrong.status, wrong.json()["error"]["code"].as_str()), (400, Some("api.question")));
+}
+
+#[test]
 fn recommendations_are_the_lists_that_hold_now_by_item_and_by_user() {
     let scratch = Scratch::new();
     let shop = r#"

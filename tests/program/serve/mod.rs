@@ -9,6 +9,7 @@ mod ingest;
 mod origins;
 mod page_cost;
 mod pages;
+mod scrape;
 mod shape;
 mod story;
 #[cfg(feature = "tls")]
