@@ -22,9 +22,9 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
 /// The event time of a batch.
-const INTERVAL: Duration = Duration::from_millis(2);
+const INTERVAL: Duration = Duration::from_micros(2_500);
 
-/// Ten rows for each second of event time, of which there are about ten a second.
+/// Ten rows for each second of event time, of which there are more than ten a second.
 const PIPELINE: &str = r#"
 name = "subscribers"
 
