@@ -53,7 +53,7 @@ path = "${BENCH_OUTPUT}"
 from = "pages"
 "#;
 
-/// What is measured.
+/// What is measured, here and in [`super::subscribers`].
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Events of each run.

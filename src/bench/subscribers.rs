@@ -5,6 +5,7 @@
 //!
 //! What it does not show: networks, TLS, clients that are slow.
 
+use super::ingest::Settings;
 use super::send::{BATCH, Load, connect};
 use super::served::{Served, failed};
 use super::statistics::{median, spread};
@@ -13,7 +14,6 @@ use crate::observe::grouped;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -44,25 +44,6 @@ type = "file"
 path = "${BENCH_OUTPUT}"
 from = "pages"
 "#;
-
-/// What is measured.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Events of each run.
-    pub events: u64,
-    /// Widths.
-    pub workers: Vec<usize>,
-    /// Rounds.
-    pub repeat: usize,
-    /// Connections that send.
-    pub connections: u64,
-    /// Clients that follow.
-    pub subscribers: usize,
-    /// A folder for rows.
-    pub folder: PathBuf,
-    /// The program: this one.
-    pub program: PathBuf,
-}
 
 /// What one run took.
 struct Taken {
@@ -158,12 +139,11 @@ fn take(settings: &Settings, workers: usize, clients: usize, runtime: &Runtime) 
     Ok(Taken { seconds, events: sent.events, rows })
 }
 
-/// Runs the bench; gives its figures as text and as JSON.
+/// Runs the bench with so many clients; gives its figures as text and as JSON.
 ///
 /// # Errors
 /// Where a run cannot be started or fails.
-pub fn run(settings: &Settings, tell: &mut dyn FnMut(&str)) -> Result<(String, Value), Error> {
-    let clients = settings.subscribers;
+pub fn run(settings: &Settings, clients: usize, tell: &mut dyn FnMut(&str)) -> Result<(String, Value), Error> {
     // One thread for all of them: what they cost is taken from the run.
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)

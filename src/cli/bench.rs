@@ -112,32 +112,24 @@ fn session(args: &BenchArgs, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resul
     let program = std::env::current_exe()
         .map_err(|e| Error::outside("bench.program", format!("this program cannot find itself: {e}")))?;
     let (jobs, mut out, mut list) = (jobs(args), String::new(), Vec::new());
-    if args.jobs.contains(&Chosen::Ingest) {
-        let settings = ingest::Settings {
-            events: args.events,
-            workers: args.workers.clone(),
-            repeat: usize::from(args.repeat),
-            connections: args.connections,
-            folder: folder.to_owned(),
-            program: program.clone(),
-        };
-        let (text, figures) = ingest::run(&settings, tell)?;
+    let over_http = ingest::Settings {
+        events: args.events,
+        workers: args.workers.clone(),
+        repeat: usize::from(args.repeat),
+        connections: args.connections,
+        folder: folder.to_owned(),
+        program: program.clone(),
+    };
+    let mut take = |(text, figures): (String, serde_json::Value)| {
         out.push_str(&text);
         list.push(figures);
+    };
+    if args.jobs.contains(&Chosen::Ingest) {
+        take(ingest::run(&over_http, tell)?);
     }
     if args.jobs.contains(&Chosen::Subscribers) {
-        let settings = subscribers::Settings {
-            events: args.events,
-            workers: args.workers.clone(),
-            repeat: usize::from(args.repeat),
-            connections: args.connections,
-            subscribers: usize::try_from(args.subscribers).unwrap_or(usize::MAX),
-            folder: folder.to_owned(),
-            program: program.clone(),
-        };
-        let (text, figures) = subscribers::run(&settings, tell)?;
-        out.push_str(&text);
-        list.push(figures);
+        let clients = usize::try_from(args.subscribers).unwrap_or(usize::MAX);
+        take(subscribers::run(&over_http, clients, tell)?);
     }
     if jobs.is_empty() && !list.is_empty() {
         return Ok(if args.json { format!("{:#}\n", serde_json::Value::from(list)) } else { out });
