@@ -38,8 +38,9 @@ const LOOK: Duration = Duration::from_millis(50);
 const MOST_ASKED: usize = 256;
 /// Rejected lines in one message, at most; the newest.
 const MOST_REJECTS: usize = 200;
-/// Alerts in one question, at most.
+/// Alerts in one question, at most, and bytes of their labels; one alone may have more.
 const MOST_CHANGES: usize = 200;
+const MOST_LABELS: usize = 256 << 10;
 /// Bytes of a message when it is unpacked, at most.
 const LARGEST: u64 = 64 << 20;
 
@@ -246,7 +247,7 @@ impl Speaker {
         desk: Option<Desk>,
     ) -> Result<Self, Error> {
         let lookers: Vec<usize> = lookers.into_iter().filter(|process| *process != whole.process).collect();
-        let said = Said { handle: handle.clone(), metrics: Arc::clone(metrics), told: 0 };
+        let said = Said { handle: handle.clone(), metrics: Arc::clone(metrics), told: 0, warned: false };
         let at_work = Arc::clone(whole);
         let thread = std::thread::Builder::new()
             .name("highwater:whole".into())
@@ -259,7 +260,7 @@ impl Speaker {
     /// The workers are done: the last word, to all that are looked at and to process 0.
     pub(super) fn last_word(&self) {
         let Some(told) = self.stop() else { return };
-        let mut said = Said { handle: self.handle.clone(), metrics: Arc::clone(&self.metrics), told };
+        let mut said = Said { handle: self.handle.clone(), metrics: Arc::clone(&self.metrics), told, warned: false };
         let looks: Vec<Option<bool>> = self.whole.state().looks.clone();
         let looks = looks
             .iter()
@@ -289,6 +290,8 @@ struct Said {
     metrics: Arc<Metrics>,
     /// The number of the last rejected line that was told.
     told: u64,
+    /// It was logged that something could not be told.
+    warned: bool,
 }
 
 impl Said {
@@ -301,7 +304,10 @@ impl Said {
         self.told = told;
         let Some(bytes) = Word::Figures(self.metrics.snapshot(), rejects).encode() else { return };
         for process in to {
-            if let Err(error) = self.handle.send(*process, &bytes) {
+            // A message that is too long today is so in a second too: said once.
+            if let Err(error) = self.handle.send(*process, &bytes)
+                && !std::mem::replace(&mut self.warned, true)
+            {
                 tracing::warn!(process, "what is counted here cannot be told: {}", error.message);
             }
         }
@@ -337,6 +343,23 @@ impl Whole {
             state = self.state();
         }
     }
+}
+
+/// Alerts with what decides whether they are muted, their labels, in lists that have room in a message.
+fn bare(changes: &[Change]) -> Vec<Vec<Change>> {
+    let (mut all, mut room) = (Vec::new(), 0);
+    for change in changes {
+        let length: usize = change.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if room < length || all.last().is_none_or(|list: &Vec<Change>| list.len() >= MOST_CHANGES) {
+            all.push(Vec::new());
+            room = MOST_LABELS;
+        }
+        room = room.saturating_sub(length);
+        if let Some(list) = all.last_mut() {
+            list.push(Change { annotations: BTreeMap::new(), values: Vec::new(), ..change.clone() });
+        }
+    }
+    all
 }
 
 /// Who is told of alerts, and which silences there are, seen from any process of a run that is under way.
@@ -395,9 +418,10 @@ impl Notices {
     /// For each alert, whether it is silenced now, and whether others keep it quiet.
     pub fn muted(&self, changes: &[Change]) -> Result<Vec<(bool, bool)>, NoAnswer> {
         let mut all = Vec::new();
-        for some in changes.chunks(MOST_CHANGES) {
-            match self.ask(Question::Muted(some.to_vec()))? {
-                Reply::Muted(muted) if muted.len() == some.len() => all.extend(muted),
+        for some in bare(changes) {
+            let asked = some.len();
+            match self.ask(Question::Muted(some))? {
+                Reply::Muted(muted) if muted.len() == asked => all.extend(muted),
                 _ => return Err(NoAnswer),
             }
         }
@@ -453,6 +477,34 @@ mod tests {
         assert_eq!(whole.state().asked.len(), MOST_ASKED);
         whole.hear(1, &Word::Answer(5, Reply::Now(1)).encode().unwrap(), &Metrics::default());
         assert!(whole.state().answers.is_empty());
+    }
+
+    #[test]
+    fn alerts_are_asked_for_in_messages_that_are_not_too_long() {
+        let change = |id: usize, length: usize| Change {
+            id: id.to_string(),
+            rule: "r".into(),
+            state: crate::alert::State::Firing,
+            severity: "critical".into(),
+            labels: [("service".into(), "x".repeat(length))].into(),
+            annotations: [("summary".into(), "y".repeat(MOST_LABELS))].into(),
+            values: vec![("n".into(), crate::event::OwnedValue::Int(1))],
+            window: (0, 1),
+            since: 0,
+            fired: None,
+            at: 1,
+            notify: Vec::new(),
+        };
+        let lengths = [10, MOST_LABELS / 2, MOST_LABELS / 2 - 100, 200, 2 * MOST_LABELS, 1];
+        let mut all: Vec<Change> = lengths.iter().enumerate().map(|(i, length)| change(i, *length)).collect();
+        all.extend((0..2 * MOST_CHANGES).map(|i| change(9 + i, 1)));
+        let lists = bare(&all);
+        let ids: Vec<&str> = lists.iter().flatten().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, all.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), "all, in their order");
+        assert!(lists.iter().flatten().all(|one| one.annotations.is_empty() && one.values.is_empty()));
+        let sizes: Vec<usize> = lists.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [3, 1, 1, MOST_CHANGES, MOST_CHANGES, 1]);
+        assert!(bare(&[]).is_empty());
     }
 
     proptest! {

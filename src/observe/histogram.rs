@@ -7,7 +7,7 @@
 //! Units: nanoseconds for the sum, microseconds for bounds, seconds for what is shown.
 //! Cost: a search among 71 bounds and two relaxed atomic additions; 576 bytes. Meant for once a batch, not once an event.
 
-use super::metrics::{Kind, Moves, Samples, Tell};
+use super::kinds::{Kind, Moves, Samples, Tell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};

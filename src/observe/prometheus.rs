@@ -7,7 +7,9 @@
 //! Invariant: all figures of one name stand together, each with labels that no other has.
 
 use super::histogram::Spread;
-use super::metrics::{IngestCounts, Metric, Moves, Sample, ServerCounts, Snapshot};
+use super::kinds::Moves;
+use super::list::{IngestCounts, Metric, Sample, ServerCounts};
+use super::snapshot::Snapshot;
 use std::fmt::Write;
 
 /// One number with its name and labels.

@@ -37,7 +37,8 @@ pub struct Watched {
 
 #[cfg(test)]
 mod tests {
-    use super::super::metrics::{Moves, list};
+    use super::super::kinds::Moves;
+    use super::super::list::list;
     use super::super::prometheus::name;
     use super::*;
     use std::collections::BTreeSet;
