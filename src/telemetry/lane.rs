@@ -180,7 +180,7 @@ fn run<T>(shared: &Shared<T>, tries: Tries, mut carrier: impl Carries<T>) {
     shared.changed.notify_all();
 }
 
-/// What was said of the receiver.
+/// What was said of the receiver; what is so already is not said again. True where something is said.
 struct Voice {
     name: String,
     away: bool,
@@ -188,30 +188,36 @@ struct Voice {
 }
 
 impl Voice {
-    fn away(&mut self, reason: &str) {
-        if !std::mem::replace(&mut self.away, true) {
+    fn away(&mut self, reason: &str) -> bool {
+        let new = !std::mem::replace(&mut self.away, true);
+        if new {
             tracing::warn!(
                 signal = self.name,
                 reason,
                 "the receiver of OpenTelemetry does not take what it is sent; it is tried again, and what finds no room is dropped"
             );
         }
+        new
     }
 
-    fn back(&mut self) {
-        if std::mem::take(&mut self.away) {
+    fn back(&mut self) -> bool {
+        let new = std::mem::take(&mut self.away);
+        if new {
             tracing::info!(signal = self.name, "the receiver of OpenTelemetry takes what it is sent again");
         }
+        new
     }
 
-    fn full(&mut self, dropped: u64) {
-        if self.full == 0 && dropped > 0 {
+    fn full(&mut self, dropped: u64) -> bool {
+        let new = self.full == 0 && dropped > 0;
+        if new {
             tracing::warn!(
                 signal = self.name,
                 "too much waits for the receiver of OpenTelemetry: some is dropped; the metric dropped counts it"
             );
         }
         self.full = dropped;
+        new
     }
 }
 
@@ -274,6 +280,17 @@ fn deliver<T>(shared: &Shared<T>, tries: &Tries, carrier: &mut impl Carries<T>, 
 mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
+
+    #[test]
+    fn what_is_so_already_is_not_said_again() {
+        let mut voice = Voice { name: "logs".into(), away: false, full: 0 };
+        assert_eq!(
+            [voice.back(), voice.away("a"), voice.away("b"), voice.back(), voice.back()],
+            [false, true, false, true, false]
+        );
+        assert!(voice.away("again"));
+        assert_eq!([voice.full(0), voice.full(3), voice.full(5)], [false, true, false]);
+    }
 
     /// Waits for what it is told to answer.
     struct Told {
