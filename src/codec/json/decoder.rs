@@ -1,7 +1,8 @@
 //! A block of lines, turned into rows and rejects: windows, lines, templates, and what is left for the careful path.
 
 use super::careful;
-use super::follow::{Guide, LineAt};
+use super::follow::{Follower, LINES, Window};
+use super::guide::Guide;
 use super::index::{Index, WINDOW};
 use super::projection::Projection;
 use super::reject::{Reject, RejectReason};
@@ -16,6 +17,9 @@ use std::ops::Range;
 /// Bytes of a window: its text, its index and the templates fit the first cache together.
 const STEP: usize = 16 * 1_024;
 
+/// Bytes of a window that is followed: enough lines for the queues, and all of it in the second cache.
+const FOLLOWED: usize = 48 * 1_024;
+
 /// Decodes blocks of lines; keeps its tables and the shapes it has seen from block to block.
 pub struct JsonDecoder {
     level: SimdLevel,
@@ -24,6 +28,7 @@ pub struct JsonDecoder {
     plan: Plan,
     rows: Rows,
     guide: Guide,
+    follower: Follower,
     tracks: Tracks,
     /// Windows of lines that seldom fit that are still let pass.
     patience: u32,
@@ -55,6 +60,7 @@ impl JsonDecoder {
             index: Index::new(),
             cache: Cache::new(),
             plan: Plan::default(),
+            follower: Follower::new(&projection),
             rows: Rows::new(projection),
             guide: Guide::new(),
             tracks: Tracks::default(),
@@ -128,7 +134,7 @@ impl Job for Block<'_> {
     fn run<K: Kernel>(mut self, kernel: K) {
         let mut at = self.range.start;
         while at < self.range.end && self.decoder.follows && self.decoder.unfollowed == 0 {
-            match self.follow(kernel, at, self.range.end.min(at + STEP)) {
+            match self.follow(kernel, at, self.range.end.min(at + FOLLOWED)) {
                 0 => break,
                 used => at += used,
             }
@@ -180,29 +186,40 @@ impl Block<'_> {
         if self.decoder.guide.foreign && simdutf8::basic::from_utf8(&text[..used]).is_err() {
             return 0;
         }
-        let (mut start, mut astray) = (0, 0);
-        for line in 0..self.decoder.guide.lines().len() {
-            let decoder = &mut *self.decoder;
-            let line_end = usize::from(decoder.guide.lines()[line]);
-            let (from, to) = (start, line_end);
-            start = line_end + 1;
-            if from == to {
-                continue;
+        let (mut start, mut astray, mut first) = (0, 0, 0);
+        while first < self.decoder.guide.lines().len() {
+            let JsonDecoder { guide, follower, tracks, rows, .. } = &mut *self.decoder;
+            let lines = &guide.lines()[first..];
+            let lines = &lines[..lines.len().min(LINES)];
+            let part = Window { text, at: window as u32, guide, start, lines };
+            follower.follow(kernel, &rows.projection, tracks, part);
+            let mut starts = [0; LINES];
+            let mut next = start;
+            for (start, end) in starts.iter_mut().zip(lines) {
+                *start = (window + next - self.range.start) as u32;
+                next = usize::from(*end) + 1;
             }
-            let odd = decoder.guide.is_odd(from, to);
-            let offset = (window + from - self.range.start) as u32;
-            let at = LineAt { window, start: from, end: to, offset };
-            let done = !odd
-                && !decoder.tracks.is_empty()
-                && decoder.rows.follow(kernel, &decoder.tracks, &decoder.guide, text, at);
-            if decoder.rows.is_full() {
-                decoder.rows.flush(self.batch);
-            }
-            if !done {
+            let count = lines.len();
+            let mut line = 0;
+            loop {
+                let JsonDecoder { guide, follower, rows, .. } = &mut *self.decoder;
+                line = rows.append(self.batch, follower, &starts[..count], line);
+                if line == count {
+                    break;
+                }
+                let from = starts[line] as usize + self.range.start - window;
+                let to = usize::from(guide.lines()[first + line]);
+                line += 1;
+                if from == to {
+                    continue;
+                }
                 astray += 1;
-                let (start, end) = (window + from, window + to);
-                at_level(self.decoder.level, Line { block: self, start, end, learn: !odd });
+                let (start, end, learn) = (window + from, window + to, !guide.is_odd(from, to));
+                at_level(self.decoder.level, Line { block: self, start, end, learn });
+                self.decoder.rows.flush(self.batch);
             }
+            first += count;
+            start = next;
         }
         let decoder = &mut *self.decoder;
         if astray * 2 <= decoder.guide.lines().len() {

@@ -1,220 +1,323 @@
-//! The lines of a window, followed along the tracks: where the quotes and line ends are, then value by value.
+//! The lines of a window, read along the tracks: node by node, each for all lines that have come to it.
 //!
-//! In: a window of the block. Out: for each line a staged row, or that it is for the index.
+//! In: up to [`LINES`] lines of a window without backslashes and control characters, and its marks. Out: for each line a
+//! staged row, or that it is for the index.
+//!
+//! How: where a value begins is known only when the one before it has been read, and which node comes next only when
+//! its fork has been looked at. Line by line the processor would wait for each of these in turn; of the many lines at
+//! one node none waits for another, and what is done for them is the same. So lines stand in queues before the chains
+//! of nodes, in the order of their numbers, and go from fork to fork.
+//!
+//! Invariants:
+//! 1. `at` of a line is behind the text of all nodes that it has passed. Text has a line end only at an end, so a line
+//!    that is not led astray stays within its bounds; one that is ends anywhere but behind its line end, and is not done.
+//! 2. A line is done once, at an end, and all that its row has is in the stage then.
+//!
+//! Cost: per value one look for a quote or one number, and 32 bytes compared; per node and window one loop.
 //!
 //! Units: positions are bytes from the window's start.
 
 use super::careful;
-use super::index::WINDOW;
+use super::guide::Guide;
 use super::number;
-use super::rows::{Rows, STRIDE, run_at, short_at, time_and_len_at, truth_at};
-use super::simd::Kernel;
-use super::track::{Kind, NOWHERE, Tracks};
+use super::projection::Projection;
+use super::rows::{digits_at, run_at, time_and_len_at, truth_at};
+use super::simd::{Kernel, Literal};
+use super::track::{Fork, Kind, NO_BRANCH, NOWHERE, Node, Tracks};
 use crate::event::Cell;
 
-/// Steps of 64 bytes in the largest window, and room for reading past the last.
-const CHUNKS: usize = WINDOW.div_ceil(64) + 2;
+/// Lines that are read together.
+pub(super) const LINES: usize = 256;
 
-/// Where a window has quotes and line ends.
-pub(super) struct Guide {
-    /// A bit for each byte of the window.
-    quotes: Box<[u8; 8 * CHUNKS]>,
-    /// For each 64 bytes, whether they have a backslash or a control character that is no line end.
-    odd: Box<[bool; CHUNKS]>,
-    any_odd: bool,
-    lines: Box<[u16; 65_536]>,
-    line_count: usize,
-    /// True where a byte is above 127.
-    pub(super) foreign: bool,
-}
+/// From one slot to the next in the stage; not a power of two, so that the cells of a row do not share cache sets.
+const STRIDE: usize = LINES + 4;
 
-fn table<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
-    vec![value; N].into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("the slice has N entries"))
-}
+/// Where a line is that fits no track: behind all text, with room for all lengths behind it.
+const LOST: u32 = 1 << 30;
 
-impl Guide {
-    pub(super) fn new() -> Self {
-        Self { quotes: table(0), odd: table(false), any_odd: false, lines: table(0), line_count: 0, foreign: false }
-    }
+/// Lines before a chain, in order.
+pub(super) type Queue = [u8; LINES];
 
-    /// Marks `bytes[start..end]`, at most [`WINDOW`] bytes with 64 more behind them.
-    #[inline(always)]
-    pub(super) fn fill<K: Kernel>(&mut self, kernel: K, bytes: &[u8], start: usize, end: usize) {
-        let len = end - start;
-        assert!(len <= WINDOW && end + 64 <= bytes.len(), "a window has its size and its padding");
-        let mut foreign = kernel.nothing();
-        let mut lines = 0usize;
-        let mut any_odd = false;
-        let text = bytes[start..].as_chunks::<64>().0;
-        let marks = self.quotes.as_chunks_mut::<8>().0.iter_mut().zip(self.odd.iter_mut());
-        for (i, (chunk, (quotes, odd))) in text[..len.div_ceil(64).min(text.len())].iter().zip(marks).enumerate() {
-            let mut m = kernel.marks(chunk, &mut foreign);
-            let base = 64 * i;
-            if len - base < 64 {
-                m.newline &= (1 << (len - base)) - 1;
-            }
-            *quotes = m.quote.to_le_bytes();
-            *odd = m.odd;
-            any_odd |= m.odd;
-            let first = m.newline & m.newline.wrapping_neg();
-            self.lines[lines & 0xffff] = (base + (first.trailing_zeros() & 63) as usize) as u16;
-            lines += usize::from(first != 0);
-            let mut more = m.newline ^ first;
-            while more != 0 {
-                self.lines[lines & 0xffff] = (base + more.trailing_zeros() as usize) as u16;
-                lines += 1;
-                more &= more - 1;
-            }
-        }
-        // A look for a quote may go on behind the window; it ends at once.
-        let behind = 8 * len.div_ceil(64);
-        self.quotes[behind..behind + 8].fill(0xff);
-        self.any_odd = any_odd;
-        self.line_count = lines;
-        self.foreign = kernel.any(foreign);
-    }
-
-    /// The positions of the line ends.
-    #[inline(always)]
-    pub(super) fn lines(&self) -> &[u16] {
-        &self.lines[..self.line_count.min(65_536)]
-    }
-
-    /// True where the line may have a backslash or a control character.
-    #[inline(always)]
-    pub(super) fn is_odd(&self, start: usize, end: usize) -> bool {
-        self.any_odd && self.odd[start / 64..=end / 64].contains(&true)
-    }
-
-    /// The first quote at or after `at`, which is before the end of the window.
-    #[inline(always)]
-    fn quote(&self, at: usize) -> usize {
-        let word =
-            |byte: usize| self.quotes.get(byte..).and_then(|q| q.first_chunk()).map_or(1, |b| u64::from_le_bytes(*b));
-        let bits = word(at / 8) >> (at % 8);
-        if bits != 0 {
-            return at + bits.trailing_zeros() as usize;
-        }
-        let mut byte = at / 8 + 8;
-        loop {
-            let bits = word(byte);
-            if bits != 0 {
-                return 8 * byte + bits.trailing_zeros() as usize;
-            }
-            byte += 8;
-        }
-    }
-}
-
-/// Where a line is.
+/// Lines that are followed together.
 #[derive(Clone, Copy)]
-pub(super) struct LineAt {
-    /// The window's start in the arena.
-    pub(super) window: usize,
-    /// The line's first byte in the window.
+pub(super) struct Window<'a> {
+    /// The text, and what comes behind it.
+    pub(super) text: &'a [u8],
+    /// Where it begins in the arena.
+    pub(super) at: u32,
+    pub(super) guide: &'a Guide,
+    /// Where the first line begins.
     pub(super) start: usize,
-    /// Its line end in the window.
-    pub(super) end: usize,
-    /// The line's first byte in the block.
-    pub(super) offset: u32,
+    /// Where the lines end; at most [`LINES`].
+    pub(super) lines: &'a [u16],
 }
 
-impl Rows {
-    /// Reads a line of the window along the tracks; it has no backslash and no control character. False where it fits no track, or a number
-    /// or the time is not good: the line has left no trace then.
+/// Lines on their way along the tracks, and what was read of them.
+pub(super) struct Follower {
+    /// Where each line has come to.
+    at: [u32; LINES],
+    /// Behind its line end.
+    ends: [u32; LINES],
+    /// The line has come to its end.
+    done: [bool; LINES],
+    /// The prefilter lets it pass.
+    passes: [bool; LINES],
+    /// Rows without a time have 0.
+    times: [i64; LINES],
+    /// The cells, `STRIDE` a slot.
+    stage: Vec<Cell>,
+    /// By chain.
+    queues: Vec<Queue>,
+    /// How many lines are in each.
+    counts: Vec<u16>,
+    /// What the prefilter lets pass, where all texts are short.
+    allowed: Option<Vec<(u32, Literal)>>,
+    has_filter: bool,
+}
+
+impl Follower {
+    pub(super) fn new(projection: &Projection) -> Self {
+        let allowed = projection.prefilter.iter().flat_map(|p| &p.allowed);
+        let allowed = allowed.map(|a| (a.len() <= 32).then(|| (a.len() as u32, Literal::new(a.as_bytes()))));
+        Self {
+            at: [0; LINES],
+            ends: [0; LINES],
+            done: [false; LINES],
+            passes: [false; LINES],
+            times: [0; LINES],
+            stage: vec![Cell::NULL; STRIDE * projection.slots.max(1)],
+            queues: Vec::new(),
+            counts: Vec::new(),
+            allowed: allowed.collect(),
+            has_filter: projection.prefilter.is_some(),
+        }
+    }
+
+    /// What was read of a line: its time, and whether the prefilter lets it pass; none where it is for the index.
+    #[inline(always)]
+    pub(super) fn read(&self, line: u8) -> Option<(i64, bool)> {
+        let line = usize::from(line);
+        self.done[line].then_some((self.times[line], self.passes[line]))
+    }
+
+    /// The cells of a slot, by line.
+    pub(super) fn cells(&self, slot: usize) -> &[Cell] {
+        &self.stage[slot * STRIDE..][..LINES]
+    }
+
+    /// Reads the lines of the window.
     #[inline(always)]
     pub(super) fn follow<K: Kernel>(
         &mut self,
         kernel: K,
+        projection: &Projection,
         tracks: &Tracks,
-        guide: &Guide,
-        text: &[u8],
-        line: LineAt,
-    ) -> bool {
-        let LineAt { window, start, end, offset } = line;
-        let mut passes = self.projection.prefilter.is_none();
-        let mut time = self.projection.untimed.then_some(0);
-        let mut differ = kernel.alike();
-        let mut at = start;
-        let mut node = None;
-        let stage = &mut self.stage[self.staged..];
-        let mut put = |slot: u16, cell: Cell| {
-            if slot != NOWHERE
-                && let Some(place) = stage.get_mut(usize::from(slot) * STRIDE)
-            {
-                *place = cell;
+        window: Window<'_>,
+    ) {
+        let Window { text, guide, start, lines, .. } = window;
+        self.done[..lines.len().min(LINES)].fill(false);
+        let Some(root) = tracks.root() else { return };
+        let chains = tracks.chains();
+        if self.queues.len() < chains.len() {
+            self.queues.resize(chains.len(), [0; LINES]);
+            self.counts.resize(chains.len(), 0);
+        }
+        self.passes[..lines.len().min(LINES)].fill(!self.has_filter);
+        let mut queue = [0; LINES];
+        let (mut count, mut start) = (0, start);
+        for (line, end) in lines.iter().enumerate().take(LINES) {
+            let end = usize::from(*end);
+            self.at[line] = start as u32;
+            self.ends[line] = end as u32 + 1;
+            queue[count % LINES] = line as u8;
+            count += usize::from(start != end && !guide.is_odd(start, end));
+            start = end + 1;
+        }
+        self.part(kernel, root, text, &queue, count);
+        for (i, chain) in chains.iter().enumerate() {
+            let count = usize::from(std::mem::take(&mut self.counts[i]));
+            if count == 0 {
+                continue;
             }
-        };
-        loop {
-            let Some(here) = tracks.next(kernel, node, text, at) else { return false };
-            let Some(got) = text.get(at..).and_then(|t| t.first_chunk()) else { return false };
-            kernel.differ(&mut differ, got, &here.first);
-            if here.more.0 != here.more.1 {
-                for (i, part) in tracks.parts[here.more.0 as usize..here.more.1 as usize].iter().enumerate() {
-                    let Some(got) = text.get(at + 32 * (i + 1)..).and_then(|t| t.first_chunk()) else { return false };
-                    kernel.differ(&mut differ, got, part);
-                }
-            }
-            at += here.len;
-            if at > end {
-                // Nothing comes after the line end; and what is before it has its end behind it.
-                let Kind::End(from, to) = here.kind else { return false };
-                let Some(time) = time.filter(|_| at == end + 1 && kernel.is_alike(differ)) else { return false };
-                let clock = self.count(time);
-                if passes {
-                    for slot in &tracks.nulls[from as usize..to as usize] {
-                        self.stage[self.staged + usize::from(*slot) * STRIDE] = Cell::NULL;
-                    }
-                    self.keep(time, clock, offset);
-                }
-                return true;
-            }
-            match here.kind {
-                Kind::Text(slot) => {
-                    let quote = guide.quote(at);
-                    put(slot, Cell::str((window + at) as u32, (quote - at) as u32));
-                    at = quote;
-                }
-                Kind::Filter(slot) => {
-                    let quote = guide.quote(at);
-                    passes = text.get(at..quote).is_some_and(|t| self.projection.allows(t));
-                    put(slot, Cell::str((window + at) as u32, (quote - at) as u32));
-                    at = quote;
-                }
-                Kind::TimeText => {
-                    let quote = guide.quote(at);
-                    time = text.get(at..quote).and_then(|t| careful::text_time(t, &self.projection).ok());
-                    at = quote;
-                }
-                Kind::Time => {
-                    let Some(scale) = self.projection.scale else { return false };
-                    match time_and_len_at(kernel, text, at, scale, self.projection.unit) {
-                        Some((found, len)) => (time, at) = (Some(found), at + len),
-                        None => return false,
+            let queue = self.queues[i];
+            let lines = &queue[..count.min(LINES)];
+            for node in tracks.nodes(chain) {
+                for (i, part) in tracks.parts(node).iter().enumerate() {
+                    let ahead = 32 * (i as u32 + 1);
+                    for &line in lines {
+                        let at = &mut self.at[usize::from(line)];
+                        *at = if is_at(kernel, text, *at + ahead, part) { *at } else { LOST };
                     }
                 }
-                Kind::Number(slot) => match short_at(kernel, text, at) {
-                    Some((short, negative)) => {
-                        if slot != NOWHERE {
-                            put(slot, short.cell(negative));
-                        }
-                        at += short.len as usize + usize::from(negative);
-                    }
-                    None => {
-                        let run = run_at(text, at);
-                        let Some(cell) = number::read(run) else { return false };
-                        put(slot, cell);
-                        at += run.len();
-                    }
-                },
-                Kind::Truth(slot) => {
-                    let Some(truth) = truth_at(text, at) else { return false };
-                    put(slot, truth);
-                    at += if text[at] == b't' { 4 } else { 5 };
-                }
-                Kind::End(..) => return false,
+                self.pass(kernel, projection, tracks, window, node, lines);
             }
-            node = Some(here);
+            if let Some(fork) = tracks.fork(chain) {
+                self.part(kernel, fork, text, &queue, count);
+            }
         }
     }
+
+    /// Sends the lines to the chains behind a fork.
+    #[inline(always)]
+    fn part<K: Kernel>(&mut self, kernel: K, fork: &Fork, text: &[u8], queue: &Queue, count: usize) {
+        let mut branches = [NO_BRANCH; LINES];
+        let lines = queue.iter().zip(&mut branches).take(count);
+        if let Some(table) = &fork.table {
+            for (line, branch) in lines {
+                let at = self.at[usize::from(*line)] as usize + fork.at;
+                *branch = text.get(at).map_or(NO_BRANCH, |byte| table[usize::from(*byte)]);
+            }
+        } else {
+            for (line, branch) in lines {
+                let at = self.at[usize::from(*line)] as usize + fork.at;
+                let word = text.get(at..at + 8).and_then(|t| t.first_chunk());
+                let found = word.map_or(0, |w| kernel.candidates(&fork.probe, u64::from_le_bytes(*w), 0) & fork.all());
+                *branch = found.trailing_zeros() as u8;
+            }
+        }
+        for (branch, chain) in fork.chains().iter().enumerate() {
+            let chain = usize::from(*chain);
+            if let (Some(to), Some(sent)) = (self.queues.get_mut(chain), self.counts.get_mut(chain)) {
+                *sent = kernel.choose(&branches, branch as u8, queue, count, to) as u16;
+            }
+        }
+    }
+
+    /// Takes the lines over a node: those that have its text and a value behind it. The others are lost.
+    #[inline(always)]
+    fn pass<K: Kernel>(
+        &mut self,
+        kernel: K,
+        projection: &Projection,
+        tracks: &Tracks,
+        window: Window<'_>,
+        node: &Node,
+        queue: &[u8],
+    ) {
+        let Window { text, at: window, guide, .. } = window;
+        let Self { at, ends, done, passes, times, stage, allowed, .. } = self;
+        let (first, len) = (node.first, node.len);
+        let mut cells = match node.slot {
+            NOWHERE => None,
+            slot => cells_of(stage, slot),
+        };
+        // Takes each line over the text of the node and the value behind it, which begins at `$from`; `$to` is where
+        // that ends. A macro, as a closure would not be compiled for the level's features. No line is taken out of the
+        // queue: where the next one is found would wait for this one.
+        macro_rules! each {
+            (|$line:ident, $from:ident| $to:expr) => {
+                for $line in queue.iter().map(|line| usize::from(*line)) {
+                    let here = at[$line];
+                    let fits = is_at(kernel, text, here, &first);
+                    let $from = here + len;
+                    let to: u32 = $to;
+                    at[$line] = if fits { to } else { LOST };
+                }
+            };
+        }
+        match node.kind {
+            Kind::Text => match cells {
+                None => each!(|line, from| guide.quote(from)),
+                Some(cells) => each!(|line, from| {
+                    let quote = guide.quote(from);
+                    cells[line] = Cell::str(window + from, quote - from);
+                    quote
+                }),
+            },
+            Kind::Filter => each!(|line, from| {
+                let quote = guide.quote(from);
+                passes[line] = match allowed {
+                    Some(allowed) => {
+                        let mut passes = false;
+                        for (len, allowed) in allowed {
+                            passes |= (*len == quote - from) & is_at(kernel, text, from, allowed);
+                        }
+                        passes
+                    }
+                    None => text.get(from as usize..quote as usize).is_some_and(|t| projection.allows(t)),
+                };
+                if let Some(cells) = &mut cells {
+                    cells[line] = Cell::str(window + from, quote - from);
+                }
+                quote
+            }),
+            Kind::Number => match cells {
+                None => each!(|line, from| match digits_at(kernel, text, from as usize) {
+                    Some((.., to)) => to as u32,
+                    None => long_number(text, from).map_or(LOST, |(_, len)| from + len),
+                }),
+                Some(cells) => each!(|line, from| match digits_at(kernel, text, from as usize) {
+                    Some((part, digits, to)) => {
+                        let negative = to as u32 > from + digits.len;
+                        cells[line] = digits.cell(kernel.mantissa(part, digits), negative);
+                        to as u32
+                    }
+                    None => long_number(text, from).map_or(LOST, |(cell, len)| {
+                        cells[line] = cell;
+                        from + len
+                    }),
+                }),
+            },
+            Kind::Time => {
+                let scale = projection.scale.unwrap_or_default();
+                each!(|line, from| match time_and_len_at(kernel, text, from as usize, scale, projection.unit) {
+                    Some((time, len)) => {
+                        times[line] = time;
+                        from + len as u32
+                    }
+                    None => LOST,
+                });
+            }
+            Kind::TimeText => each!(|line, from| {
+                let quote = guide.quote(from);
+                let time = text.get(from as usize..quote as usize).and_then(|t| careful::text_time(t, projection).ok());
+                times[line] = time.unwrap_or_default();
+                if time.is_some() { quote } else { LOST }
+            }),
+            Kind::Truth => each!(|line, from| match truth_at(text, from as usize) {
+                Some(truth) => {
+                    if let Some(cells) = &mut cells {
+                        cells[line] = truth;
+                    }
+                    from + if truth.is_true() { 4 } else { 5 }
+                }
+                None => LOST,
+            }),
+            Kind::End => {
+                each!(|line, from| from);
+                for line in queue.iter().map(|line| usize::from(*line)) {
+                    // Nothing comes after the line end; and what is before it has its end behind it.
+                    done[line] = at[line] == ends[line];
+                }
+                for slot in tracks.nulls(node) {
+                    if let Some(cells) = cells_of(stage, *slot) {
+                        queue.iter().for_each(|line| cells[usize::from(*line)] = Cell::NULL);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The cells of a slot.
+#[inline(always)]
+fn cells_of(stage: &mut [Cell], slot: u16) -> Option<&mut [Cell; LINES]> {
+    stage.get_mut(usize::from(slot) * STRIDE..).and_then(|c| c.first_chunk_mut())
+}
+
+/// True where the text has this at `at`.
+#[inline(always)]
+fn is_at<K: Kernel>(kernel: K, text: &[u8], at: u32, want: &Literal) -> bool {
+    let at = at as usize;
+    let Some(got) = text.get(at..at + 32).and_then(|t| t.first_chunk()) else { return false };
+    let mut differ = kernel.alike();
+    kernel.differ(&mut differ, got, want);
+    kernel.is_alike(differ)
+}
+
+/// A number that is long or has an exponent, and how many bytes it has.
+#[cold]
+fn long_number(text: &[u8], at: u32) -> Option<(Cell, u32)> {
+    let run = text.get(at as usize..).map(|_| run_at(text, at as usize))?;
+    Some((number::read(run)?, run.len() as u32))
 }

@@ -17,10 +17,11 @@
 //!
 //! Of duplicate keys the last counts, also where it is a whole object that replaces one before it.
 //!
-//! How: `track` knows lines seen lately as text with values between, and `follow` reads a line that fits straight
-//! through, looking only for quotes. What does not fit goes on: `index` marks the structure of a window of the block with SIMD; `template` knows the shapes seen lately,
-//! so that a line of a known shape needs no parsing, only compares; `walk` parses the index of any other line and
-//! makes its template; `careful` has `serde_json` judge whatever is left (bad lines, escaped keys, depth).
+//! How: `track` knows the shapes seen lately as text with values between, `guide` finds the quotes and line ends of a
+//! window of the block with SIMD, and `follow` reads all its lines that fit, node by node. What does not fit goes on:
+//! `index` marks the structure of a window or of one line; `template` knows the shapes seen lately, so that a line of a
+//! known shape needs no parsing, only compares; `walk` parses the index of any other line and makes its template;
+//! `careful` has `serde_json` judge whatever is left (bad lines, escaped keys, depth).
 //! The fast parts only ever accept; all refusals are `careful`'s, so that they do not depend on what was read before.
 //!
 //! Cost: no allocation a line, except in `careful`. Linear in the block, whatever is in it.
@@ -29,6 +30,7 @@ mod careful;
 mod decoder;
 mod escape;
 mod follow;
+mod guide;
 mod index;
 pub(super) mod number;
 mod projection;

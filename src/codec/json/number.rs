@@ -2,24 +2,20 @@
 //!
 //! Units: event time in microseconds. Time is read from the decimal digits, never through a float; what is finer
 //! than a microsecond is cut. Cost: numbers of up to 15 characters without exponent are read without a loop
-//! ([`Short`]); others by the standard library.
+//! ([`Digits`]); others by the standard library.
 
 use super::reject::RejectReason;
 use crate::event::Cell;
 use crate::time::{EventTime, TimeUnit};
 
-/// A number that fits 15 characters and has no exponent: `-`? `mantissa` / 10^`fraction`.
+/// Digits and at most one point at the start of 16 bytes: `mantissa` / 10^[`Digits::fraction`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Short {
-    /// The digits without sign and point, below 10^15.
-    pub(super) mantissa: u64,
-    /// Digits after the point.
-    pub(super) fraction: u32,
-    /// Has a point.
-    pub(super) point: bool,
+pub(super) struct Digits {
     /// Digits before the point.
     pub(super) whole: u32,
-    /// Characters, without the sign.
+    /// Has a point.
+    pub(super) point: bool,
+    /// Characters.
     pub(super) len: u32,
 }
 
@@ -37,15 +33,13 @@ const POWERS: [u64; 32] = {
 
 const FLOAT_POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-impl Short {
-    /// Reads the digits at the start of `text`; the plain form of the SIMD one.
+impl Digits {
+    /// Finds them; the plain form of the SIMD one.
     #[inline]
-    pub(super) fn read(text: &[u8; 16]) -> Self {
-        let (mut mantissa, mut len, mut whole, mut point) = (0u64, 0usize, 0, false);
+    pub(super) fn find(text: &[u8; 16]) -> Self {
+        let (mut len, mut whole, mut point) = (0usize, 0, false);
         while len < 16 {
-            let digit = text[len].wrapping_sub(b'0');
-            if digit < 10 {
-                mantissa = mantissa * 10 + u64::from(digit);
+            if text[len].is_ascii_digit() {
                 whole += u32::from(!point);
             } else if text[len] == b'.' && !point {
                 point = true;
@@ -54,62 +48,69 @@ impl Short {
             }
             len += 1;
         }
-        Self { mantissa, fraction: len as u32 - whole - u32::from(point), point, whole, len: len as u32 }
+        Self { whole, point, len: len as u32 }
     }
 
-    /// True where the grammar of JSON allows these digits and `first` is the first of them. Says nothing on what
-    /// follows.
+    /// The digits without the point, below 10^16; the plain form of the SIMD one.
+    #[inline]
+    pub(super) fn mantissa(self, text: &[u8; 16]) -> u64 {
+        let digits = text[..self.len as usize % 17].iter().filter(|b| **b != b'.');
+        digits.fold(0, |sum, digit| sum * 10 + u64::from(digit.wrapping_sub(b'0') & 15))
+    }
+
+    /// Digits after the point.
+    #[inline]
+    pub(super) fn fraction(self) -> u32 {
+        self.len - self.whole - u32::from(self.point)
+    }
+
+    /// Those before the point.
+    #[inline]
+    pub(super) fn before(self) -> Self {
+        Self { whole: self.whole, point: false, len: self.whole }
+    }
+
+    /// True where the grammar of JSON allows these digits, there are at most 15 characters, and `first` is the first of
+    /// them. Says nothing on what follows.
     #[inline]
     pub(super) fn is_number(self, first: u8) -> bool {
         let zero = first == b'0' && self.whole > 1;
-        self.whole != 0 && !zero && (self.fraction != 0) == self.point && self.len < 16
+        self.whole != 0 && !zero && (self.fraction() != 0) == self.point && self.len < 16
     }
 
-    /// The cell of the number: exact, as the mantissa is below 2^53 and the power of ten is exact too.
+    /// The cell of the number: exact, as a mantissa of 15 digits is below 2^53 and the power of ten is exact too.
     #[inline]
-    pub(super) fn cell(self, negative: bool) -> Cell {
-        let float = self.mantissa as f64 / FLOAT_POWERS[self.fraction as usize & 15];
+    pub(super) fn cell(self, mantissa: u64, negative: bool) -> Cell {
+        let float = mantissa as f64 / FLOAT_POWERS[self.fraction() as usize & 15];
         let float = f64::from_bits(float.to_bits() ^ u64::from(negative) << 63);
-        let whole = self.mantissa as i64;
+        let whole = mantissa as i64;
         if self.point || (negative && whole == 0) {
             Cell::float(float)
         } else {
             Cell::int((whole ^ -i64::from(negative)) + i64::from(negative))
         }
     }
+}
 
-    /// The event time of `first`, of which only what is before the point counts, and the digits after the point;
-    /// `None` where it is out of range.
-    #[inline]
-    pub(super) fn micros_of_parts(first: Self, second: Self, scale: i32) -> Option<i64> {
-        let whole = first.mantissa / POWERS[first.fraction as usize & 31];
-        if scale < 0 {
-            return in_range((whole / POWERS[scale.unsigned_abs() as usize & 31]) as i64);
-        }
-        let us = u128::from(whole) * u128::from(POWERS[scale as usize & 15]);
-        let shift = scale - second.whole as i32;
+/// The event time of a number: what is before its point, below 10^15, and of how many digits what is after it, at most
+/// 15; `None` where it is out of range.
+#[inline]
+pub(super) fn micros(whole: u64, (rest, digits): (u64, u32), negative: bool, scale: i32) -> Option<i64> {
+    let us = if scale < 0 {
+        u128::from(whole / POWERS[scale.unsigned_abs() as usize & 31])
+    } else {
+        let shift = scale - digits as i32;
+        // At most 15 digits, and the sum of digits and shift is at most 6.
         let rest = if shift >= 0 {
-            // At most 15 digits, and the sum of digits and shift is at most 6.
-            second.mantissa * POWERS[shift as usize & 15]
+            rest * POWERS[shift as usize & 15]
         } else {
-            second.mantissa / POWERS[shift.unsigned_abs() as usize & 31]
+            rest / POWERS[shift.unsigned_abs() as usize & 31]
         };
-        in_range(i64::try_from(us + u128::from(rest)).ok()?)
-    }
-
-    /// The event time; `None` where it is out of range.
-    #[inline]
-    pub(super) fn micros(self, negative: bool, scale: i32) -> Option<i64> {
-        let shift = scale - self.fraction as i32;
-        let us = if shift >= 0 {
-            // Below 10^15 * 10^6: no overflow of 128 bits, and of 64 only where it is out of range anyway.
-            let us = u128::from(self.mantissa) * u128::from(POWERS[shift as usize & 15]);
-            i64::try_from(us).ok()?
-        } else {
-            (self.mantissa / POWERS[shift.unsigned_abs() as usize & 31]) as i64
-        };
-        in_range(if negative { -us } else { us })
-    }
+        // Below 10^15 * 10^6: no overflow of 128 bits, and of 64 only where it is out of range anyway.
+        u128::from(whole) * u128::from(POWERS[scale as usize & 15]) + u128::from(rest)
+    };
+    let us = i64::try_from(us).ok()?;
+    in_range(if negative { -us } else { us })
 }
 
 /// Digits of a microsecond in the unit: the power of ten from the unit to microseconds. `None` for RFC 3339.
@@ -247,27 +248,38 @@ mod tests {
             let mut all = [b' '; 16];
             let n = text.len().min(16);
             all[..n].copy_from_slice(&text.as_bytes()[..n]);
-            Short::read(&all)
+            all
         };
         let units = [TimeUnit::Seconds, TimeUnit::Millis, TimeUnit::Micros, TimeUnit::Nanos];
         for text in [
+            "1767614400",
+            "1767614400.5",
             "1767614400.123456",
             "1767614400.1234569999999",
             "1767614400.99999999999999",
             "0.00000000000001",
-            "0.12345678901234567",
+            "0.123456789012345",
             "253402300799.999999",
             "253402300800.000000",
+            "62135596800",
+            "62135596800.000001",
             "99999999999999.0",
-            "62135596801000000.5",
+            "621355968010000.5",
         ] {
-            let (first, second) = (part(text), part(text.split_once('.').unwrap().1));
-            if first.len < 16 || !first.point {
-                continue;
-            }
+            let (before, after) = text.split_once('.').unwrap_or((text, ""));
+            let (before, after) = (part(before), part(after));
+            let (whole, rest) = (Digits::find(&before), Digits::find(&after));
             for unit in units {
-                let want = read_micros(text.as_bytes(), unit).ok();
-                assert_eq!(Short::micros_of_parts(first, second, scale(unit).unwrap()), want, "{text} {unit:?}");
+                for negative in [false, true] {
+                    let want = read_micros(format!("{}{text}", if negative { "-" } else { "" }).as_bytes(), unit).ok();
+                    let got = micros(
+                        whole.mantissa(&before),
+                        (rest.mantissa(&after), rest.len),
+                        negative,
+                        scale(unit).unwrap(),
+                    );
+                    assert_eq!(got, want, "{text} {unit:?} {negative}");
+                }
             }
         }
     }

@@ -5,8 +5,9 @@
 
 use super::careful::{self, Found};
 use super::escape::{escapes_are_right, unescape};
+use super::follow::{Follower, LINES};
 use super::index::{CLASSES, class};
-use super::number::{self, Short};
+use super::number::{self, Digits};
 use super::projection::Projection;
 use super::simd::Kernel;
 use super::template::{Scalar, Steps, View};
@@ -18,27 +19,36 @@ use std::ops::Range;
 const STAGE: usize = 64;
 
 /// From one slot to the next in the stage; not a power of two, so that the cells of a row do not share cache sets.
-pub(super) const STRIDE: usize = STAGE + 4;
+const STRIDE: usize = STAGE + 4;
 
 /// Rows on their way into the batch, and what a line needs besides its steps.
 pub(super) struct Rows {
     pub(super) projection: Projection,
     /// The cells of the staged rows, `STRIDE` a slot. Cells of the next row may be there already.
-    pub(super) stage: Vec<Cell>,
+    stage: Vec<Cell>,
     times: [i64; STAGE],
     clocks: [i64; STAGE],
     offsets: [u32; STAGE],
     /// Rows in the stage, always fewer than `STAGE` before a line is read.
-    pub(super) staged: usize,
+    staged: usize,
     events: u64,
     min_time: i64,
     max_time: i64,
+    kept: Box<Kept>,
     /// Text that was unescaped; it is appended to the arena in the end.
     arena: Vec<u8>,
     /// Where in the arena it will be.
     arena_start: usize,
     /// A text to compare.
     text: Vec<u8>,
+}
+
+/// Lines that were followed and pass, on their way into the batch.
+struct Kept {
+    lines: [u8; LINES],
+    times: [i64; LINES],
+    clocks: [i64; LINES],
+    offsets: [u32; LINES],
 }
 
 impl Rows {
@@ -53,6 +63,7 @@ impl Rows {
             events: 0,
             min_time: i64::MAX,
             max_time: i64::MIN,
+            kept: Box::new(Kept { lines: [0; LINES], times: [0; LINES], clocks: [0; LINES], offsets: [0; LINES] }),
             arena: Vec::new(),
             arena_start: 0,
             text: Vec::new(),
@@ -164,7 +175,7 @@ impl Rows {
 
     /// Counts a good event, giving the clock before it.
     #[inline(always)]
-    pub(super) fn count(&mut self, time: i64) -> i64 {
+    fn count(&mut self, time: i64) -> i64 {
         let clock = self.max_time;
         self.events += 1;
         self.max_time = clock.max(time);
@@ -173,7 +184,7 @@ impl Rows {
 
     /// Keeps the row whose cells are in the stage.
     #[inline(always)]
-    pub(super) fn keep(&mut self, time: i64, clock: i64, offset: u32) {
+    fn keep(&mut self, time: i64, clock: i64, offset: u32) {
         let row = self.staged % STAGE;
         self.times[row] = time;
         self.clocks[row] = clock;
@@ -193,6 +204,36 @@ impl Rows {
         batch.time.extend_from_slice(&self.times[..n]);
         batch.clock.extend_from_slice(&self.clocks[..n]);
         batch.offset.extend_from_slice(&self.offsets[..n]);
+    }
+
+    /// Appends the rows of lines that were followed, from `from` on to the first that was not; gives that one. `start`:
+    /// where the first line begins in the block; `lines`: where each of them ends in the window.
+    #[inline(never)]
+    pub(super) fn append(&mut self, batch: &mut EventBatch, follower: &Follower, starts: &[u32], from: usize) -> usize {
+        let Kept { lines: kept, times, clocks, offsets } = &mut *self.kept;
+        let (mut count, mut line) = (0, from);
+        let (mut clock, mut least) = (self.max_time, self.min_time);
+        while line < starts.len()
+            && let Some((time, passes)) = follower.read(line as u8)
+        {
+            let row = count % LINES;
+            (kept[row], times[row], clocks[row], offsets[row]) = (line as u8, time, clock, starts[line]);
+            count += usize::from(passes);
+            least = if passes { least.min(time) } else { least };
+            clock = clock.max(time);
+            line += 1;
+        }
+        self.events += (line - from) as u64;
+        (self.max_time, self.min_time) = (clock, least);
+        let count = count.min(LINES);
+        batch.time.extend_from_slice(&times[..count]);
+        batch.clock.extend_from_slice(&clocks[..count]);
+        batch.offset.extend_from_slice(&offsets[..count]);
+        for (slot, column) in batch.columns.iter_mut().enumerate().take(self.projection.slots) {
+            let cells = follower.cells(slot);
+            column.extend(kept[..count].iter().map(|line| cells[usize::from(*line)]));
+        }
+        line
     }
 
     /// [`Projection::allows`] for the inside of a string.
@@ -270,56 +311,73 @@ pub(super) fn time_and_len_at<K: Kernel>(
     scale: i32,
     unit: TimeUnit,
 ) -> Option<(i64, usize)> {
-    match short_at(kernel, text, at) {
-        Some((short, negative)) => Some((short.micros(negative, scale)?, short.len as usize + usize::from(negative))),
-        None => long_time_at(kernel, text, at, scale).or_else(|| {
-            let run = run_at(text, at);
-            number::read(run).and_then(|_| Some((number::read_micros(run, unit).ok()?, run.len())))
-        }),
+    match plain_time_at(kernel, text, at, scale) {
+        Some(found) => Some(found),
+        None => other_time_at(text, at, unit),
     }
 }
 
-/// A time of more than 15 characters, as with six digits after the point: what is before the point, and what is after.
-/// `None` for all that is not as plain as that.
-#[inline]
-fn long_time_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize, scale: i32) -> Option<(i64, usize)> {
-    let digits: &[u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
-    let first = kernel.short(digits);
-    let from = at + first.whole as usize + 1;
-    let after: &[u8; 16] = bytes.get(from..from + 16)?.try_into().ok()?;
-    let second = kernel.short(after);
-    let good = first.len == 16
-        && first.point
-        && first.whole != 0
-        && (digits[0] != b'0' || first.whole == 1)
-        && (1..16).contains(&second.whole)
-        && !second.point
-        && ends(bytes, from + second.len as usize);
-    let len = (from + second.len as usize) - at;
-    if good { Short::micros_of_parts(first, second, scale).map(|time| (time, len)) } else { None }
+/// A time without an exponent, with at most 15 digits before and after its point.
+#[inline(always)]
+fn plain_time_at<K: Kernel>(kernel: K, text: &[u8], at: usize, scale: i32) -> Option<(i64, usize)> {
+    let negative = *text.get(at)? == b'-';
+    let from = at + usize::from(negative);
+    let before = part_of(text, from)?;
+    let first = kernel.digits(before).before();
+    let mut to = from + first.len as usize;
+    let (mut after, mut len) = (before, 0);
+    if *text.get(to)? == b'.' {
+        after = part_of(text, to + 1)?;
+        let second = kernel.digits(after);
+        if second.len == 0 || second.len > 15 || second.point {
+            return None;
+        }
+        len = second.len;
+        to += 1 + len as usize;
+    }
+    if !first.is_number(before[0]) || !ends(text, to) {
+        return None;
+    }
+    let [whole, rest] = kernel.wholes([before, after], [first.len, len]);
+    Some((number::micros(whole, (rest, len), negative, scale)?, to - at))
+}
+
+/// A time of any other form.
+#[cold]
+fn other_time_at(text: &[u8], at: usize, unit: TimeUnit) -> Option<(i64, usize)> {
+    let run = text.get(at..).map(|_| run_at(text, at))?;
+    number::read(run).and_then(|_| Some((number::read_micros(run, unit).ok()?, run.len())))
 }
 
 #[inline(always)]
 fn is_number_at<K: Kernel>(kernel: K, text: &[u8], at: usize) -> bool {
-    short_at(kernel, text, at).is_some() || number::read(run_at(text, at)).is_some()
+    let short = digits_at(kernel, text, at).is_some_and(|(.., to)| ends(text, to));
+    short || number::read(run_at(text, at)).is_some()
 }
 
 #[inline(always)]
-fn number_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize) -> Option<Cell> {
-    match short_at(kernel, bytes, at) {
-        Some((short, negative)) => Some(short.cell(negative)),
-        None => number::read(run_at(bytes, at)),
+fn number_at<K: Kernel>(kernel: K, text: &[u8], at: usize) -> Option<Cell> {
+    match digits_at(kernel, text, at).filter(|(.., to)| ends(text, *to)) {
+        Some((part, digits, to)) => Some(digits.cell(kernel.mantissa(part, digits), to - at > digits.len as usize)),
+        None => number::read(run_at(text, at)),
     }
 }
 
-/// The number at `at` and whether it is below zero; `None` where it is long, has an exponent, or is none.
+/// The 16 bytes at `at`.
 #[inline(always)]
-pub(super) fn short_at<K: Kernel>(kernel: K, bytes: &[u8], at: usize) -> Option<(Short, bool)> {
-    let sign = *bytes.get(at)?;
-    let at = at + usize::from(sign == b'-');
-    let digits: &[u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
-    let short = kernel.short(digits);
-    (short.is_number(digits[0]) & ends(bytes, at + short.len as usize)).then_some((short, sign == b'-'))
+fn part_of(text: &[u8], at: usize) -> Option<&[u8; 16]> {
+    text.get(at..at + 16)?.first_chunk()
+}
+
+/// The number at `at`: its digits, what they are, and where it ends; one more than its digits where it is below zero.
+/// `None` where it is long, has an exponent, or is none. What else may follow it is not looked at.
+#[inline(always)]
+pub(super) fn digits_at<K: Kernel>(kernel: K, text: &[u8], at: usize) -> Option<(&[u8; 16], Digits, usize)> {
+    let at = at + usize::from(*text.get(at)? == b'-');
+    let part = part_of(text, at)?;
+    let digits = kernel.digits(part);
+    let has_exponent = part[digits.len as usize % 16] | 0x20 == b'e';
+    (digits.is_number(part[0]) & !has_exponent).then_some((part, digits, at + digits.len as usize))
 }
 
 #[inline(always)]

@@ -313,6 +313,41 @@ fn known_shapes_are_followed_and_read_as_without_tracks() {
     }
 }
 
+/// Decodes `first` until its shapes are known, then `then`, which is to be read as by the oracle.
+fn agree_once_known(setup: &Setup, first: &str, then: &str) {
+    let want = oracle(setup, then.as_bytes());
+    for level in LEVELS {
+        let mut decoder = setup.decoder(level);
+        for _ in 0..3 {
+            decode(&mut decoder, setup.paths.len(), first.as_bytes(), 0, b"");
+        }
+        assert!(decoder.has_tracks());
+        assert_eq!(decode(&mut decoder, setup.paths.len(), then.as_bytes(), 1, b"").0, want, "{level:?}");
+    }
+}
+
+#[test]
+fn a_prefilter_along_tracks_looks_at_the_whole_text() {
+    let texts = ["a", "ab", "", "b", "user_action", "user_actions", "a text of more than thirty-two bytes in all", "x"];
+    let lines = |n: u64| -> String {
+        (0..n).map(|i| format!("{{\"ts\":{i},\"a\":\"{}\",\"b\":{i}}}\n", texts[(i * i % 8) as usize])).collect()
+    };
+    for allowed in [vec!["a"], vec!["", "ab"], vec![], vec!["user_action", texts[6]], vec!["user_action", "x"]] {
+        let allowed = allowed.into_iter().map(String::from).collect();
+        let setup = Setup { prefilter: Some(Prefilter { slot: 0, allowed }), ..plain() };
+        agree_once_known(&setup, &lines(8), &lines(700));
+    }
+}
+
+#[test]
+fn a_line_that_ends_in_a_text_takes_nothing_of_the_next_one() {
+    let first = "{\"ts\":1,\"a\":\"x\"}\n{\"a\":\"x\",\"ts\":1}\n".repeat(3);
+    // The second line of each pair goes on where the first one breaks off, as in a single one.
+    let then = "{\"ts\":1,\"a\":\"x\n\"}\n{\"a\":\"x\n\",\"ts\":1}\n{\"ts\":2,\"a\":\"y\"}\n".repeat(5);
+    agree_once_known(&plain(), &first, &then);
+    assert_eq!(oracle(&plain(), then.as_bytes()).rejects.len(), 20);
+}
+
 #[test]
 fn times_of_a_format_are_read_alike_on_every_way() {
     let log = Setup { log_time: true, ..Setup::new(&["a", "b"], "at", TimeUnit::Seconds) };

@@ -154,6 +154,40 @@ proptest! {
     }
 
     #[test]
+    fn lines_that_are_broken_when_their_tracks_are_known_then_are_read_as_ever(
+        block in block(),
+        filter in any::<bool>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0..3usize, prop::sample::select(b"\"\"\\{}[]:,1e-. \n\ta0\xc3".to_vec())), 1..12),
+    ) {
+        let mut setup = plain();
+        if filter {
+            setup.prefilter = Some(Prefilter { slot: 0, allowed: vec!["a".into(), "more than the thirty-two bytes that are compared at once".into()] });
+        }
+        let whole = block.repeat(2);
+        let mut broken = whole.clone();
+        for (at, how, byte) in &changes {
+            if broken.is_empty() {
+                break;
+            }
+            let at = at.index(broken.len());
+            match how {
+                0 => broken[at] = *byte,
+                1 => broken.insert(at, *byte),
+                _ => drop(broken.remove(at)),
+            }
+        }
+        let want = oracle(&setup, &broken);
+        for level in LEVELS {
+            let mut decoder = setup.decoder(level);
+            for _ in 0..2 {
+                decode(&mut decoder, setup.paths.len(), &whole, 0, b"");
+            }
+            let (got, _) = decode(&mut decoder, setup.paths.len(), &broken, 0, b"");
+            prop_assert_eq!(&got, &want, "{:?} {:?}", level, String::from_utf8_lossy(&broken));
+        }
+    }
+
+    #[test]
     fn noise_is_refused_without_a_panic(noise in prop::collection::vec(prop::sample::select(b"\"\\{}[]:,1e-. \n\ta\xc3\xa9".to_vec()), 0..300)) {
         agree(&usual(), &noise);
     }
