@@ -1,7 +1,7 @@
 //! Rows, turned into NDJSON or CSV files that appear whole.
 //!
-//! Rows go to `PATH.part` and, at the finish, in this order: all such files are flushed and synced, then each takes
-//! its final name, then the folders are synced. Until then an older file of that name stays as it was; a `.part` of a
+//! Rows go to `PATH.part` and, at the finish, in this order: all such files are flushed and synced (large ones are on their
+//! way to the disk all the time), then each takes its final name, then the folders are synced. Until then an older file of that name stays as it was; a `.part` of a
 //! run that died is overwritten. With `{name}` in the path each part has a file of its own; without, all share one.
 //! A name that leads to something that is no regular file (a device, a named pipe) is written to directly: it must
 //! not be replaced. A link is followed: the file it leads to is replaced, the link stays.
@@ -10,6 +10,7 @@
 //! Errors: `sink.open`, `sink.write`; both name the file and say what to do.
 
 use super::output::{Output, advice, write_error};
+use super::syncer::Syncer;
 use super::{Delivery, Finished, Format, Sink, SinkSpec, Written};
 use crate::error::Error;
 use crate::result::RowBatch;
@@ -26,6 +27,7 @@ struct Target {
     shown: String,
     /// From which name to which it goes at the finish; `None` for devices and pipes.
     rename: Option<(PathBuf, PathBuf)>,
+    syncer: Syncer,
 }
 
 /// Files.
@@ -71,7 +73,7 @@ impl FileSink {
             }
             let (file, rename) = create(&shown)?;
             let output = Output::new(spec, format, parts, file, shown.clone(), BUFFER);
-            sink.targets.push(Target { output, shown, rename });
+            sink.targets.push(Target { output, shown, rename, syncer: Syncer::default() });
         }
         Ok(sink)
     }
@@ -119,6 +121,9 @@ impl Sink for FileSink {
                 self.targets[*target].output.row(row)?;
             }
         }
+        for target in self.targets.iter_mut().filter(|t| t.rename.is_some()) {
+            target.syncer.written(&target.output.writer, target.output.sent());
+        }
         Ok(())
     }
 
@@ -128,8 +133,9 @@ impl Sink for FileSink {
 
     fn finish(&mut self) -> Result<Finished, Error> {
         self.flush()?;
-        for target in self.targets.iter().filter(|t| t.rename.is_some()) {
-            target.output.writer.sync_all().map_err(|e| write_error(&e, &target.shown))?;
+        for target in self.targets.iter_mut().filter(|t| t.rename.is_some()) {
+            let synced = target.syncer.finish().and_then(|()| target.output.writer.sync_all());
+            synced.map_err(|e| write_error(&e, &target.shown))?;
         }
         for target in &mut self.targets {
             if let Some((from, to)) = target.rename.take() {

@@ -22,6 +22,7 @@ mod order;
 mod output;
 mod queue;
 mod stream;
+mod syncer;
 mod table;
 mod timed;
 

@@ -83,6 +83,11 @@ impl<W: Write> Output<W> {
         self.writer.flush().map_err(|e| write_error(&e, &self.place))
     }
 
+    /// Bytes that have been written out.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Bytes of output so far, those in the buffer among them.
     pub(super) fn bytes(&self) -> u64 {
         self.sent + self.buffer.len() as u64
