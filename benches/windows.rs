@@ -88,12 +88,12 @@ fn exchange(input: &Path, mode: Mode) {
             let merged = match kind {
                 SegmentKind::Groups(body) => table.merge_encoded(body).map_err(|e| e.to_string()),
                 SegmentKind::Rows(body) => raw.add_to(body, &mut table, &mut tally).map_err(|e| e.to_string()),
-                SegmentKind::Table(_) => Ok(0),
+                SegmentKind::Table(_) | SegmentKind::Left(_) => Ok(0),
             };
             count += merged.expect("what was encoded can be read");
             bytes += match kind {
                 SegmentKind::Groups(body) | SegmentKind::Rows(body) => body.len(),
-                SegmentKind::Table(_) => 0,
+                SegmentKind::Table(_) | SegmentKind::Left(_) => 0,
             };
         }
         merge.push(began.elapsed().as_secs_f64());

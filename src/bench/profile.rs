@@ -130,7 +130,8 @@ fn travel(plan: &Plan, last: usize, output: &Path) -> Result<u64, Error> {
             if let SegmentKind::Table(table) = segment.kind {
                 let mut table = *table;
                 if last >= 4 {
-                    spare.extend(slices.adopt(segment.slice, segment.late, table));
+                    slices.adopt(segment.slice, segment.late, table);
+                    spare.extend(slices.spare());
                 } else {
                     table.clear();
                     spare.push(table);

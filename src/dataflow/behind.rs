@@ -5,13 +5,12 @@ use super::container::{PacketBox, SegmentBox};
 use super::part::{Fed, Part};
 use super::pattern::MarkSender;
 use super::sender::Sender;
+use super::shared::Shared;
 use super::source::Made;
 use crate::event::EventBatch;
 use crate::observe::{Metrics, TableId};
 use crate::plan::{Plan, Stage};
 use crate::stream::Steps;
-use crate::table::Tables;
-use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
@@ -42,13 +41,13 @@ impl Behind {
         plan: &Plan,
         stage: &Stage,
         peers: usize,
-        tables: &Arc<Tables>,
+        shared: &Shared,
     ) -> (Self, Made<'scope>) {
         let (mut fed, mut packets, mut marked): Made<'scope> = Default::default();
         let (mut parts, mut senders, mut markers) = (Vec::new(), Vec::new(), Vec::new());
         for (w, f) in &stage.feeds {
             let (output, stream) = builder.new_output::<SegmentBox>();
-            let (part, tables) = Part::new(plan, *w, *f, peers);
+            let (part, tables) = Part::new(plan, *w, *f, peers, &shared.handovers[*w]);
             let one: Fed<'scope> = (stream, tables);
             fed.push((*w, one));
             parts.push((part, Segments::from(output)));
@@ -63,7 +62,7 @@ impl Behind {
             marked.push((*g, stream));
             markers.push((MarkSender::new(plan, *g, *i, peers), Packets::from(output)));
         }
-        let (steps, selections) = (Steps::new(stage.steps.clone(), tables), Vec::new());
+        let (steps, selections) = (Steps::new(stage.steps.clone(), &shared.tables), Vec::new());
         (Self { steps, selections, parts, senders, markers, failures: 0 }, (fed, packets, marked))
     }
 

@@ -196,10 +196,11 @@ impl ContainerBytes for SegmentBox {
         let read = || -> Option<Segment> {
             let mut words = Words(&bytes);
             let (head, slice, late, length) = (words.next()?, words.next()?, words.next()?, words.next()?);
-            let body = words.0.get(..usize::try_from(length).ok()?)?.to_vec();
+            let body = || Some(words.0.get(..usize::try_from(length).ok()?)?.to_vec());
             let kind = match head >> 32 {
-                1 => SegmentKind::Groups(body),
-                2 => SegmentKind::Rows(body),
+                1 => SegmentKind::Groups(body()?),
+                2 => SegmentKind::Rows(body()?),
+                3 => SegmentKind::Left(length),
                 _ => return None,
             };
             let late = (late as i64 != i64::MIN).then_some(late as i64);
@@ -211,19 +212,20 @@ impl ContainerBytes for SegmentBox {
     fn length_in_bytes(&self) -> usize {
         32 + self.0.as_ref().map_or(0, |s| match &s.kind {
             SegmentKind::Groups(body) | SegmentKind::Rows(body) => padded(body.len()),
-            SegmentKind::Table(_) => 0,
+            SegmentKind::Table(_) | SegmentKind::Left(_) => 0,
         })
     }
 
     fn into_bytes<W: Write>(&self, writer: &mut W) {
         let segment = self.0.as_ref().expect("an empty contribution is never sent");
-        let (kind, body) = match &segment.kind {
-            SegmentKind::Groups(body) => (1u64, body),
-            SegmentKind::Rows(body) => (2, body),
+        let (kind, body, number) = match &segment.kind {
+            SegmentKind::Groups(body) => (1u64, &body[..], body.len() as u64),
+            SegmentKind::Rows(body) => (2, &body[..], body.len() as u64),
+            SegmentKind::Left(place) => (3, &[][..], *place),
             SegmentKind::Table(_) => unreachable!("tables change hands only on a single worker"),
         };
         let late = segment.late.unwrap_or(i64::MIN);
-        for word in [kind << 32 | u64::from(segment.target), segment.slice as u64, late as u64, body.len() as u64] {
+        for word in [kind << 32 | u64::from(segment.target), segment.slice as u64, late as u64, number] {
             writer.write_all(&word.to_le_bytes()).expect(WRITE);
         }
         writer.write_all(body).expect(WRITE);
@@ -380,6 +382,15 @@ mod tests {
             assert_eq!((got.target, got.slice, got.late), (2, -7, late));
             assert!(matches!(got.kind, SegmentKind::Rows(b) if b == b"hello"));
         }
+    }
+
+    #[test]
+    fn places_of_tables_survive_the_wire() {
+        let sent = SegmentBox(Some(Segment { target: 1, slice: 50, late: None, kind: SegmentKind::Left(77) }));
+        let got: SegmentBox = read(&bytes_of(&sent));
+        let got = got.0.unwrap();
+        assert_eq!((got.target, got.slice, got.late), (1, 50, None));
+        assert!(matches!(got.kind, SegmentKind::Left(77)));
     }
 
     #[test]

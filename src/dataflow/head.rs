@@ -262,7 +262,7 @@ pub(super) fn head<'scope>(
     let name = format!("{}:{kind}", p.name);
     let mut builder = OperatorBuilder::new(name.clone(), scope);
     let mut input = builder.new_input(packets, to_target(Sent::to(&name, scope, metrics)));
-    let (behind, given) = Behind::new(&mut builder, plan, &p.stage, peers, &shared.tables);
+    let (behind, given) = Behind::new(&mut builder, plan, &p.stage, peers, shared);
     let mut machine = Machine::new(plan, p, behind);
     let (shared, metrics, id, delay) = (Arc::clone(shared), Arc::clone(metrics), PartId(p.part), p.delay);
     let mut notes = PartNotes::new(metrics.trace(), kind, &p.name, scope.index());

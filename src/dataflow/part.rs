@@ -5,7 +5,7 @@ use super::window::Tables;
 use crate::event::{EventBatch, RowKeys};
 use crate::observe::{Metrics, PartId};
 use crate::plan::Plan;
-use crate::window::{PreAggregate, Segment, Tallies};
+use crate::window::{Handover, PreAggregate, Segment, Tallies};
 use std::sync::Arc;
 use timely::dataflow::Stream;
 
@@ -27,18 +27,24 @@ pub(super) struct Part {
 
 impl Part {
     /// Feed `feed` of window `window`; with the way back for tables where those change hands.
-    pub(super) fn new(plan: &Plan, window: usize, feed: usize, peers: usize) -> (Self, Option<Tables>) {
+    pub(super) fn new(
+        plan: &Plan,
+        window: usize,
+        feed: usize,
+        peers: usize,
+        handover: &Arc<Handover>,
+    ) -> (Self, Option<Tables>) {
         let p = &plan.windows[window];
         let (of, roads) = (&p.feeds[feed], p.feeds.len());
         let pre = PreAggregate::new(p.spec.clone(), Arc::clone(&of.layout), of.keys.clone(), p.mode, peers)
             .capped(p.max_groups, window);
         let pre = if p.early_wall.is_some() { pre.eager() } else { pre };
-        let tables = (peers == 1 && roads == 1).then(Tables::default);
+        let tables = (roads == 1).then(Tables::default);
         let part = Self {
             window,
             selection: of.selection,
             road: (feed as u32, roads as u32),
-            pre: if roads == 1 { pre } else { pre.one_of_several() },
+            pre: if roads == 1 { pre.handing(Arc::clone(handover)) } else { pre.one_of_several() },
             tallies: Tallies::new(&p.layout),
             tables: tables.clone(),
             keys: RowKeys::default(),

@@ -6,6 +6,7 @@ use crate::sink::is_closed;
 use crate::source::{DeadLetters, Partition, WallClock};
 use crate::table::Tables;
 use crate::watermark::{Activity, Clock, tick_at};
+use crate::window::Handover;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -78,6 +79,8 @@ pub struct Shared {
     pub too_late: Vec<Option<DeadLetters>>,
     /// The tables of the plan.
     pub tables: Arc<Tables>,
+    /// By window: how its tables change hands between these workers.
+    pub(super) handovers: Vec<Arc<Handover>>,
     /// The wall clock, for sources whose events have no time of their own.
     pub(super) wall: WallClock,
     workers: usize,
@@ -201,7 +204,7 @@ impl SharedPartition {
 
 impl Shared {
     /// The shared state of process `process` of `processes`, with `workers` workers. Sources and their partitions come
-    /// in plan order, and with each source its pace; `too_late`, `wall` and `tables`: see there.
+    /// in plan order, and with each source its pace; `too_late` (one a window), `wall` and `tables`: see there.
     pub fn new(
         sources: Vec<(Opened, Pace)>,
         too_late: Vec<Option<DeadLetters>>,
@@ -222,8 +225,10 @@ impl Shared {
                 wakes: (0..workers).map(|_| Wake::default()).collect(),
             })
             .collect();
+        let own = process * workers..(process + 1) * workers;
         let shared = Arc::new(Self {
             sources,
+            handovers: too_late.iter().map(|_| Arc::new(Handover::new(own.clone()))).collect(),
             too_late,
             tables,
             wall,

@@ -64,7 +64,7 @@ pub(super) fn source<'scope>(
     for (w, f) in &p.stage.feeds {
         let (output, stream) = builder.new_output::<SegmentBox>();
         outputs.push(OutputBuilder::<i64, WholeContainers>::from(output));
-        let (mut part, tables) = Part::new(plan, *w, *f, worker.peers());
+        let (mut part, tables) = Part::new(plan, *w, *f, worker.peers(), &shared.handovers[*w]);
         if shared.too_late[*w].is_some() {
             part.keep_too_late();
             if !kept.contains(w) {

@@ -289,7 +289,7 @@ impl<'scope, T: Clone + 'static> WindowAggregate<'scope, T> for Stream<'scope, i
             contributions,
             (&format!("{name}:window"), Sent::uncounted()),
             (state, None),
-            (raw, tally),
+            (raw, tally, None),
             (damaged, notes),
             |_, _| {},
         );

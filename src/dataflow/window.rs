@@ -12,7 +12,7 @@ use crate::error::{Error, Kind};
 use crate::observe::trace::PartNotes;
 use crate::observe::{Metrics, PartId, PartMetrics, Pulse, Share};
 use crate::plan::Plan;
-use crate::window::{Answers, RawRows, SegmentKind, State};
+use crate::window::{Answers, Handover, RawRows, SegmentKind, State};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,8 +22,11 @@ use timely::dataflow::Stream;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-/// Empty tables on their way back from the window to the source of the same worker, where it is the only one.
+/// Empty tables on their way back from the window to the source of the same worker.
 pub(super) type Tables = Rc<RefCell<Vec<GroupTable>>>;
+
+/// Tables that are on their way back, at most.
+const SPARE: usize = 8;
 
 /// Builds the operator of window part `window`.
 pub(super) fn window<'scope>(
@@ -38,6 +41,7 @@ pub(super) fn window<'scope>(
     let answers = Answers::new(Arc::clone(&p.layout), p.answers.clone());
     let state = State::new(p.spec.clone(), p.part, Arc::clone(&p.layout), answers, p.ends).capped(p.max_groups);
     let (raw, tally) = (RawRows::new(&p.layout), Tally::new(&p.layout));
+    let handover = shared.handovers.get(window).cloned();
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
     let mut shares: [Share; 3] = Default::default();
     let mut before = state.stated();
@@ -47,10 +51,10 @@ pub(super) fn window<'scope>(
     let notes = PartNotes::new(metrics.trace(), "window", &p.name, contributions.scope().index());
     let name = format!("{}:window", p.name);
     let sent = Sent::to(&name, contributions.scope(), &metrics);
-    stated(contributions, (&name, sent), (state, pulse), (raw, tally), (fail, notes), move |state, tally| {
+    stated(contributions, (&name, sent), (state, pulse), (raw, tally, handover), (fail, notes), move |state, tally| {
         if let Some(tables) = &tables {
             let mut tables = tables.borrow_mut();
-            while tables.len() < 2
+            while tables.len() < SPARE
                 && let Some(table) = state.spare()
             {
                 tables.push(table);
@@ -79,13 +83,13 @@ pub(super) fn window<'scope>(
     })
 }
 
-/// Builds an operator that states the rows of a window, and with a pulse its rows so far; `fail` hears of contributions that cannot be read, `after` is
-/// called at the end of each turn.
+/// Builds an operator that states the rows of a window, and with a pulse its rows so far; tables that change hands are
+/// fetched from `handover`. `fail` hears of contributions that cannot be read, `after` is called at the end of each turn.
 pub(super) fn stated<'scope>(
     contributions: Stream<'scope, i64, SegmentBox>,
     (name, sent): (&str, Sent),
     (mut state, mut pulse): (State, Option<Pulse>),
-    (mut raw, mut tally): (RawRows, Tally),
+    (mut raw, mut tally, handover): (RawRows, Tally, Option<Arc<Handover>>),
     (fail, mut notes): (impl Fn(Error) + 'static, PartNotes),
     mut after: impl FnMut(&mut State, &mut Tally) + 'static,
 ) -> Stream<'scope, i64, RowBox> {
@@ -108,6 +112,10 @@ pub(super) fn stated<'scope>(
                 };
                 match segment.kind {
                     SegmentKind::Table(table) => state.adopt(segment.slice, segment.late, *table),
+                    SegmentKind::Left(place) => match handover.as_ref().and_then(|h| h.fetch(place)) {
+                        Some(table) => state.adopt(segment.slice, segment.late, table),
+                        None => fail(damaged("a table is not where it was left")),
+                    },
                     SegmentKind::Groups(bytes) => {
                         if let Err(e) = state.table(segment.slice, segment.late).merge_encoded(&bytes) {
                             fail(damaged(&e.to_string()));

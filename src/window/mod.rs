@@ -25,6 +25,7 @@ mod cap;
 mod directory;
 mod early;
 mod global;
+mod handover;
 mod merged;
 mod packet;
 mod preaggregate;
@@ -35,6 +36,7 @@ mod state;
 
 pub use answer::{Answer, Answers};
 pub use global::Global;
+pub use handover::Handover;
 pub use packet::{PacketError, RawRows};
 pub use preaggregate::{Mode, PreAggregate, Segment, SegmentKind, Tallies};
 pub use sessions::{Ends, Sessions};

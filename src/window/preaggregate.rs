@@ -3,7 +3,8 @@
 //! On the worker that reads, the groups of each open slice are aggregated in a table of their own and sent when the
 //! worker's tick reaches the slice's end. Where nearly every event is a new group that is wasted work, so it steps
 //! aside by itself: the rows are sent as they are and aggregated once, by the owner. On a single worker there is
-//! nothing to exchange, and a table changes hands whole.
+//! nothing to exchange, and a table changes hands whole. So it does between the workers of a process: a slice has a table
+//! for each owner then, and what another process is to have is sent as bytes.
 //!
 //! What is chosen changes no result: merging is order-independent to the last bit.
 //!
@@ -14,6 +15,7 @@
 //! sent with the block they came in.
 
 use super::cap::{AtReader, Cap};
+use super::handover::Handover;
 use super::packet::RawRows;
 use super::{Slice, WindowSpec};
 use crate::aggregate::{GroupTable, Layout, Tally};
@@ -30,6 +32,8 @@ const JUDGE_GROUPS: usize = 8 * 1024;
 const JUDGE_ROWS: u64 = 8 * 1024;
 /// After so many rows were sent as they are, groups are tried again.
 const TRY_AGAIN_ROWS: u64 = 1 << 22;
+/// With more owners than this a slice has one table for all: each more makes all of them slower.
+const MOST_OWNERS: usize = 16;
 /// Open tables are sent early when they hold more than this.
 const OPEN_BYTES: usize = 32 << 20;
 
@@ -48,6 +52,8 @@ pub enum Mode {
 pub enum SegmentKind {
     /// A whole table; only on a single worker.
     Table(Box<GroupTable>),
+    /// The place of a whole table in the [`Handover`] of the process.
+    Left(u64),
     /// Groups as [`GroupTable::encode`] writes them.
     Groups(Vec<u8>),
     /// Rows as [`RawRows`] writes them.
@@ -95,9 +101,12 @@ pub struct PreAggregate {
     cap: Option<AtReader>,
     /// Tables change hands whole.
     whole: bool,
+    /// Where a slice has a table for each owner: how they come to those in this process.
+    handover: Option<Arc<Handover>>,
     /// Open tables are sent with every call.
     eager: bool,
-    open: BTreeMap<i64, (GroupTable, u64)>,
+    /// Tables by slice, one or one for each owner, and how many rows they have taken.
+    open: BTreeMap<i64, (Vec<GroupTable>, u64)>,
     late: BTreeMap<(i64, i64), GroupTable>,
     raw: BTreeMap<(i64, u32), Vec<u8>>,
     rows: RawRows,
@@ -111,6 +120,8 @@ pub struct PreAggregate {
     /// Rows of the last block that were too late, and their ticks, where they are to be kept.
     too_late: Option<Vec<(u32, i64)>>,
     groups: Vec<u32>,
+    /// By owner: the rows of a slice whose groups it has.
+    shares: Vec<Bucket>,
 }
 
 /// The rows of a block that are in one slice, and which of the keys are theirs.
@@ -133,6 +144,7 @@ impl PreAggregate {
             peers,
             cap: None,
             whole: peers == 1,
+            handover: None,
             eager: false,
             open: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -145,7 +157,14 @@ impl PreAggregate {
             late_rows: Vec::new(),
             too_late: None,
             groups: Vec::new(),
+            shares: Vec::new(),
         }
+    }
+
+    /// Tables change hands between the workers of this process. After [`PreAggregate::capped`].
+    pub fn handing(self, handover: Arc<Handover>) -> Self {
+        let each = self.peers > 1 && self.peers <= MOST_OWNERS && self.cap.is_none();
+        Self { handover: each.then_some(handover), ..self }
     }
 
     /// Groups are always sent as bytes: for a window that has more than one of these, each with columns of its own.
@@ -276,22 +295,42 @@ impl PreAggregate {
             }
             return;
         }
+        let owners = if self.handover.is_some() { self.peers } else { 1 };
         let (layout, spare) = (&self.layout, &mut self.spare);
-        let (table, added) = self
-            .open
-            .entry(*slice)
-            .or_insert_with(|| (spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout))), 0));
-        self.groups.clear();
-        match &self.cap {
-            None => table.groups_of(keys, picks, &mut self.groups),
-            Some(cap) => cap.groups_of((*slice, None), table, keys, picks, &mut self.groups),
-        }
-        table.add_from(&self.groups, rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
-        if let Some(cap) = &mut self.cap {
-            cap.fold_large((*slice, None), table);
-        }
+        let mut make =
+            || (0..owners).map(|_| spare.pop().unwrap_or_else(|| GroupTable::new(Arc::clone(layout)))).collect();
+        let (tables, added) = self.open.entry(*slice).or_insert_with(|| (make(), 0));
         *added += rows.len() as u64;
-        let (groups, added) = (table.len(), *added);
+        let mut take = |table: &mut GroupTable, rows: &[u32], picks: &[u32]| {
+            self.groups.clear();
+            match &self.cap {
+                None => table.groups_of(keys, picks, &mut self.groups),
+                Some(cap) => cap.groups_of((*slice, None), table, keys, picks, &mut self.groups),
+            }
+            table.add_from(&self.groups, rows, &batch.columns, &batch.bytes, batch.origins(), &mut tallies.tally);
+        };
+        if let [table] = &mut tables[..] {
+            take(table, rows, picks);
+            if let Some(cap) = &mut self.cap {
+                cap.fold_large((*slice, None), table);
+            }
+        } else {
+            self.shares.resize_with(owners, Bucket::default);
+            for share in &mut self.shares {
+                share.rows.clear();
+                share.picks.clear();
+            }
+            for (row, pick) in rows.iter().zip(picks) {
+                let share = &mut self.shares[Self::owner(keys.hash(*pick), owners)];
+                share.rows.push(*row);
+                share.picks.push(*pick);
+            }
+            for (table, share) in tables.iter_mut().zip(&self.shares) {
+                take(table, &share.rows, &share.picks);
+            }
+        }
+        let groups: usize = tables.iter().map(GroupTable::len).sum();
+        let added = *added;
         if groups >= JUDGE_GROUPS && self.mode == Mode::Auto && self.peers > 1 && added < WORTH_IT * groups as u64 {
             self.aside = TRY_AGAIN_ROWS;
         }
@@ -342,23 +381,47 @@ impl PreAggregate {
     /// and rows that are not aggregated go with every call.
     pub fn flush(&mut self, tick: Option<i64>, send: &mut dyn FnMut(Segment)) {
         // On a single worker the tables change hands, and would only be merged again: there is nothing to gain.
-        let full = self.peers > 1 && self.open.values().map(|(t, _)| t.bytes()).sum::<usize>() > OPEN_BYTES;
+        let open = || self.open.values().flat_map(|(tables, _)| tables).map(GroupTable::bytes).sum::<usize>();
+        let full = self.peers > 1 && open() > OPEN_BYTES;
         while let Some(entry) = self.open.first_entry() {
             let slice = *entry.key();
             if !full && !self.eager && tick.is_some_and(|t| self.spec.first_time(slice) > t) {
                 break;
             }
-            let (table, added) = entry.remove();
+            let (tables, added) = entry.remove();
             if !self.eager {
-                self.judge(table.len(), added);
+                self.judge(tables.iter().map(GroupTable::len).sum(), added);
             }
-            self.send_table(slice, None, table, send);
+            self.send_tables(slice, tables, send);
         }
         while let Some(((tick, slice), table)) = self.late.pop_first() {
             self.send_table(slice, Some(tick), table, send);
         }
         while let Some(((slice, target), bytes)) = self.raw.pop_first() {
             send(Segment { target, slice, late: None, kind: SegmentKind::Rows(bytes) });
+        }
+    }
+
+    /// Sends the tables of a slice: the one that there is, or to each owner its own.
+    fn send_tables(&mut self, slice: i64, tables: Vec<GroupTable>, send: &mut dyn FnMut(Segment)) {
+        let Some(handover) = self.handover.clone() else {
+            return tables.into_iter().for_each(|table| self.send_table(slice, None, table, send));
+        };
+        for (target, mut table) in tables.into_iter().enumerate() {
+            let kind = if table.is_empty() {
+                self.give_back(table);
+                continue;
+            } else if handover.reaches(target) {
+                SegmentKind::Left(handover.leave(table))
+            } else {
+                let mut out = [Vec::new()];
+                table.encode(&|_| 0, &mut out);
+                table.clear();
+                self.give_back(table);
+                let [bytes] = out;
+                SegmentKind::Groups(bytes)
+            };
+            send(Segment { target: target as u32, slice, late: None, kind });
         }
     }
 
@@ -379,27 +442,30 @@ impl PreAggregate {
             }
         }
         table.clear();
-        if self.spare.len() < 4 {
-            self.spare.push(table);
-        }
+        self.give_back(table);
     }
 
     /// Takes back a table that was handed over and is empty again, with its allocations.
     pub fn give_back(&mut self, table: GroupTable) {
-        if self.spare.len() < 4 {
+        if self.spare.len() < 2 * self.wanted() {
             self.spare.push(table);
         }
     }
 
     /// True where more tables may be given back.
     pub fn wants_tables(&self) -> bool {
-        self.spare.len() < 2
+        self.spare.len() < self.wanted()
+    }
+
+    /// Tables that the next slice needs, and one more.
+    fn wanted(&self) -> usize {
+        1 + if self.handover.is_some() { self.peers } else { 1 }
     }
 
     /// The most groups of a slice that waits to be sent.
     #[cfg(test)]
     pub(super) fn open_groups(&self) -> usize {
-        self.open.values().map(|(table, _)| table.len()).max().unwrap_or(0)
+        self.open.values().map(|(tables, _)| tables.iter().map(GroupTable::len).sum()).max().unwrap_or(0)
     }
 
     /// Slices that wait to be sent.
@@ -414,10 +480,14 @@ mod tests {
     use crate::aggregate::{Call, Function};
     use crate::event::{Cell, key};
 
+    fn stage_layout() -> Arc<Layout> {
+        Layout::new(&[Call { function: Function::CountRows, input: None, filter: None }])
+    }
+
     /// Tumbling 10, lateness 5, tick 1; a count by column 0.
     fn stage(mode: Mode, peers: usize) -> (PreAggregate, Tallies) {
         let spec = WindowSpec::sliding(10, 10, 5, 1);
-        let layout = Layout::new(&[Call { function: Function::CountRows, input: None, filter: None }]);
+        let layout = stage_layout();
         let tallies = Tallies::new(&layout);
         (PreAggregate::new(spec, layout, vec![0], mode, peers), tallies)
     }
@@ -447,6 +517,7 @@ mod tests {
         stage.flush(tick, &mut |s| {
             let (n, kind) = match s.kind {
                 SegmentKind::Table(t) => (t.len(), "table"),
+                SegmentKind::Left(_) => (0, "left"),
                 SegmentKind::Groups(b) => (b.len(), "groups"),
                 SegmentKind::Rows(b) => (b.len(), "rows"),
             };
@@ -489,6 +560,39 @@ mod tests {
             let sent = flush(&mut stage, Some(20));
             assert!(sent.iter().all(|s| s.3 == expected), "{mode:?} distinct {distinct} peers {peers}: {sent:?}");
         }
+    }
+
+    #[test]
+    fn tables_change_hands_in_the_process_and_are_bytes_for_others() {
+        let (plain, mut tallies) = stage(Mode::Auto, 3);
+        let handover = Arc::new(Handover::new(1..3));
+        let mut stage = plain.handing(Arc::clone(&handover));
+        let events: Vec<(i64, i64)> = (0..600).map(|i| (1 + i % 2 * 10, i % 100)).collect();
+        let rows: Vec<u32> = (0..600).collect();
+        let mut counts = BTreeMap::new();
+        for turn in 0..3 {
+            add(&mut stage, &block(&events), &rows, i64::MIN, 20, &mut tallies);
+            stage.flush(None, &mut |segment| {
+                let (table, kind) = match segment.kind {
+                    SegmentKind::Left(place) => (handover.fetch(place).unwrap(), "left"),
+                    SegmentKind::Groups(bytes) => {
+                        let mut table = GroupTable::new(Arc::clone(&stage_layout()));
+                        table.merge_encoded(&bytes).unwrap();
+                        (table, "groups")
+                    }
+                    _ => panic!("groups are sent"),
+                };
+                assert_eq!(kind, if segment.target == 0 { "groups" } else { "left" });
+                for group in 0..table.len() as u32 {
+                    assert_eq!(PreAggregate::owner(table.hash(group), 3), segment.target as usize);
+                }
+                *counts.entry((turn, segment.slice)).or_insert(0) += table.len();
+            });
+            // Empty tables of all owners are used again.
+            assert!(stage.spare.iter().all(GroupTable::is_empty));
+        }
+        let all: Vec<_> = (0..3).flat_map(|turn| [((turn, 0), 50), ((turn, 10), 50)]).collect();
+        assert_eq!(counts.into_iter().collect::<Vec<_>>(), all);
     }
 
     #[test]

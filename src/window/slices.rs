@@ -115,33 +115,35 @@ impl Slices {
         table
     }
 
-    /// Takes a whole table as a contribution. Gives a spare one back where there is one.
-    pub fn adopt(&mut self, slice: i64, late: Option<i64>, table: GroupTable) -> Option<GroupTable> {
+    /// Takes a whole table as a contribution.
+    pub fn adopt(&mut self, slice: i64, late: Option<i64>, table: GroupTable) {
         if late.is_none()
             && let Some(waiting) = &mut self.waiting
         {
             waiting.on_time(slice);
         }
-        self.take(slice, late, table)
+        self.take(slice, late, table);
     }
 
-    fn take(&mut self, slice: i64, late: Option<i64>, table: GroupTable) -> Option<GroupTable> {
+    fn take(&mut self, slice: i64, late: Option<i64>, table: GroupTable) {
         let map = match late {
             None => &mut self.slices,
             Some(tick) => self.late.entry(tick).or_default(),
         };
         match map.entry(slice) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(table);
-                self.spare.pop()
-            }
+            std::collections::btree_map::Entry::Vacant(entry) => drop(entry.insert(table)),
             std::collections::btree_map::Entry::Occupied(mut entry) => {
                 entry.get_mut().merge(&table);
                 self.cap.map(|cap| cap.fold_large(entry.get_mut()));
-                let mut table = table;
-                table.clear();
-                Some(table)
+                self.recycle(table);
             }
+        }
+    }
+
+    fn recycle(&mut self, mut table: GroupTable) {
+        if self.spare.len() < 4 {
+            table.clear();
+            self.spare.push(table);
         }
     }
 
@@ -193,14 +195,11 @@ impl Slices {
         while let Some(entry) =
             self.slices.first_entry().filter(|e| self.spec.last_end(*e.key()) + self.spec.lateness <= frontier)
         {
-            let (slice, mut table) = entry.remove_entry();
+            let (slice, table) = entry.remove_entry();
             if let Some(merged) = &mut self.merged {
                 merged.expire(slice);
             }
-            if self.spare.len() < 4 {
-                table.clear();
-                self.spare.push(table);
-            }
+            self.recycle(table);
         }
         while let Some(entry) = self.revisions.first_entry().filter(|e| *e.key() + self.spec.lateness <= frontier) {
             entry.remove();
@@ -359,11 +358,7 @@ impl Slices {
                 }
                 continue;
             }
-            if let Some(spare) = self.take(slice, None, table)
-                && self.spare.len() < 4
-            {
-                self.spare.push(spare);
-            }
+            self.take(slice, None, table);
         }
     }
 

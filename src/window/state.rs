@@ -49,7 +49,7 @@ impl State {
     /// Takes a whole table as a contribution.
     pub fn adopt(&mut self, slice: i64, late: Option<i64>, table: GroupTable) {
         match self {
-            Self::Slices(s) => drop(s.adopt(slice, late, table)),
+            Self::Slices(s) => s.adopt(slice, late, table),
             Self::Sessions(s) => s.adopt(slice, late, table),
             Self::Global(s) => s.adopt(slice, late, table),
         }
