@@ -176,7 +176,7 @@ scope! { "operator", "one operator of the dataflow, over the workers of this pro
     busy: Counter => u64, "ns", "How long it ran, over all workers.";
     runs: Counter => u64, "1", "How often it was run.";
     queued: Depth => Waiting, "records", "Records on their way to it: rows and updates, and packets of many events or groups.";
-    sent: Counter => u64, "bytes", "Bytes that were sent to it from other workers, by those of this process.";
+    sent: Counter => u64, "bytes", "Bytes that were sent to it from other workers, by those of this process. Groups that change hands within it are no bytes.";
     messages: Counter => u64, "messages", "Messages in which they were sent.";
 }
 
