@@ -206,8 +206,8 @@ impl Rows {
         batch.offset.extend_from_slice(&self.offsets[..n]);
     }
 
-    /// Appends the rows of lines that were followed, from `from` on to the first that was not; gives that one. `start`:
-    /// where the first line begins in the block; `lines`: where each of them ends in the window.
+    /// Appends the rows of lines that were followed, from line `from` on to the first that was not; gives that one.
+    /// `starts`: where each line begins in the block.
     #[inline(never)]
     pub(super) fn append(&mut self, batch: &mut EventBatch, follower: &Follower, starts: &[u32], from: usize) -> usize {
         let Kept { lines: kept, times, clocks, offsets } = &mut *self.kept;

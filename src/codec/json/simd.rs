@@ -1,7 +1,7 @@
 //! 64 bytes, turned into bit masks and compressed positions, at the best SIMD level of the CPU.
 //!
-//! This and what is in it is the only room of the crate with `unsafe`: calls of functions that need CPU features which were found at run time,
-//! and unaligned loads and stores of whole vectors from and to slices of the right length.
+//! With the levels in it the only room of the crate with `unsafe`: calls of functions that need CPU features which were
+//! found at run time, and unaligned loads and stores of whole vectors from and to slices of the right length.
 //!
 //! A [`Kernel`] is a token: whoever has one runs on a CPU that has its features. Tokens are made in [`at_level`] only.
 #![allow(unsafe_code)]
