@@ -72,7 +72,6 @@ pub(super) struct Follower {
     counts: Vec<u16>,
     /// What the prefilter lets pass, where all texts are short.
     allowed: Option<Vec<(u32, Literal)>>,
-    has_filter: bool,
 }
 
 impl Follower {
@@ -89,7 +88,6 @@ impl Follower {
             queues: Vec::new(),
             counts: Vec::new(),
             allowed: allowed.collect(),
-            has_filter: projection.prefilter.is_some(),
         }
     }
 
@@ -122,7 +120,7 @@ impl Follower {
             self.queues.resize(chains.len(), [0; LINES]);
             self.counts.resize(chains.len(), 0);
         }
-        self.passes[..lines.len().min(LINES)].fill(!self.has_filter);
+        self.passes[..lines.len().min(LINES)].fill(projection.prefilter.is_none());
         let mut queue = [0; LINES];
         let (mut count, mut start) = (0, start);
         for (line, end) in lines.iter().enumerate().take(LINES) {

@@ -20,10 +20,59 @@ struct Avx2(());
 #[derive(Clone, Copy)]
 struct Avx512(());
 
+/// What both levels do alike: 32 bytes and fewer at a time.
+macro_rules! common {
+    () => {
+        type Differ = __m256i;
+
+        #[inline(always)]
+        fn prefix_xor(self, bits: u64) -> u64 {
+            // SAFETY: the token says that the CPU has PCLMULQDQ.
+            unsafe { prefix_xor_clmul(bits) }
+        }
+
+        #[inline(always)]
+        fn digits(self, text: &[u8; 16]) -> Digits {
+            // SAFETY: the token says that the CPU has SSE4.1.
+            unsafe { digits_sse(text) }
+        }
+
+        #[inline(always)]
+        fn mantissa(self, text: &[u8; 16], digits: Digits) -> u64 {
+            // SAFETY: the token says that the CPU has SSE4.1 and SSSE3.
+            unsafe { mantissa_sse(text, digits) }
+        }
+
+        #[inline(always)]
+        fn alike(self) -> __m256i {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_setzero_si256() }
+        }
+
+        #[inline(always)]
+        fn differ(self, sum: &mut __m256i, got: &[u8; 32], want: &Literal) {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { differ_avx2(sum, got, want) }
+        }
+
+        #[inline(always)]
+        fn is_alike(self, sum: __m256i) -> bool {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { _mm256_testz_si256(sum, sum) != 0 }
+        }
+
+        #[inline(always)]
+        fn wholes(self, texts: [&[u8; 16]; 2], lens: [u32; 2]) -> [u64; 2] {
+            // SAFETY: the token says that the CPU has AVX2.
+            unsafe { wholes_avx2(texts, lens) }
+        }
+    };
+}
+
 impl Kernel for Avx2 {
     type Classes = ();
     type Foreign = __m256i;
-    type Differ = __m256i;
+    common!();
 
     #[inline(always)]
     fn nothing(self) -> __m256i {
@@ -44,12 +93,6 @@ impl Kernel for Avx2 {
     }
 
     #[inline(always)]
-    fn prefix_xor(self, bits: u64) -> u64 {
-        // SAFETY: the token says that the CPU has PCLMULQDQ.
-        unsafe { prefix_xor_clmul(bits) }
-    }
-
-    #[inline(always)]
     fn emit(self, bits: u64, base: u16, (): (), chunk: &[u8; 64], out: (&mut [u16], &mut [u8])) {
         // SAFETY: the token says that the CPU has AVX2.
         unsafe { emit_avx2(bits, base, chunk, out.0, out.1) }
@@ -59,18 +102,6 @@ impl Kernel for Avx2 {
     fn settle(self, kinds: &mut [u8]) {
         // SAFETY: the token says that the CPU has AVX2.
         unsafe { settle_avx2(kinds) }
-    }
-
-    #[inline(always)]
-    fn digits(self, text: &[u8; 16]) -> Digits {
-        // SAFETY: the token says that the CPU has SSE4.1.
-        unsafe { digits_sse(text) }
-    }
-
-    #[inline(always)]
-    fn mantissa(self, text: &[u8; 16], digits: Digits) -> u64 {
-        // SAFETY: the token says that the CPU has SSE4.1 and SSSE3.
-        unsafe { mantissa_sse(text, digits) }
     }
 
     #[inline(always)]
@@ -92,30 +123,6 @@ impl Kernel for Avx2 {
     }
 
     #[inline(always)]
-    fn alike(self) -> __m256i {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { _mm256_setzero_si256() }
-    }
-
-    #[inline(always)]
-    fn differ(self, sum: &mut __m256i, got: &[u8; 32], want: &Literal) {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { differ_avx2(sum, got, want) }
-    }
-
-    #[inline(always)]
-    fn is_alike(self, sum: __m256i) -> bool {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { _mm256_testz_si256(sum, sum) != 0 }
-    }
-
-    #[inline(always)]
-    fn wholes(self, texts: [&[u8; 16]; 2], lens: [u32; 2]) -> [u64; 2] {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { wholes_avx2(texts, lens) }
-    }
-
-    #[inline(always)]
     fn candidates(self, probe: &Probe, word: u64, class: u64) -> u32 {
         // SAFETY: the token says that the CPU has AVX2.
         unsafe { candidates_avx2(probe, word, class) }
@@ -125,7 +132,7 @@ impl Kernel for Avx2 {
 impl Kernel for Avx512 {
     type Classes = __m512i;
     type Foreign = __m512i;
-    type Differ = __m256i;
+    common!();
 
     #[inline(always)]
     fn nothing(self) -> __m512i {
@@ -146,27 +153,9 @@ impl Kernel for Avx512 {
     }
 
     #[inline(always)]
-    fn prefix_xor(self, bits: u64) -> u64 {
-        // SAFETY: the token says that the CPU has PCLMULQDQ.
-        unsafe { prefix_xor_clmul(bits) }
-    }
-
-    #[inline(always)]
     fn emit(self, bits: u64, base: u16, classes: __m512i, _: &[u8; 64], out: (&mut [u16], &mut [u8])) {
         // SAFETY: the token says that the CPU has AVX-512 VBMI2.
         unsafe { emit_avx512(bits, base, classes, out.0, out.1) }
-    }
-
-    #[inline(always)]
-    fn digits(self, text: &[u8; 16]) -> Digits {
-        // SAFETY: the token says that the CPU has SSE4.1.
-        unsafe { digits_sse(text) }
-    }
-
-    #[inline(always)]
-    fn mantissa(self, text: &[u8; 16], digits: Digits) -> u64 {
-        // SAFETY: the token says that the CPU has SSE4.1 and SSSE3.
-        unsafe { mantissa_sse(text, digits) }
     }
 
     #[inline(always)]
@@ -188,24 +177,6 @@ impl Kernel for Avx512 {
     }
 
     #[inline(always)]
-    fn alike(self) -> __m256i {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { _mm256_setzero_si256() }
-    }
-
-    #[inline(always)]
-    fn differ(self, sum: &mut __m256i, got: &[u8; 32], want: &Literal) {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { differ_avx2(sum, got, want) }
-    }
-
-    #[inline(always)]
-    fn is_alike(self, sum: __m256i) -> bool {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { _mm256_testz_si256(sum, sum) != 0 }
-    }
-
-    #[inline(always)]
     fn choose(
         self,
         branches: &[u8; LINES],
@@ -216,12 +187,6 @@ impl Kernel for Avx512 {
     ) -> usize {
         // SAFETY: the token says that the CPU has AVX-512 BW and VBMI2.
         unsafe { choose_avx512(branches, branch, lines, count, out) }
-    }
-
-    #[inline(always)]
-    fn wholes(self, texts: [&[u8; 16]; 2], lens: [u32; 2]) -> [u64; 2] {
-        // SAFETY: the token says that the CPU has AVX2.
-        unsafe { wholes_avx2(texts, lens) }
     }
 
     #[inline(always)]
