@@ -16,9 +16,9 @@
 //! | 1 + .. each | length and bytes, padded, of each least or greatest value that is text |
 //! | 1 + .. each | for each store of kept states, length and bytes, padded |
 //!
-//! A list: a word each for the number of its values and of its sketches; the values, 12 bytes each, the number of a record
-//! in the part and the value, padded; the sketches, each the number of a record, its words, and those. So values cross as
-//! they came, in no order, and only the owner of the groups puts them in one.
+//! A list: a word each for the number of its values and of its sketches; for each value the number of a record in the
+//! part, in 4 bytes, all together padded; the values, in 8 bytes each; the sketches, each the number of a record, its words,
+//! and those. So values cross as they came, in no order, and only the owner of the groups puts them in one.
 //!
 //! All words are little-endian. Every length is checked before it is used; damaged bytes give a [`DecodeError`], or
 //! groups that hold the wrong numbers, and never a panic. Keys are checked against their hashes, text to be UTF-8.
@@ -70,6 +70,13 @@ impl<'a> Words<'a> {
         self.0
     }
 
+    /// Copies the first words to `to`.
+    pub(super) fn copy_to(self, to: &mut [u64]) {
+        for (to, word) in to.iter_mut().zip(self.0.as_chunks().0) {
+            *to = u64::from_le_bytes(*word);
+        }
+    }
+
     /// The next `n` words.
     fn take_words(&mut self, n: usize) -> Option<Words<'a>> {
         let (head, rest) = self.0.split_at_checked(n.checked_mul(8)?)?;
@@ -100,7 +107,7 @@ fn put_padded(bytes: &[u8], out: &mut Vec<u8>) {
     out.resize(out.len() + bytes.len().next_multiple_of(8) - bytes.len(), 0);
 }
 
-/// Bytes of one value of a list.
+/// Bytes of one value of a list, with the number of its record.
 const ENTRY: usize = 12;
 /// A list with more values a group than this is put in order before it is sent: sets lose their duplicates, and large
 /// groups become sketches.
@@ -112,21 +119,42 @@ struct Places {
     record: Vec<u32>,
 }
 
+/// Adds `n` zeros to be written over.
+fn room(n: usize, out: &mut Vec<u8>) -> &mut [u8] {
+    let start = out.len();
+    out.resize(start + n, 0);
+    &mut out[start..]
+}
+
 fn put_list<S: Sketch>(list: &List<S>, groups: usize, places: &Places, out: &mut [Vec<u8>], heads: &[Option<usize>]) {
     let parts = || heads.iter().enumerate().filter(|(_, head)| head.is_some()).map(|(t, _)| t);
     let starts: Vec<usize> = out.iter().map(Vec::len).collect();
-    parts().for_each(|t| put_all(&[0, 0], &mut out[t]));
-    list.each(&mut |group, value| {
-        let mut entry = [0; ENTRY];
-        entry[..4].copy_from_slice(&places.record[group as usize].to_le_bytes());
-        entry[4..].copy_from_slice(&value.to_le_bytes());
-        out[places.owner[group as usize] as usize].extend_from_slice(&entry);
-    });
-    for t in parts() {
-        let (to, start) = (&mut out[t], starts[t]);
-        let bytes = to.len() - start - 16;
-        to[start..start + 8].copy_from_slice(&((bytes / ENTRY) as u64).to_le_bytes());
-        to.resize(start + 16 + bytes.next_multiple_of(8), 0);
+    if let [to] = out {
+        // All groups go there, each as the record of its number.
+        put_all(&[list.len() as u64, 0], to);
+        let mut records = room((4 * list.len()).next_multiple_of(8), to).chunks_exact_mut(4);
+        list.each_group(&mut |many: &[u32]| {
+            many.iter().zip(&mut records).for_each(|(group, record)| record.copy_from_slice(&group.to_le_bytes()));
+        });
+        list.each_value(&mut |many| put_all(many, to));
+    } else {
+        let mut counts = vec![0usize; out.len()];
+        list.each(&mut |group, _| counts[places.owner[group as usize] as usize] += 1);
+        // Where the next record number and the next value of each target belong.
+        let mut next = vec![(0, 0); out.len()];
+        for t in parts() {
+            put_all(&[counts[t] as u64, 0], &mut out[t]);
+            let records = (4 * counts[t]).next_multiple_of(8);
+            next[t] = (out[t].len(), out[t].len() + records);
+            room(records + 8 * counts[t], &mut out[t]);
+        }
+        list.each(&mut |group, value| {
+            let t = places.owner[group as usize] as usize;
+            let (record, at) = next[t];
+            out[t][record..record + 4].copy_from_slice(&places.record[group as usize].to_le_bytes());
+            out[t][at..at + 8].copy_from_slice(&value.to_le_bytes());
+            next[t] = (record + 4, at + 8);
+        });
     }
     let mut sketches = vec![0u64; out.len()];
     for group in (0..groups as u32).filter(|_| list.has_sketches()) {
@@ -148,14 +176,10 @@ fn put_list<S: Sketch>(list: &List<S>, groups: usize, places: &Places, out: &mut
 
 fn take_list<S: Sketch>(list: &mut List<S>, map: &[u32], words: &mut Words<'_>) -> Option<()> {
     let (values, sketches) = (usize::try_from(words.next()?).ok()?, words.next()?);
-    let entries = words.take_bytes(values.checked_mul(ENTRY)?)?;
-    let of = |entry: &[u8]| -> (u32, u64) {
-        let (record, value) = entry.split_first_chunk().expect("an entry is 12 bytes");
-        let value = value.first_chunk().expect("an entry is 12 bytes");
-        (u32::from_le_bytes(*record), u64::from_le_bytes(*value))
-    };
-    let known = |(record, value): (u32, u64)| map.get(record as usize).map(|group| (*group, value));
-    if !list.take(values, entries.chunks_exact(ENTRY).map(of).map(known)) {
+    let records = words.take_bytes(values.checked_mul(4)?)?;
+    let values = words.take_words(values)?;
+    let of = |record: &[u8]| map.get(u32::from_le_bytes(record.try_into().ok()?) as usize).copied();
+    if !list.take(records.chunks_exact(4).map(of), values) {
         return None;
     }
     for _ in 0..sketches {

@@ -99,20 +99,21 @@ impl<S: Sketch> List<S> {
         self.log_values.extend(values);
     }
 
-    /// Appends `n` values, each to its group; false where there is none for one, and then nothing is appended.
-    pub(super) fn take(&mut self, n: usize, entries: impl Iterator<Item = Option<(u32, u64)>>) -> bool {
-        let start = self.log_values.len();
-        self.log_values.reserve(n);
-        self.log_groups.reserve(n);
-        for entry in entries {
-            let Some((group, value)) = entry else {
-                self.log_values.truncate(start);
+    /// Appends values, each to its group; false where there is none for one, and then nothing is appended.
+    pub(super) fn take(&mut self, groups: impl ExactSizeIterator<Item = Option<u32>>, values: Words<'_>) -> bool {
+        let (start, n) = (self.log_values.len(), values.len());
+        debug_assert_eq!(groups.len(), n);
+        self.log_groups.resize(start + n, 0);
+        self.log_values.resize(start + n, 0);
+        for (to, group) in self.log_groups[start..].iter_mut().zip(groups) {
+            let Some(group) = group else {
                 self.log_groups.truncate(start);
+                self.log_values.truncate(start);
                 return false;
             };
-            self.log_groups.push(group);
-            self.log_values.push(value);
+            *to = group;
         }
+        values.copy_to(&mut self.log_values[start..]);
         true
     }
 
@@ -171,6 +172,21 @@ impl<S: Sketch> List<S> {
             self.values[at[0]..at[1]].iter().for_each(|value| show(group as u32, *value));
         }
         self.log_groups.iter().zip(&self.log_values).for_each(|(group, value)| show(*group, *value));
+    }
+
+    /// Shows the group of each value that is in no sketch, some at a time.
+    pub(super) fn each_group(&self, show: &mut impl FnMut(&[u32])) {
+        for (group, at) in self.starts.windows(2).enumerate() {
+            (at[0]..at[1]).for_each(|_| show(&[group as u32]));
+        }
+        show(&self.log_groups);
+    }
+
+    /// Shows all values that are in no sketch, in the order of [`List::each_group`].
+    pub(super) fn each_value(&self, show: &mut impl FnMut(&[u64])) {
+        debug_assert_eq!(self.starts.last().copied().unwrap_or(0), self.values.len());
+        show(&self.values);
+        show(&self.log_values);
     }
 
     /// Brings the list to invariant 1.

@@ -1,20 +1,24 @@
 //! Proven control connections, turned into heartbeats, messages, and news of lost peers.
 //!
 //! Each peer has a thread that reads and a thread that writes; one more thread says every 500 ms that this process
-//! lives. A peer is lost when nothing was heard of it for the peer time-out, when its connection ends before both ends
+//! lives. On both ends what can be done without waiting is done by who comes along: a message is written by its sender
+//! where the connection takes it at once, and read by a worker that looks in (see [`super::ear`]). A peer is lost when nothing was heard of it for the peer time-out, when its connection ends before both ends
 //! have said *bye*, when it says something that does not exist, or when it takes what is sent to it so slowly that
 //! [`MAX_QUEUE`] bytes wait: messages are never dropped, the run stops instead.
 //!
 //! Invariants: 1. application messages of one peer arrive in the order they were sent, each once. 2. Sending never
 //! waits for the network. 3. Each peer is reported lost at most once, and not after an orderly end.
 //!
-//! Cost: a message is copied into its frame once for all peers; three threads a peer pair and no busy waiting.
+//! Cost: a message is copied into its frame once for all peers; three threads a peer pair and no busy waiting. Between
+//! busy workers a message is one system call at each end and no switch of threads.
 
+use super::ear::{Ear, NAP};
 use super::link::Line;
-use super::message::{Inbox, MAX_APP, Message, app_frame};
+use super::message::{MAX_APP, Message, app_frame};
 use crate::error::Error;
+use rustix::net::{SendFlags, send};
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -75,6 +79,7 @@ struct App {
 
 struct Peer {
     stream: TcpStream,
+    ear: Ear,
     out: Mutex<Out>,
     changed: Condvar,
 }
@@ -101,6 +106,19 @@ impl Out {
 }
 
 impl Peer {
+    /// Writes a frame where nothing waits before it and the connection takes it at once; what is left of it otherwise.
+    fn send_now(&self, out: &Out, frame: Arc<[u8]>) -> Option<Arc<[u8]>> {
+        if !out.queue.is_empty() || out.writing {
+            return Some(frame);
+        }
+        match send(&self.stream, &frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(n) if n == frame.len() => None,
+            Ok(n) => Some(frame[n..].into()),
+            // The writer will wait, or find out what is wrong.
+            Err(_) => Some(frame),
+        }
+    }
+
     fn out(&self) -> MutexGuard<'_, Out> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,11 +139,11 @@ impl Control {
                 peers.push(None);
                 continue;
             };
-            line.stream.set_read_timeout(Some(peer_timeout)).map_err(outside)?;
             line.stream.set_write_timeout(Some(peer_timeout)).map_err(outside)?;
             let stream = line.stream.try_clone().map_err(outside)?;
-            readers.push((q, line));
-            peers.push(Some(Peer { stream, out: Mutex::default(), changed: Condvar::new() }));
+            readers.push((q, line.early));
+            let ear = Ear::new(line.stream, line.inbox, NAP);
+            peers.push(Some(Peer { stream, ear, out: Mutex::default(), changed: Condvar::new() }));
         }
         let inner = Arc::new(Inner {
             process,
@@ -138,9 +156,9 @@ impl Control {
         });
         // Made first, so that an error on the way closes what has begun.
         let control = Self { inner };
-        for (q, line) in readers {
+        for (q, early) in readers {
             let inner = Arc::clone(&control.inner);
-            spawn(format!("highwater:control-read-{q}"), move || inner.read(q, line))?;
+            spawn(format!("highwater:control-read-{q}"), move || inner.read(q, early))?;
             let inner = Arc::clone(&control.inner);
             spawn(format!("highwater:control-write-{q}"), move || inner.write(q))?;
         }
@@ -167,7 +185,8 @@ impl Control {
     }
 
     /// Gives application messages to `listener`: first those that came before, then each as it arrives. It is called
-    /// by one thread a peer, so from several at once, and should not take long: it delays its own peer's messages.
+    /// by one thread a peer at a time, so from several at once, also by those that [`Control::glance`], and should not
+    /// take long: it delays its own peer's messages.
     pub fn listen(&self, listener: Listener) {
         let mut app = self.inner.app();
         for (from, bytes) in std::mem::take(&mut app.kept) {
@@ -175,6 +194,24 @@ impl Control {
         }
         app.kept_bytes = 0;
         app.listener = Some(listener);
+    }
+
+    /// Takes the application messages that have come, without waiting; for who has other work between two looks. Until
+    /// it says that it will not look again for a while, with [`Control::leave`], no other thread is woken by what comes.
+    pub fn glance(&self) {
+        for (q, peer) in self.inner.peers() {
+            peer.ear.glance(|bytes| {
+                // Too much is kept for a listener that is not there.
+                if let Err(why) = self.inner.deliver(q, bytes) {
+                    self.inner.lost(q, why);
+                }
+            });
+        }
+    }
+
+    /// Who glanced is about to wait.
+    pub fn leave(&self) {
+        self.inner.peers().for_each(|(_, peer)| peer.ear.leave());
     }
 
     /// Asks all peers to drain.
@@ -275,8 +312,9 @@ impl Inner {
                 out.broken = true;
                 (out.bytes, out.queue) = (0, VecDeque::new());
             } else {
-                out.bytes += frame.len();
-                out.queue.push_back(frame);
+                let Some(rest) = peer.send_now(&out, frame) else { return };
+                out.bytes += rest.len();
+                out.queue.push_back(rest);
             }
             full
         };
@@ -308,51 +346,53 @@ impl Inner {
         }
     }
 
-    fn read(&self, q: usize, line: Line) {
-        let why = self.hear(q, line);
-        if let Some(Some(peer)) = self.peers.get(q) {
-            self.lost(q, why);
-            // After the news, so that `finish` returns only when the failure is known.
-            peer.out().gone = true;
-            peer.changed.notify_all();
-        }
+    fn read(&self, q: usize, early: Vec<Message>) {
+        let Some(Some(peer)) = self.peers.get(q) else { return };
+        let why = self.hear(q, peer, early);
+        self.lost(q, why);
+        // After the news, so that `finish` returns only when the failure is known.
+        peer.out().gone = true;
+        peer.changed.notify_all();
     }
 
     /// Reads until the end, and says what the end was.
-    fn hear(&self, q: usize, line: Line) -> String {
-        let Line { mut stream, mut inbox, early } = line;
-        for message in early {
-            if let Err(why) = self.take(q, message) {
-                return why;
-            }
-        }
-        let mut buffer = vec![0; 16 << 10];
+    fn hear(&self, q: usize, peer: &Peer, early: Vec<Message>) -> String {
+        let (mut early, mut seen) = (early, 0);
         loop {
-            if let Err(why) = self.take_all(q, &mut inbox) {
-                return why;
-            }
-            match stream.read(&mut buffer) {
-                Ok(0) => return "closed the connection".to_string(),
-                Ok(n) => inbox.push(&buffer[..n]),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    return format!("stopped answering: nothing was heard for {} s", self.peer_timeout.as_secs_f64());
+            let left = {
+                let mut heard = peer.ear.hear();
+                for message in early.drain(..) {
+                    if let Err(why) = self.take(q, message) {
+                        return why;
+                    }
                 }
-                Err(e) => return format!("closed the connection ({e})"),
+                heard.open = true;
+                loop {
+                    match heard.inbox.take() {
+                        Ok(None) => break,
+                        Ok(Some(message)) => {
+                            if let Err(why) = self.take(q, message) {
+                                return why;
+                            }
+                        }
+                        Err(_) => return "sent something that is no message".to_string(),
+                    }
+                }
+                if let Some(why) = heard.end.take() {
+                    return why;
+                }
+                self.peer_timeout.saturating_sub(heard.last.elapsed())
+            };
+            if left.is_zero() {
+                return format!("stopped answering: nothing was heard for {} s", self.peer_timeout.as_secs_f64());
             }
+            peer.ear.wait(&mut seen, left);
         }
-    }
-
-    fn take_all(&self, q: usize, inbox: &mut Inbox) -> Result<(), String> {
-        while let Some(message) = inbox.take().map_err(|_| "sent something that is no message".to_string())? {
-            self.take(q, message)?;
-        }
-        Ok(())
     }
 
     fn take(&self, q: usize, message: Message) -> Result<(), String> {
         match message {
-            Message::Ready | Message::Heartbeat => {}
+            Message::Ready(_) | Message::Heartbeat => {}
             Message::Bye => {
                 if let Some(Some(peer)) = self.peers.get(q) {
                     peer.out().bye_heard = true;

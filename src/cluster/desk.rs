@@ -94,8 +94,9 @@ pub(super) struct Seat {
     pub(super) run: Option<[u8; 16]>,
     pub(super) control: Option<Line>,
     pub(super) data: Option<TcpStream>,
-    /// It said that all its connections are there.
+    /// It said that all its connections are there, and whether it has the counters of the run.
     pub(super) ready: bool,
+    pub(super) counts: bool,
     /// We said so to it.
     pub(super) told: bool,
     /// Why it is not there, as far as we know.
@@ -120,7 +121,7 @@ impl Seat {
             }
             loop {
                 match line.inbox.take() {
-                    Ok(Some(Message::Ready)) => self.ready = true,
+                    Ok(Some(Message::Ready(counts))) => (self.ready, self.counts) = (true, counts),
                     Ok(Some(Message::Failed { culprit, text })) => return Heard::Failed(culprit, text),
                     Ok(Some(message)) => line.early.push(message),
                     Ok(None) => break,
@@ -130,11 +131,11 @@ impl Seat {
         }
     }
 
-    /// Says, once, that all connections of this process are there.
-    pub(super) fn tell_ready(&mut self) {
+    /// Says, once, that all connections of this process are there; `counts`: and the counters of the run.
+    pub(super) fn tell_ready(&mut self, counts: bool) {
         if let (false, Some(line)) = (self.told, &mut self.control) {
             // The first bytes on an empty connection are taken at once; where they are not, `hear` finds the end.
-            self.told = line.stream.write_all(&Message::Ready.encode()).is_ok();
+            self.told = line.stream.write_all(&Message::Ready(counts).encode()).is_ok();
         }
     }
 

@@ -4,6 +4,8 @@
 //! to anyone.
 
 use super::control::Control;
+use super::counter::Counter;
+use super::data::Gathering;
 use super::fate::Fate;
 use crate::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +21,8 @@ pub struct Handle {
     process: usize,
     workers: usize,
     run: [u8; 16],
+    counters: Arc<Mutex<Vec<Counter>>>,
+    gathering: Arc<Gathering>,
 }
 
 impl Handle {
@@ -27,9 +31,11 @@ impl Handle {
         fate: Arc<Fate>,
         drain: Arc<Drain>,
         (topology, run): (&super::topology::Topology, [u8; 16]),
+        (counters, gathering): (Vec<Counter>, Arc<Gathering>),
     ) -> Self {
         let (processes, process, workers) = (topology.processes, topology.process, topology.workers);
-        Self { control, fate, drain, processes, process, workers, run }
+        let counters = Arc::new(Mutex::new(counters));
+        Self { control, fate, drain, processes, process, workers, run, counters, gathering }
     }
 
     /// How many processes there are.
@@ -52,6 +58,12 @@ impl Handle {
         self.run
     }
 
+    /// What all processes count with, for the first who asks: as many as the topology says, or none, in all processes
+    /// alike.
+    pub fn counters(&self) -> Vec<Counter> {
+        std::mem::take(&mut *self.counters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Sends bytes to another process; see [`Control::send`].
     pub fn send(&self, to: usize, bytes: &[u8]) -> Result<(), Error> {
         self.control.send(to, bytes)
@@ -60,6 +72,19 @@ impl Handle {
     /// Sends bytes to all other processes; see [`Control::broadcast`].
     pub fn broadcast(&self, bytes: &[u8]) -> Result<(), Error> {
         self.control.broadcast(bytes)
+    }
+
+    /// Takes what other processes have sent, without waiting; see [`Control::glance`]. For a worker that has work: what it
+    /// tells others of its progress may be gathered for some milliseconds, until it says that it waits.
+    pub fn glance(&self) {
+        self.gathering.busy();
+        self.control.glance();
+    }
+
+    /// Who glanced is about to wait; see [`Control::leave`].
+    pub fn leave(&self) {
+        self.control.leave();
+        self.gathering.idle();
     }
 
     /// Sets who gets the bytes that other processes send; see [`Control::listen`]. What came before is kept for it.

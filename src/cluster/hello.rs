@@ -26,7 +26,7 @@ use std::fmt;
 /// The first bytes of every connection.
 pub const MAGIC: [u8; 8] = *b"highwatr";
 /// The version of the hand-shake and of control messages. Magic, protocol and length never change their places.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 /// Bytes of a hello before its body: magic, protocol, length.
 pub const HEADER: usize = 12;
 /// The longest body of a hello.
@@ -340,7 +340,7 @@ mod tests {
             read(&b)
         };
         assert_eq!(with(0, b'H'), Err(Garbled::Magic));
-        assert_eq!(with(8, 2), Err(Garbled::Protocol(2)));
+        assert_eq!(with(8, 9), Err(Garbled::Protocol(9)));
         assert_eq!(with(11, 255), Err(Garbled::Shape));
         assert_eq!(with(10, 3), Err(Garbled::Shape));
         assert_eq!(with(12, 2), Err(Garbled::Shape));

@@ -10,6 +10,7 @@
 //! Errors: what a proven peer has otherwise than we ends the wait on both ends; `cluster.token` on the connecting end
 //! only; `cluster.missing` names who is not there and why, as far as we know.
 
+use super::counter::{Counter, Counters};
 pub use super::desk::Line;
 use super::desk::{Desk, Heard, Seat, State};
 use super::explain::{SAME_PROGRAM, SAME_TOKEN, differs, followed, twice};
@@ -29,15 +30,18 @@ use tracing::warn;
 /// How many hand-shakes of accepted connections run at once.
 pub const MAX_PENDING: usize = 64;
 
-/// How often the door and the connections are looked at.
+/// How often the door and the connections are looked at; more often within [`LIVELY`] of something new, as processes are
+/// often started together.
 const TICK: Duration = Duration::from_millis(2);
-/// How long to wait before another try to connect, at first and at most: processes are often started together.
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const SHORT_TICK: Duration = Duration::from_micros(200);
+const LIVELY: Duration = Duration::from_millis(20);
+/// How long to wait before another try to connect, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// All connections of this process; `None` at its own index.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Links {
     /// For timely.
     pub data: Vec<Option<TcpStream>>,
@@ -47,6 +51,8 @@ pub struct Links {
     pub listener: Option<TcpListener>,
     /// What process 0 has drawn for this run: the same in all processes.
     pub run: [u8; 16],
+    /// What all processes count with; none where one of them could not.
+    pub counters: Vec<Counter>,
 }
 
 /// Listens on this process's own address.
@@ -88,14 +94,19 @@ pub fn connect(topology: &Topology, listener: TcpListener) -> Result<Links, Erro
     for q in 0..topology.process {
         spawn_connector(&desk, q)?;
     }
-    let found = wait(&desk, &listener);
+    // The names that process 0 gives are gone in any case when this returns.
+    let mut counters = if topology.process == 0 { Counters::make(desk.me.run(), topology.counters) } else { None };
+    let found = wait(&desk, &listener, &mut counters);
     let mut state = desk.lock();
     state.over = true;
     desk.changed.notify_all();
     let seats = std::mem::take(&mut state.seats);
     drop(state);
     match found {
-        Ok(()) => links(seats, topology.process, (listener, desk.me.run())).map_err(outside),
+        Ok(all_count) => {
+            let counters = counters.filter(|_| all_count).map(Counters::into_counters).unwrap_or_default();
+            links(seats, topology.process, (listener, desk.me.run()), counters).map_err(outside)
+        }
         Err(error) => {
             farewell(seats, topology.process, &error);
             Err(error)
@@ -206,11 +217,15 @@ fn prepare(stream: &TcpStream, channel: Channel) -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts, listens for ends and failures, and says ready, until all are there or something ends the wait.
-fn wait(desk: &Arc<Desk>, listener: &TcpListener) -> Result<(), Error> {
+/// Accepts, listens for ends and failures, and says ready, until all are there or something ends the wait. True where all
+/// have the counters of the run; those of process 0 are opened on the way.
+fn wait(desk: &Arc<Desk>, listener: &TcpListener, counters: &mut Option<Counters>) -> Result<bool, Error> {
     let me = desk.topology.process;
+    let mut lively = Instant::now() + LIVELY;
     loop {
-        answer(desk, listener);
+        if answer(desk, listener) {
+            lively = Instant::now() + LIVELY;
+        }
         let mut state = desk.lock();
         for q in 0..state.seats.len() {
             match state.seats[q].hear() {
@@ -231,32 +246,38 @@ fn wait(desk: &Arc<Desk>, listener: &TcpListener) -> Result<(), Error> {
         }
         let others = || (0..desk.topology.processes).filter(|q| *q != me);
         if others().all(|q| state.seats[q].complete()) {
+            if let Some(run) = state.seats[0].run.filter(|_| me != 0 && others().any(|q| !state.seats[q].told)) {
+                *counters = Counters::open(run, desk.topology.counters);
+            }
             for q in others() {
-                state.seats[q].tell_ready();
+                state.seats[q].tell_ready(counters.is_some());
             }
             if others().all(|q| state.seats[q].ready && state.seats[q].told) {
-                return Ok(());
+                return Ok(counters.is_some() && others().all(|q| state.seats[q].counts));
             }
         }
         if Instant::now() >= desk.until {
             return Err(state.missing(&desk.topology));
         }
-        drop(desk.changed.wait_timeout(state, TICK));
+        let tick = if Instant::now() < lively { SHORT_TICK } else { TICK };
+        drop(desk.changed.wait_timeout(state, tick));
     }
 }
 
-/// Starts the hand-shake of every connection that waits at the door.
-fn answer(desk: &Arc<Desk>, listener: &TcpListener) {
+/// Starts the hand-shake of every connection that waits at the door; true where there was one.
+fn answer(desk: &Arc<Desk>, listener: &TcpListener) -> bool {
+    let mut came = false;
     loop {
         let (stream, from) = match listener.accept() {
             Ok(accepted) => accepted,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return came,
             Err(e) => {
                 // A connection that ended in the queue, or no file handles left: both may be better the next time.
                 warn!("a connection could not be accepted: {e}");
-                return;
+                return came;
             }
         };
+        came = true;
         {
             let mut state = desk.lock();
             if state.pending == MAX_PENDING {
@@ -289,10 +310,15 @@ fn answer(desk: &Arc<Desk>, listener: &TcpListener) {
     }
 }
 
-fn links(seats: Vec<Seat>, me: usize, (listener, own): (TcpListener, [u8; 16])) -> io::Result<Links> {
+fn links(
+    seats: Vec<Seat>,
+    me: usize,
+    (listener, own): (TcpListener, [u8; 16]),
+    counters: Vec<Counter>,
+) -> io::Result<Links> {
     // Whoever is not process 0 has connected to it, and heard its hello.
     let run = seats.first().and_then(|first| first.run).filter(|_| me != 0).unwrap_or(own);
-    let mut links = Links { data: Vec::new(), control: Vec::new(), listener: Some(listener), run };
+    let mut links = Links { data: Vec::new(), control: Vec::new(), listener: Some(listener), run, counters };
     for (q, seat) in seats.into_iter().enumerate() {
         if let (Some(line), true) = (&seat.control, q != me) {
             line.stream.set_nonblocking(false)?;

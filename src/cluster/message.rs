@@ -13,11 +13,14 @@ pub const MAX_FRAME: usize = MAX_APP + 1;
 /// The longest text of a failure, in bytes; longer ones are cut.
 pub const MAX_TEXT: usize = 4096;
 
+/// The tag of application messages.
+const APP: u8 = 6;
+
 /// What processes say to each other while they run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    /// All connections of the speaker are there.
-    Ready,
+    /// All connections of the speaker are there; and it has the counters of the run, or not.
+    Ready(bool),
     /// The speaker lives.
     Heartbeat,
     /// The workers of the speaker are done.
@@ -43,7 +46,7 @@ impl Message {
     /// The message's frame.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Message::Ready => frame(1, &[]),
+            Message::Ready(counts) => frame(1, &[u8::from(*counts)]),
             Message::Heartbeat => frame(2, &[]),
             Message::Bye => frame(3, &[]),
             Message::Failed { culprit, text } => {
@@ -59,7 +62,7 @@ impl Message {
     fn decode(body: &[u8]) -> Result<Self, BadFrame> {
         let (tag, content) = body.split_first().ok_or(BadFrame)?;
         match (tag, content) {
-            (1, []) => Ok(Message::Ready),
+            (1, [counts @ (0 | 1)]) => Ok(Message::Ready(*counts == 1)),
             (2, []) => Ok(Message::Heartbeat),
             (3, []) => Ok(Message::Bye),
             (4, _) => {
@@ -71,7 +74,7 @@ impl Message {
                 Ok(Message::Failed { culprit: u32::from_le_bytes(*culprit), text })
             }
             (5, []) => Ok(Message::Drain),
-            (6, _) => Ok(Message::App(content.to_vec())),
+            (&APP, _) => Ok(Message::App(content.to_vec())),
             _ => Err(BadFrame),
         }
     }
@@ -79,7 +82,7 @@ impl Message {
 
 /// The frame of an application message of at most [`MAX_APP`] bytes.
 pub fn app_frame(bytes: &[u8]) -> Vec<u8> {
-    frame(6, bytes)
+    frame(APP, bytes)
 }
 
 fn frame(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -98,6 +101,17 @@ pub struct Inbox {
     start: usize,
 }
 
+/// What an [`Inbox`] has next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// No whole message yet.
+    Part,
+    /// A message of the application.
+    App,
+    /// Another message, or something that is none.
+    Other,
+}
+
 impl Inbox {
     /// Adds bytes that have arrived.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -106,6 +120,21 @@ impl Inbox {
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What [`Inbox::take`] would give, without taking it.
+    pub fn next(&self) -> Next {
+        let waiting = &self.bytes[self.start..];
+        let Some((length, rest)) = waiting.split_first_chunk() else { return Next::Part };
+        match u32::from_le_bytes(*length) as usize {
+            0 => Next::Other,
+            length if length > MAX_FRAME => Next::Other,
+            length => match rest.get(..length) {
+                None => Next::Part,
+                Some(body) if body[0] == APP => Next::App,
+                Some(_) => Next::Other,
+            },
+        }
     }
 
     /// The next whole message. After [`BadFrame`] the connection is of no more use.
@@ -130,7 +159,7 @@ mod tests {
 
     fn any_message() -> impl Strategy<Value = Message> {
         prop_oneof![
-            Just(Message::Ready),
+            any::<bool>().prop_map(Message::Ready),
             Just(Message::Heartbeat),
             Just(Message::Bye),
             (any::<u32>(), ".{0,40}").prop_map(|(culprit, text)| Message::Failed { culprit, text }),

@@ -8,6 +8,8 @@
 //! | [`link`] | addresses into two proven connections for each pair of processes |
 //! | [`message`] | control messages into frames, and back (pure) |
 //! | [`control`] | proven control connections into heartbeats, messages, and news of lost peers |
+//! | `counter` | memory that the processes of a machine share into numbers that each draw once |
+//! | `data`, `ear` | many small messages into few, and looks of busy workers into messages |
 //! | [`fate`] | the first failure anywhere into the end of the whole, with one message |
 //! | [`handle`] | what a worker may ask of the cluster: send, drain, fail |
 //! | [`run`] | a [`Topology`] and a function that builds dataflows into their results |
@@ -21,10 +23,13 @@
 //!
 //! Errors: the codes are `cluster.hosts`, `cluster.topology`, `cluster.open`, `cluster.address`, `cluster.port`,
 //! `cluster.token`, `cluster.version`, `cluster.processes`, `cluster.workers`, `cluster.fingerprint`, `cluster.index`,
-//! `cluster.missing`, `cluster.lost`, `cluster.message`, `cluster.start`, and `bug`.
+//! `cluster.missing`, `cluster.lost`, `cluster.message`, `cluster.counter`, `cluster.start`, and `bug`.
 
 pub mod control;
+mod counter;
+mod data;
 mod desk;
+mod ear;
 mod explain;
 pub mod fate;
 pub mod handle;
@@ -38,6 +43,7 @@ mod topology;
 #[cfg(test)]
 mod trial;
 
+pub use counter::{Counter, MAX_COUNTERS};
 pub use fate::Fate;
 pub use handle::Handle;
 pub use run::{execute, execute_with};

@@ -8,6 +8,7 @@
 //! *bye* and waits for every other's. 3. A failure anywhere ends all: see [`super::fate`].
 
 use super::control::{Control, News};
+use super::data::{DataStream, Gathering};
 use super::explain::followed;
 use super::fate::Fate;
 use super::handle::{Drain, Handle};
@@ -76,19 +77,23 @@ where
 {
     topology.check()?;
     fate.set_patience(topology.peer_timeout + SLACK);
-    let (lines, data, _listener, number) = match listener {
-        Some(listener) => {
-            let links = link::connect(&topology, listener)?;
-            (links.control, links.data, links.listener, links.run)
-        }
-        // It only tells runs apart where they are looked at from outside.
-        None => (Vec::new(), Vec::new(), None, random().unwrap_or_default()),
+    let link::Links { control, data, listener: _listener, run, counters } = match listener {
+        Some(listener) => link::connect(&topology, listener)?,
+        // The run's number only tells runs apart where they are looked at from outside.
+        None => link::Links { run: random().unwrap_or_default(), ..link::Links::default() },
     };
     let drain = Arc::new(Drain::default());
     let news = tidings(topology.clone(), Arc::clone(&fate), Arc::clone(&drain));
-    let control = Arc::new(Control::start(topology.process, lines, topology.peer_timeout, news)?);
+    let control = Arc::new(Control::start(topology.process, control, topology.peer_timeout, news)?);
     fate.tell_with(control.teller(TELL));
-    let handle = Handle::new(Arc::clone(&control), Arc::clone(&fate), drain, (&topology, number));
+    let gathering = Arc::new(Gathering::default());
+    let handle = Handle::new(
+        Arc::clone(&control),
+        Arc::clone(&fate),
+        drain,
+        (&topology, run),
+        (counters, Arc::clone(&gathering)),
+    );
     on_ready(&handle);
 
     // From here on what fails here concerns the others.
@@ -96,7 +101,7 @@ where
         fate.fail(error);
         fate.settle().expect("a failure was just concluded")
     };
-    let (builders, comms) = allocators(&topology, data).map_err(&failed)?;
+    let (builders, comms) = allocators(&topology, data, &gathering).map_err(&failed)?;
     let at_work = handle.clone();
     let mut config = WorkerConfig::default().idle_spin(IDLE_SPIN);
     // Arrangements that have lost rows are compacted when there is nothing else to do.
@@ -152,7 +157,11 @@ fn tidings(topology: Topology, fate: Arc<Fate>, drain: Arc<Drain>) -> impl Fn(Ne
     }
 }
 
-fn allocators(topology: &Topology, data: Vec<Option<TcpStream>>) -> Result<(Vec<AllocatorBuilder>, Comms), Error> {
+fn allocators(
+    topology: &Topology,
+    data: Vec<Option<TcpStream>>,
+    gathering: &Arc<Gathering>,
+) -> Result<(Vec<AllocatorBuilder>, Comms), Error> {
     if topology.processes == 1 {
         let shape = if topology.workers == 1 { Config::Thread } else { Config::ProcessBinary(topology.workers) };
         let (builders, _) = shape.try_build().map_err(start_error)?;
@@ -160,6 +169,7 @@ fn allocators(topology: &Topology, data: Vec<Option<TcpStream>>) -> Result<(Vec<
     }
     let hooks = Hooks::default();
     let local = ProcessBuilder::new_bytes_vector(topology.workers, hooks.refill.clone(), hooks.spill.clone());
+    let data = data.into_iter().map(|stream| stream.map(|stream| DataStream::new(stream, gathering))).collect();
     let (builders, comms) = initialize_networking_from_sockets(local, data, topology.process, topology.workers, hooks)
         .map_err(start_error)?;
     Ok((builders.into_iter().map(AllocatorBuilder::Tcp).collect(), Comms(Some(comms))))

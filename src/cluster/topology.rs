@@ -28,6 +28,9 @@ pub struct Topology {
     pub fingerprint: [u8; 32],
     /// The version of the program; at most 64 bytes are compared.
     pub version: String,
+    /// How many counters the processes could use, where they run on one machine; at most
+    /// [`MAX_COUNTERS`](super::MAX_COUNTERS), or there are none. Follows from what the fingerprint is of.
+    pub counters: usize,
     /// How long to wait for all processes to be there.
     pub connect_timeout: Duration,
     /// After how long a silence a process counts as lost.
@@ -45,6 +48,7 @@ impl Topology {
             token: None,
             fingerprint: [0; 32],
             version: env!("CARGO_PKG_VERSION").to_string(),
+            counters: 0,
             connect_timeout: Duration::from_secs(60),
             peer_timeout: Duration::from_secs(5),
         }

@@ -22,9 +22,25 @@ pub(super) trait Addressed {
     fn target(&self) -> usize;
 }
 
-/// A contribution on its way; `None` once taken, or where it came in damaged.
+/// A contribution on its way; none once taken, or where it came in damaged.
 #[derive(Default)]
-pub(super) struct SegmentBox(pub(super) Option<Segment>);
+pub(super) struct SegmentBox {
+    segment: Option<Segment>,
+    /// Of one that came in as bytes: its body, where it arrived. It is merged from there, and the segment has none.
+    body: Option<Bytes>,
+}
+
+impl SegmentBox {
+    /// A contribution that is to be sent.
+    pub(super) fn new(segment: Segment) -> Self {
+        Self { segment: Some(segment), body: None }
+    }
+
+    /// Takes the contribution out, and its body where it is not in it.
+    pub(super) fn take(&mut self) -> Option<(Segment, Option<Bytes>)> {
+        self.segment.take().map(|segment| (segment, self.body.take()))
+    }
+}
 
 /// Rows on their way to worker 0.
 #[derive(Default, Clone)]
@@ -112,7 +128,7 @@ impl ContainerBytes for Routed {
 
 impl Accountable for SegmentBox {
     fn record_count(&self) -> i64 {
-        i64::from(self.0.is_some())
+        i64::from(self.segment.is_some())
     }
 }
 
@@ -124,7 +140,7 @@ impl Accountable for RowBox {
 
 impl Addressed for SegmentBox {
     fn target(&self) -> usize {
-        self.0.as_ref().map_or(0, |s| s.target as usize)
+        self.segment.as_ref().map_or(0, |s| s.target as usize)
     }
 }
 
@@ -192,32 +208,42 @@ impl Words<'_> {
 }
 
 impl ContainerBytes for SegmentBox {
-    fn from_bytes(bytes: Bytes) -> Self {
-        let read = || -> Option<Segment> {
+    fn from_bytes(mut bytes: Bytes) -> Self {
+        let mut read = || -> Option<Self> {
             let mut words = Words(&bytes);
             let (head, slice, late, length) = (words.next()?, words.next()?, words.next()?, words.next()?);
-            let body = || Some(words.0.get(..usize::try_from(length).ok()?)?.to_vec());
-            let kind = match head >> 32 {
-                1 => SegmentKind::Groups(body()?),
-                2 => SegmentKind::Rows(body()?),
-                3 => SegmentKind::Left(length),
+            let (kind, has_body) = match head >> 32 {
+                1 => (SegmentKind::Groups(Vec::new()), true),
+                2 => (SegmentKind::Rows(Vec::new()), true),
+                3 => (SegmentKind::Left(length), false),
                 _ => return None,
             };
+            let length = usize::try_from(length).ok().filter(|length| !has_body || *length <= words.0.len());
             let late = (late as i64 != i64::MIN).then_some(late as i64);
-            Some(Segment { target: head as u32, slice: slice as i64, late, kind })
+            let segment = Segment { target: head as u32, slice: slice as i64, late, kind };
+            let body = has_body.then(|| {
+                let _ = bytes.extract_to(SEGMENT_HEAD);
+                length.map(|length| bytes.extract_to(length))
+            });
+            match body {
+                Some(None) => None,
+                body => Some(Self { segment: Some(segment), body: body.flatten() }),
+            }
         };
-        Self(read())
+        read().unwrap_or_default()
     }
 
     fn length_in_bytes(&self) -> usize {
-        32 + self.0.as_ref().map_or(0, |s| match &s.kind {
-            SegmentKind::Groups(body) | SegmentKind::Rows(body) => padded(body.len()),
-            SegmentKind::Table(_) | SegmentKind::Left(_) => 0,
-        })
+        SEGMENT_HEAD
+            + self.segment.as_ref().map_or(0, |s| match &s.kind {
+                SegmentKind::Groups(body) | SegmentKind::Rows(body) => padded(body.len()),
+                SegmentKind::Table(_) | SegmentKind::Left(_) => 0,
+            })
     }
 
     fn into_bytes<W: Write>(&self, writer: &mut W) {
-        let segment = self.0.as_ref().expect("an empty contribution is never sent");
+        debug_assert!(self.body.is_none(), "what came is not sent on");
+        let segment = self.segment.as_ref().expect("an empty contribution is never sent");
         let (kind, body, number) = match &segment.kind {
             SegmentKind::Groups(body) => (1u64, &body[..], body.len() as u64),
             SegmentKind::Rows(body) => (2, &body[..], body.len() as u64),
@@ -233,8 +259,13 @@ impl ContainerBytes for SegmentBox {
     }
 }
 
-/// Words of one row's head on the wire.
+/// Bytes of a contribution before its body.
+const SEGMENT_HEAD: usize = 32;
+
+/// Words of one row's head on the wire: one where only its lengths are other than of the row before it, which is usual.
 const HEAD_WORDS: usize = 7;
+/// In the word of the lengths, which then comes first: nothing else is other, and the row's bytes follow.
+const SAME: u64 = 1 << 63;
 /// In the word of the part: the row is a retraction.
 const RETRACT: u64 = 0x8000_0000;
 /// In the word of the part: the row is provisional, and the number with it is that of its statement.
@@ -247,13 +278,21 @@ impl ContainerBytes for RowBox {
         let read = || -> Option<RowBatch> {
             let mut words = Words(&bytes);
             let (rows, length) = (usize::try_from(words.next()?).ok()?, usize::try_from(words.next()?).ok()?);
-            if words.0.len() < rows.checked_mul(HEAD_WORDS * 8)?.checked_add(length)? {
+            if words.0.len() < rows.checked_mul(8)?.checked_add(length)? {
                 return None;
             }
-            let mut heads = Vec::with_capacity(rows);
+            let mut heads: Vec<RowHead> = Vec::with_capacity(rows);
             for _ in 0..rows {
+                let lengths = words.next()?;
+                let (key_len, values_len) = (lengths as u32, ((lengths & !SAME) >> 32) as u32);
+                if lengths & SAME != 0 {
+                    let last = heads.last()?;
+                    let head = RowHead { start: behind(last)?, key_len, values_len, ..*last };
+                    (u64::from(behind(&head)?) <= length as u64).then(|| heads.push(head))?;
+                    continue;
+                }
                 let (time, start, end) = (words.next()? as i64, words.next()? as i64, words.next()? as i64);
-                let (part, approximate, place, lengths) = (words.next()?, words.next()?, words.next()?, words.next()?);
+                let (part, approximate, place) = (words.next()?, words.next()?, words.next()?);
                 let head = RowHead {
                     time,
                     window_start: start,
@@ -263,15 +302,11 @@ impl ContainerBytes for RowBox {
                     early: if part & EARLY == 0 { 0 } else { (part >> 32) as u32 },
                     approximate,
                     start: place as u32,
-                    key_len: lengths as u32,
-                    values_len: (lengths >> 32) as u32,
+                    key_len,
+                    values_len,
                     op: if part & RETRACT == 0 { Op::Assert } else { Op::Retract },
                 };
-                let end = u64::from(head.start) + u64::from(head.key_len) + u64::from(head.values_len);
-                if end > length as u64 {
-                    return None;
-                }
-                heads.push(head);
+                (u64::from(behind(&head)?) <= length as u64).then(|| heads.push(head))?;
             }
             Some(RowBatch { heads, bytes: words.0.get(..length)?.to_vec() })
         };
@@ -287,15 +322,37 @@ impl ContainerBytes for RowBox {
     }
 }
 
+/// Where a row's bytes end.
+fn behind(head: &RowHead) -> Option<u32> {
+    head.start.checked_add(head.key_len)?.checked_add(head.values_len)
+}
+
+/// Whether only the lengths of a row are other than of the row before it, and its bytes follow.
+fn is_same(head: &RowHead, last: &RowHead) -> bool {
+    let RowHead { time, window_start, window_end, part, revision, early, approximate, start, op, .. } = *last;
+    behind(last).is_some_and(|start| start == head.start)
+        && RowHead { time, window_start, window_end, part, revision, early, approximate, start, op, ..*head }
+            == RowHead { start, ..*head }
+}
+
 fn rows_length(rows: &RowBatch) -> usize {
-    16 + rows.heads.len() * HEAD_WORDS * 8 + padded(rows.bytes.len())
+    let same = rows.heads.windows(2).filter(|pair| is_same(&pair[1], &pair[0])).count();
+    16 + (rows.heads.len() * HEAD_WORDS - same * (HEAD_WORDS - 1)) * 8 + padded(rows.bytes.len())
 }
 
 fn write_rows(rows: &RowBatch, writer: &mut impl Write) {
     let mut put = |word: u64| writer.write_all(&word.to_le_bytes()).expect(WRITE);
     put(rows.heads.len() as u64);
     put(rows.bytes.len() as u64);
+    let mut last: Option<&RowHead> = None;
     for head in &rows.heads {
+        // The arena of a batch is shorter than 4 GiB, and the values of a row than 2.
+        let lengths = u64::from(head.values_len) << 32 | u64::from(head.key_len);
+        if last.replace(head).is_some_and(|last| is_same(head, last)) {
+            put(SAME | lengths);
+            continue;
+        }
+        put(lengths);
         put(head.time as u64);
         put(head.window_start as u64);
         put(head.window_end as u64);
@@ -305,7 +362,6 @@ fn write_rows(rows: &RowBatch, writer: &mut impl Write) {
         put(u64::from(number) << 32 | op | early | u64::from(head.part));
         put(head.approximate);
         put(u64::from(head.start));
-        put(u64::from(head.values_len) << 32 | u64::from(head.key_len));
     }
     writer.write_all(&rows.bytes).expect(WRITE);
     pad(rows.bytes.len(), writer);
@@ -353,6 +409,31 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_differ_in_their_lengths_alone_have_a_short_head_and_others_do_not() {
+        let first = RowHead { key_len: 2, values_len: 3, ..RowHead::new(3, 20, (-10, 20)) };
+        let next = RowHead { start: 5, key_len: 4, values_len: 0, ..first };
+        let others = [
+            RowHead { time: 21, ..next },
+            RowHead { window_start: -9, ..next },
+            RowHead { window_end: 19, ..next },
+            RowHead { part: 2, ..next },
+            RowHead { revision: 1, ..next },
+            RowHead { early: 1, ..next },
+            RowHead { approximate: 1, ..next },
+            RowHead { op: Op::Retract, ..next },
+            // Behind a gap, and before the end of the row before it.
+            RowHead { start: 6, ..next },
+            RowHead { start: 4, ..next },
+        ];
+        for (other, words) in [(next, 1)].into_iter().chain(others.map(|other| (other, HEAD_WORDS))) {
+            let sent = RowBox(RowBatch { heads: vec![first, other, first], bytes: b"aabbbccccdd".to_vec() });
+            let bytes = bytes_of(&sent);
+            assert_eq!(bytes.len(), 16 + (2 * HEAD_WORDS + words) * 8 + 16, "{other:?}");
+            assert_eq!(read::<RowBox>(&bytes).0.heads, sent.0.heads);
+        }
+    }
+
+    #[test]
     fn routed_rows_survive_the_wire() {
         let sent = Routed { target: 5, rows: rows().0 };
         let got: Routed = read(&bytes_of(&sent));
@@ -376,19 +457,22 @@ mod tests {
     fn segments_survive_the_wire() {
         for late in [None, Some(-40)] {
             let kind = SegmentKind::Rows(b"hello".to_vec());
-            let sent = SegmentBox(Some(Segment { target: 2, slice: -7, late, kind }));
-            let got: SegmentBox = read(&bytes_of(&sent));
-            let got = got.0.unwrap();
+            let bytes = bytes_of(&SegmentBox::new(Segment { target: 2, slice: -7, late, kind }));
+            let (got, body) = read::<SegmentBox>(&bytes).take().unwrap();
             assert_eq!((got.target, got.slice, got.late), (2, -7, late));
-            assert!(matches!(got.kind, SegmentKind::Rows(b) if b == b"hello"));
+            assert!(matches!(got.kind, SegmentKind::Rows(_)));
+            assert_eq!(&body.unwrap()[..], b"hello");
+            for cut in 0..bytes.len() - 3 {
+                assert!(read::<SegmentBox>(&bytes[..cut]).take().is_none(), "cut at {cut}");
+            }
         }
     }
 
     #[test]
     fn places_of_tables_survive_the_wire() {
-        let sent = SegmentBox(Some(Segment { target: 1, slice: 50, late: None, kind: SegmentKind::Left(77) }));
-        let got: SegmentBox = read(&bytes_of(&sent));
-        let got = got.0.unwrap();
+        let sent = SegmentBox::new(Segment { target: 1, slice: 50, late: None, kind: SegmentKind::Left(77) });
+        let (got, body) = read::<SegmentBox>(&bytes_of(&sent)).take().unwrap();
+        assert!(body.is_none());
         assert_eq!((got.target, got.slice, got.late), (1, 50, None));
         assert!(matches!(got.kind, SegmentKind::Left(77)));
     }

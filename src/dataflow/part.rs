@@ -109,7 +109,7 @@ impl Part {
 
     /// Sends what must go before the tick becomes `tick`; see [`PreAggregate::flush`].
     pub(super) fn flush(&mut self, tick: Option<i64>, send: &mut dyn FnMut(&mut SegmentBox)) {
-        self.pre.flush(tick, &mut |segment: Segment| send(&mut SegmentBox(Some(segment))));
+        self.pre.flush(tick, &mut |segment: Segment| send(&mut SegmentBox::new(segment)));
     }
 
     /// True where something waits to be sent.

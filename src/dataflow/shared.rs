@@ -8,7 +8,7 @@ use crate::table::Tables;
 use crate::watermark::{Activity, Clock, tick_at};
 use crate::window::Handover;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 use timely::scheduling::SyncActivator;
 
@@ -65,6 +65,9 @@ pub struct Pace {
 /// How a message reaches the other processes.
 pub type Tell = Box<dyn Fn(&[u8]) + Send + Sync>;
 
+/// How a worker looks for what other processes have told; true: it is about to wait.
+pub type Look = Box<dyn Fn(bool) + Send + Sync>;
+
 /// How all processes are asked for something.
 pub type Ask = Box<dyn Fn() + Send + Sync>;
 
@@ -90,11 +93,11 @@ pub struct Shared {
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
     /// Tells the other processes; set where there are any.
-    tell: Mutex<Option<Tell>>,
+    tell: OnceLock<Tell>,
+    /// Looks for what they have told; set where this process waits for what others read.
+    look: OnceLock<Look>,
     /// Asks all processes to read no more; set where there are others.
     ask_to_drain: Mutex<Option<Ask>>,
-    /// Clocks that the other processes are still to be told.
-    untold: Mutex<Vec<BlockClock>>,
     /// Whether a source can be idle: then processes tell each other how far they have come.
     idles: bool,
     /// What was last told of this process, and how often it could have been told since.
@@ -237,8 +240,8 @@ impl Shared {
             backlogs: (0..sinks).map(|_| AtomicU64::new(0)).collect(),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
-            tell: Mutex::new(None),
-            untold: Mutex::new(Vec::new()),
+            tell: OnceLock::new(),
+            look: OnceLock::new(),
             ask_to_drain: Mutex::default(),
             idles,
             told: Mutex::default(),
@@ -273,14 +276,37 @@ impl Shared {
         self.backlogs[sink].store(bytes, Ordering::Relaxed);
     }
 
-    /// How messages reach the other processes.
+    /// How messages reach the other processes; the first way holds.
     pub fn on_tell(&self, tell: Tell) {
-        *lock(&self.tell) = Some(tell);
+        let _ = self.tell.set(tell);
     }
 
     fn tell(&self, message: &Message) {
-        if let Some(tell) = &*lock(&self.tell) {
+        if let Some(tell) = self.tell.get() {
             tell(&message.encode());
+        }
+    }
+
+    /// The partitions whose blocks can be drawn by all processes of a machine, in plan order. Where lines are kept in
+    /// files, each process has the same of them in every run, and none is drawn.
+    pub fn drawn(&self) -> impl Iterator<Item = &dyn Partition> {
+        let keeps = self.too_late.iter().any(Option::is_some);
+        let sources = self.sources.iter().filter(move |source| !keeps && source.dead_letters.is_none());
+        let partitions = sources.flat_map(|source| source.partitions.iter().map(|p| &*p.partition));
+        partitions.filter(|partition| partition.can_draw())
+    }
+
+    /// How workers look for the messages of other processes, where there is something to wait for; the first way holds.
+    pub fn on_look(&self, look: Look) {
+        if self.sources.iter().flat_map(|source| &source.partitions).any(|p| p.partition.is_shared()) {
+            let _ = self.look.set(look);
+        }
+    }
+
+    /// Hears what other processes have told, at each turn of a source; `waits`: it is about to wait.
+    pub(super) fn look_around(&self, waits: bool) {
+        if let Some(look) = self.look.get() {
+            look(waits);
         }
     }
 
@@ -312,7 +338,7 @@ impl Shared {
         let p = &self.sources[source].partitions[partition];
         if p.end() && !p.partition.is_shared() && p.read.load(Ordering::SeqCst) && self.tells_of(p) {
             let (source, partition) = (source as u32, partition as u32);
-            lock(&self.untold).push(BlockClock { source, partition, index: END, newest: i64::MAX });
+            self.tell(&Message::Clock(BlockClock { source, partition, index: END, newest: i64::MAX }));
         }
     }
 
@@ -352,23 +378,9 @@ impl Shared {
         let p = &self.sources[source].partitions[partition];
         if self.tells_of(p) {
             let clock = BlockClock { source: source as u32, partition: partition as u32, index, newest };
-            let mut untold = lock(&self.untold);
-            untold.push(clock);
-            let enough = untold.len() >= TELL_BLOCKS;
-            drop(untold);
-            if enough {
-                self.tell_clocks();
-            }
+            self.tell(&Message::Clock(clock));
         }
         self.know(source, partition, index, newest, Some(arrived));
-    }
-
-    /// Tells the other processes the clocks they do not know yet; a worker does so before it waits.
-    pub(super) fn tell_clocks(&self) {
-        let clocks = std::mem::take(&mut *lock(&self.untold));
-        if !clocks.is_empty() {
-            self.tell(&Message::Clocks(clocks));
-        }
     }
 
     /// How far the partitions of this process have come.
@@ -441,14 +453,12 @@ impl Shared {
     /// Process `from` says something; garbage is ignored.
     pub fn hear(&self, from: usize, bytes: &[u8]) {
         match Message::decode(bytes) {
-            Some(Message::Clocks(clocks)) => {
-                for BlockClock { source, partition, index, newest } in clocks {
-                    let (source, partition) = (source as usize, partition as usize);
-                    match self.sources.get(source).and_then(|s| s.partitions.get(partition)) {
-                        Some(p) if p.partition.is_shared() => self.know(source, partition, index, newest, None),
-                        Some(_) => self.heard(source, partition, index, newest),
-                        None => {}
-                    }
+            Some(Message::Clock(BlockClock { source, partition, index, newest })) => {
+                let (source, partition) = (source as usize, partition as usize);
+                match self.sources.get(source).and_then(|s| s.partitions.get(partition)) {
+                    Some(p) if p.partition.is_shared() => self.know(source, partition, index, newest, None),
+                    Some(_) => self.heard(source, partition, index, newest),
+                    None => {}
                 }
             }
             Some(Message::Cut { source, partition, end }) => {
@@ -527,9 +537,6 @@ impl Shared {
 /// In place of the number of a block: the end of a partition that one process reads alone.
 const END: u64 = u64::MAX;
 
-/// Blocks whose clocks go in one message: a message costs several wake-ups of threads at both ends.
-const TELL_BLOCKS: usize = 4;
-
 /// So many turns of a worker that goes on reading, and it says how far it has come.
 const TELL_ACTIVITY: u32 = 16;
 
@@ -545,8 +552,8 @@ struct BlockClock {
 /// What processes tell each other about the partitions they read together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Message {
-    /// Blocks are decoded.
-    Clocks(Vec<BlockClock>),
+    /// A block is decoded.
+    Clock(BlockClock),
     /// The sender reads no block from `end` on.
     Cut { source: u32, partition: u32, end: u64 },
     /// How far the sender's partitions have come.
@@ -554,21 +561,19 @@ enum Message {
 }
 
 impl Message {
-    /// A byte for the kind, then 24 bytes a block (source, partition, index, clock) or 16 for a cut or an activity.
+    /// A byte for the kind, then 24 bytes of a block (source, partition, index, clock) or 16 for a cut or an activity.
     fn encode(&self) -> Vec<u8> {
         let mut out = vec![match self {
-            Message::Clocks(_) => 1,
+            Message::Clock(_) => 1,
             Message::Cut { .. } => 2,
             Message::Activity(_) => 3,
         }];
         match self {
-            Message::Clocks(clocks) => {
-                for c in clocks {
-                    out.extend_from_slice(&c.source.to_le_bytes());
-                    out.extend_from_slice(&c.partition.to_le_bytes());
-                    out.extend_from_slice(&c.index.to_le_bytes());
-                    out.extend_from_slice(&c.newest.to_le_bytes());
-                }
+            Message::Clock(BlockClock { source, partition, index, newest }) => {
+                out.extend_from_slice(&source.to_le_bytes());
+                out.extend_from_slice(&partition.to_le_bytes());
+                out.extend_from_slice(&index.to_le_bytes());
+                out.extend_from_slice(&newest.to_le_bytes());
             }
             Message::Cut { source, partition, end } => {
                 out.extend_from_slice(&source.to_le_bytes());
@@ -588,14 +593,15 @@ impl Message {
         let four = |b: &[u8], at: usize| Some(u32::from_le_bytes(b.get(at..at + 4)?.try_into().ok()?));
         let eight = |b: &[u8], at: usize| Some(u64::from_le_bytes(b.get(at..at + 8)?.try_into().ok()?));
         match (kind, rest.len()) {
-            (1, n) if n > 0 && n % 24 == 0 => rest
-                .chunks_exact(24)
-                .map(|b| {
-                    let (source, partition) = (four(b, 0)?, four(b, 4)?);
-                    Some(BlockClock { source, partition, index: eight(b, 8)?, newest: eight(b, 16)? as i64 })
-                })
-                .collect::<Option<_>>()
-                .map(Message::Clocks),
+            (1, 24) => {
+                let (source, partition) = (four(rest, 0)?, four(rest, 4)?);
+                Some(Message::Clock(BlockClock {
+                    source,
+                    partition,
+                    index: eight(rest, 8)?,
+                    newest: eight(rest, 16)? as i64,
+                }))
+            }
             (2, 16) => Some(Message::Cut { source: four(rest, 0)?, partition: four(rest, 4)?, end: eight(rest, 8)? }),
             (3, 16) => {
                 let (least, newest) = (eight(rest, 0)? as i64, eight(rest, 8)? as i64);
@@ -652,7 +658,7 @@ mod tests {
         assert_eq!((passed(19), passed(20)), (Some(900), None));
         let say = |index, newest| {
             let clock = BlockClock { source: 0, partition: 1, index, newest };
-            shared.hear(1, &Message::Clocks(vec![clock]).encode());
+            shared.hear(1, &Message::Clock(clock).encode());
         };
         say(0, 18);
         assert_eq!((passed(9), passed(19)), (Some(0), Some(900)));
@@ -680,9 +686,8 @@ mod tests {
             // Each worker comes to the end.
             shared.end(0, 0);
             shared.end(0, 0);
-            shared.tell_clocks();
             let one = |index, newest| BlockClock { source: 0, partition: 0, index, newest };
-            let expected = [Message::Clocks(vec![one(0, 27), one(END, i64::MAX)])];
+            let expected = [Message::Clock(one(0, 27)), Message::Clock(one(END, i64::MAX))];
             assert_eq!(*lock(&told), if looked_at { &expected[..] } else { &[] });
         }
     }
@@ -702,7 +707,7 @@ mod tests {
     #[test]
     fn messages_between_processes_survive_the_wire_and_garbage_is_refused() {
         for message in [
-            Message::Clocks(vec![BlockClock { source: 1, partition: 2, index: 3, newest: -4 }; 3]),
+            Message::Clock(BlockClock { source: 1, partition: 2, index: 3, newest: -4 }),
             Message::Cut { source: 1, partition: 2, end: u64::MAX },
             Message::Activity(Activity { least: -5, newest: i64::MAX }),
         ] {

@@ -68,7 +68,7 @@ pub(super) fn sink<'scope, C: Carried>(
                 if entry.1.heads.is_empty() {
                     entry.1 = rows;
                 } else {
-                    rows.iter().for_each(|row| entry.1.push(row));
+                    entry.1.append(&rows);
                 }
             });
             let Some(handle) = handle.as_ref() else {

@@ -127,6 +127,7 @@ pub(super) fn source<'scope>(
             let least_base = reached.map_or(i64::MIN, |time| time.saturating_add(reader.out_of_orderness()));
             let mut turn = || -> Result<bool, Error> {
                 loop {
+                    shared.look_around(false);
                     let mut emitted = 0;
                     while emitted < EMIT
                         && let Some((mut decoded, base)) = reader.emit(&parts)?
@@ -173,8 +174,8 @@ pub(super) fn source<'scope>(
                     match progress {
                         Progress::Read => {}
                         Progress::End => {
-                            shared.tell_clocks();
                             shared.tell_activity(true);
+                            shared.look_around(true);
                             return Ok(true);
                         }
                         Progress::Wait(time) if armed => {
@@ -183,9 +184,9 @@ pub(super) fn source<'scope>(
                         }
                         Progress::Wait(_) => {
                             // From here on whoever changes something wakes us; look once more for what came before.
-                            shared.tell_clocks();
                             shared.tell_activity(true);
                             wake.wait();
+                            shared.look_around(true);
                             armed = true;
                         }
                     }

@@ -338,7 +338,7 @@ fn contributions<'scope, T: Clone + 'static>(
             let frontier = frontier.frontier().first().copied();
             if let Some(capability) = &held {
                 let mut session = output.session_with_builder(capability);
-                pre.flush(frontier, &mut |segment| session.give_container(&mut SegmentBox(Some(segment))));
+                pre.flush(frontier, &mut |segment| session.give_container(&mut SegmentBox::new(segment)));
             }
             match (frontier, &mut held) {
                 (Some(frontier), Some(capability)) if pre.open_slices() > 0 => {

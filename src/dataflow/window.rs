@@ -106,7 +106,7 @@ pub(super) fn stated<'scope>(
         move |(input, frontier), output| {
             let (begun, before) = (notes.begin(), state.stated());
             input.for_each(|capability, container| {
-                let Some(segment) = container.0.take() else {
+                let Some((segment, body)) = container.take() else {
                     fail(damaged("a contribution does not decode"));
                     return;
                 };
@@ -117,13 +117,15 @@ pub(super) fn stated<'scope>(
                         None => fail(damaged("a table is not where it was left")),
                     },
                     SegmentKind::Groups(bytes) => {
-                        if let Err(e) = state.table(segment.slice, segment.late).merge_encoded(&bytes) {
+                        if let Err(e) =
+                            state.table(segment.slice, segment.late).merge_encoded(body.as_deref().unwrap_or(&bytes))
+                        {
                             fail(damaged(&e.to_string()));
                         }
                     }
                     SegmentKind::Rows(bytes) => {
                         let table = state.table(segment.slice, segment.late);
-                        if let Err(e) = raw.add_to(&bytes, table, &mut tally) {
+                        if let Err(e) = raw.add_to(body.as_deref().unwrap_or(&bytes), table, &mut tally) {
                             fail(damaged(&e.to_string()));
                         }
                     }

@@ -173,6 +173,8 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
     });
     let shared = Shared::new(paced.collect(), too_late, (clock, tables), topology.workers, processes, plan.sinks.len());
 
+    topology.counters = shared.drawn().count();
+
     for desk in shared.tables.desks() {
         let waiting = Arc::downgrade(&shared);
         desk.on_answer(Box::new(move || {
@@ -209,7 +211,12 @@ pub fn run(mut plan: Plan, options: Options) -> Result<Outcome, Error> {
                 // A failed send is a lost peer, and the control plane says so itself.
                 let _ = telling.broadcast(bytes);
             }));
+            for (partition, counter) in shared.drawn().zip(handle.counters()) {
+                partition.draw_from(Box::new(move || counter.draw()));
+            }
             if several {
+                let looking = handle.clone();
+                shared.on_look(Box::new(move |waits| if waits { looking.leave() } else { looking.glance() }));
                 let asking = handle.clone();
                 shared.on_ask_to_drain(Box::new(move || asking.request_drain()));
             }

@@ -197,6 +197,11 @@ const CODES: &[Code] = &[
         "An address cannot be resolved, or is not one of this machine.",
         "Correct the hosts file, or `--process`.",
     ),
+    code(
+        "cluster.counter",
+        "The processes of a machine cannot share out the blocks of a file.",
+        "Make room in `/dev/shm`, some bytes are enough.",
+    ),
     code("cluster.fingerprint", "Another process runs another pipeline or reads other files.", "Give all the same."),
     code("cluster.hosts", "The hosts file is wrong.", "Write one host:port a line, in the order of processes."),
     code("cluster.index", "Two processes say that they are the same one.", "Give each its own `--process`, from 0."),

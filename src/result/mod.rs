@@ -183,6 +183,13 @@ impl RowBatch {
         self.heads.push(RowHead { start, ..*row.head });
     }
 
+    /// Appends copies of all rows of another batch.
+    pub fn append(&mut self, rows: &RowBatch) {
+        let base = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&rows.bytes);
+        self.heads.extend(rows.heads.iter().map(|head| RowHead { start: base + head.start, ..*head }));
+    }
+
     /// Empties the batch; allocations stay.
     pub fn clear(&mut self) {
         self.heads.clear();

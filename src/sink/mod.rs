@@ -21,6 +21,7 @@ mod noted;
 mod order;
 mod output;
 mod queue;
+mod ranks;
 mod stream;
 mod syncer;
 mod table;

@@ -3,16 +3,21 @@
 //! In: each batch has all rows of one statement time, in any order. Out: the same rows sorted ([`RowRef::order`]), to
 //! the sink inside. Sorting happens here, on the sink's thread, so that the dataflow does not pay for it.
 
+use super::ranks::Ranks;
 use super::{Delivery, Finished, Sink, Written};
 use crate::error::Error;
 use crate::event::Value;
 use crate::result::{RowBatch, RowRef};
+use std::collections::BTreeMap;
 
 /// A sink that gets its rows sorted.
 pub struct Ordered {
     inner: Box<dyn Sink>,
     sorted: RowBatch,
     order: Vec<(Prefix, u32)>,
+    rows: Vec<u32>,
+    /// By part.
+    ranks: BTreeMap<u32, Ranks>,
 }
 
 /// The beginning of a group as bytes that order as [`RowRef::order`] orders the group, where they differ: most
@@ -69,27 +74,38 @@ fn text(text: &[u8], put: &mut impl FnMut(&[u8]) -> bool) -> bool {
 impl Ordered {
     /// Sorts what goes to `inner`.
     pub fn new(inner: Box<dyn Sink>) -> Self {
-        Self { inner, sorted: RowBatch::default(), order: Vec::new() }
+        Self { inner, sorted: RowBatch::default(), order: Vec::new(), rows: Vec::new(), ranks: BTreeMap::new() }
     }
 }
 
 impl Sink for Ordered {
     fn write(&mut self, batch: &RowBatch) -> Result<(), Error> {
-        self.order.clear();
-        self.order.extend((0..batch.heads.len()).map(|i| (prefix(&batch.row(i)), i as u32)));
         let place = |i: u32| {
             let head = &batch.heads[i as usize];
             (head.time, head.part, head.window_end, head.window_start)
         };
-        let rest = |a: u32, b: u32| batch.row(a as usize).order(&batch.row(b as usize));
-        if self.order.iter().all(|(_, i)| place(*i) == place(0)) {
-            self.order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rest(a.1, b.1)));
-        } else {
-            self.order
-                .sort_unstable_by(|a, b| place(a.1).cmp(&place(b.1)).then(a.0.cmp(&b.0)).then_with(|| rest(a.1, b.1)));
+        let one_window = (1..batch.heads.len() as u32).all(|i| place(i) == place(0));
+        self.rows.clear();
+        let part = batch.heads.first().filter(|_| one_window).map(|head| head.part);
+        let mut ranks = part.map(|part| self.ranks.entry(part).or_default());
+        if !ranks.as_mut().is_some_and(|ranks| ranks.place(batch, &mut self.rows)) {
+            self.order.clear();
+            self.order.extend((0..batch.heads.len()).map(|i| (prefix(&batch.row(i)), i as u32)));
+            let rest = |a: u32, b: u32| batch.row(a as usize).order(&batch.row(b as usize));
+            if one_window {
+                self.order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rest(a.1, b.1)));
+            } else {
+                self.order.sort_unstable_by(|a, b| {
+                    place(a.1).cmp(&place(b.1)).then(a.0.cmp(&b.0)).then_with(|| rest(a.1, b.1))
+                });
+            }
+            self.rows.extend(self.order.iter().map(|(_, i)| *i));
+            if let Some(ranks) = ranks {
+                ranks.learn(batch, &self.rows);
+            }
         }
         self.sorted.clear();
-        self.order.iter().for_each(|(_, i)| self.sorted.push(batch.row(*i as usize)));
+        self.rows.iter().for_each(|i| self.sorted.push(batch.row(*i as usize)));
         self.inner.write(&self.sorted)
     }
 

@@ -131,16 +131,99 @@ pub(super) fn write_time(times: Times, us: i64, out: &mut Vec<u8>) {
 pub(super) fn write_plain(value: Value<'_>, out: &mut Vec<u8>) -> bool {
     match value {
         Value::Int(v) => out.extend_from_slice(itoa::Buffer::new().format(v).as_bytes()),
-        Value::Float(v) if v.is_finite() => out.extend_from_slice(zmij::Buffer::new().format_finite(v).as_bytes()),
+        Value::Float(v) if v.is_finite() => {
+            if !write_short(v, out) {
+                out.extend_from_slice(zmij::Buffer::new().format_finite(v).as_bytes());
+            }
+        }
         Value::Bool(v) => out.extend_from_slice(if v { b"true" } else { b"false" }),
         _ => return false,
     }
     true
 }
 
+/// Appends a float that is a whole number of thousandths, as many measurements and percentiles are; false where it is
+/// not, or is large.
+///
+/// The quotient of two whole numbers below 2^53 is rounded once, so where it is `v` the decimal number reads back as `v`.
+/// No two decimal numbers of at most 15 digits do, so none is shorter.
+#[inline]
+fn write_short(v: f64, out: &mut Vec<u8>) -> bool {
+    /// A number below 2^51 and this have no place for a fraction: the sum is rounded to a whole number.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    const MOST: f64 = 1e12;
+    let thousandths = v * 1_000.0;
+    if thousandths.abs() >= MOST {
+        return false;
+    }
+    let whole = (thousandths + ROUND) - ROUND;
+    // Bits, as -0.0 is equal to 0.0.
+    if (whole / 1_000.0).to_bits() != v.to_bits() {
+        return false;
+    }
+    let n = whole.abs() as u64;
+    if whole < 0.0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(itoa::Buffer::new().format(n / 1_000).as_bytes());
+    let rest = (n % 1_000) as u32;
+    let digits = [b'.', b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8];
+    let length = if rest % 100 == 0 {
+        2
+    } else if rest % 10 == 0 {
+        3
+    } else {
+        4
+    };
+    out.extend_from_slice(&digits[..length]);
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn written(v: f64) -> String {
+        let mut out = Vec::new();
+        assert!(write_plain(Value::Float(v), &mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn floats_of_few_digits_are_written_as_all_others_are() {
+        for (v, text) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (-1.0, "-1.0"),
+            (8.75, "8.75"),
+            (0.001, "0.001"),
+            (-0.05, "-0.05"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (999_999_999.999, "999999999.999"),
+            (1e9, "1000000000.0"),
+        ] {
+            assert_eq!(written(v), text);
+            assert_eq!(written(v), zmij::Buffer::new().format_finite(v));
+        }
+        let mut out = Vec::new();
+        assert!(
+            write_short(999_999_999.999, &mut out) && !write_short(1e9, &mut out) && !write_short(0.0625, &mut out)
+        );
+        assert!(!write_short(-0.0, &mut out) && write_short(0.0, &mut out));
+    }
+
+    proptest! {
+        #[test]
+        fn floats_are_written_in_the_shortest_way(
+            n in -2_000_000_000_000i64..2_000_000_000_000, scale in 0..6i32, ulps in -2..3i64, any in any::<f64>(),
+        ) {
+            let near = f64::from_bits((n as f64 / 10f64.powi(scale)).to_bits().wrapping_add_signed(ulps));
+            for v in [near, any].into_iter().filter(|v| v.is_finite()) {
+                prop_assert_eq!(written(v), zmij::Buffer::new().format_finite(v).to_owned());
+            }
+        }
+    }
 
     #[test]
     fn a_failed_write_names_the_file_and_says_what_to_do() {

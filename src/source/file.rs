@@ -6,7 +6,7 @@
 //!
 //! Errors: `source.open`, `source.read`, `source.truncated`, `source.header`, each with the path.
 
-use super::{Block, Claims, Found, Lines, Next, Partition, Share, head_too_long};
+use super::{Block, Claims, Draw, Found, Lines, Next, Partition, Share, head_too_long};
 use crate::error::Error;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -228,7 +228,7 @@ impl OneFile {
 
 impl Partition for FilePartition {
     fn next(&self, buffer: &mut Vec<u8>) -> Result<Next, Error> {
-        let Some(index) = self.claims.next(|index| index < self.blocks) else { return Ok(Next::End) };
+        let Some(index) = self.claims.next(|index| index < self.blocks)? else { return Ok(Next::End) };
         // Of files without a byte, which begin where the next one does, the last holds: it has the block.
         let file = &self.files[self.files.partition_point(|f| f.first <= index) - 1];
         Ok(Next::Block(file.read_block(index, buffer, self.lines)?))
@@ -252,6 +252,14 @@ impl Partition for FilePartition {
 
     fn is_shared(&self) -> bool {
         self.share.processes > 1
+    }
+
+    fn can_draw(&self) -> bool {
+        self.is_shared()
+    }
+
+    fn draw_from(&self, draw: Draw) {
+        self.claims.draw_from(draw);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Paced in real time, a block is given out when the wall clock reaches its event time (counted from the start of the
 //! run); otherwise as fast as it is asked for.
 
-use super::{Block, Claims, Next, Partition, Share};
+use super::{Block, Claims, Draw, Next, Partition, Share};
 use crate::error::Error;
 use crate::generate::{Generator, Settings};
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ impl Partition for GeneratePartition {
                 return Ok(Next::Wait(Some(due - now)));
             }
         }
-        let Some(index) = self.claims.next(exists) else { return Ok(Next::End) };
+        let Some(index) = self.claims.next(exists)? else { return Ok(Next::End) };
         self.generator.block(index, buffer);
         Ok(Next::Block(Block {
             index,
@@ -75,5 +75,14 @@ impl Partition for GeneratePartition {
 
     fn is_shared(&self) -> bool {
         self.share.processes > 1
+    }
+
+    /// In real time a block is looked at before it is taken.
+    fn can_draw(&self) -> bool {
+        self.is_shared() && self.began.is_none()
+    }
+
+    fn draw_from(&self, draw: Draw) {
+        self.claims.draw_from(draw);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A [`Partition`] is shared by all workers of a process: each asks for the [`Partition::next`] block when it is ready
 //! for more. Blocks are numbered in the order of the input, each holds whole lines, and the blocks of one partition
-//! together hold every line once. Several processes divide a plain file's or the generator's blocks among them
-//! (block modulo processes); compressed and followed files belong to one process each (partition modulo processes),
+//! together hold every line once. Several processes divide a plain file's or the generator's blocks among them: on one
+//! machine each draws the next that nobody has, otherwise block modulo processes; compressed and followed files belong to one process each (partition modulo processes),
 //! standard input and what is sent to process 0.
 //!
 //! Reading a file's block happens on the worker that decodes it: a copy out of the page cache into the worker's own
@@ -85,6 +85,9 @@ pub struct Share {
     pub processes: u64,
 }
 
+/// Draws the number of a block, each once among all processes, from 0 on without a gap.
+pub type Draw = Box<dyn Fn() -> Result<u64, Error> + Send + Sync>;
+
 /// A block of whole lines in the caller's buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -140,6 +143,15 @@ pub trait Partition: Send + Sync {
 
     /// True where all processes read blocks of it, so that they must tell each other its clock.
     fn is_shared(&self) -> bool;
+
+    /// True where the processes of one machine can draw the numbers of the blocks they read, so that who is ahead reads
+    /// more: see [`Partition::draw_from`].
+    fn can_draw(&self) -> bool {
+        false
+    }
+
+    /// Draws the numbers of blocks, as all other processes do too; said before the first block is asked for.
+    fn draw_from(&self, _draw: Draw) {}
 
     /// Where a block's events stand among those of the partition; with an event's offset in the block this gives the
     /// order of the partition.

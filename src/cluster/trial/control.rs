@@ -7,6 +7,7 @@ use crate::cluster::link::Line;
 use crate::cluster::message::{Inbox, MAX_APP, Message};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -55,6 +56,47 @@ fn messages_arrive_in_order_when_the_listener_comes_late_and_then_an_orderly_end
     assert!(one_news.try_recv().is_err());
     assert_eq!(numbers.try_iter().collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
     assert_eq!(heard.try_iter().collect::<Vec<_>>(), [(1, b"answer".to_vec())]);
+}
+
+#[test]
+fn messages_come_in_order_when_busy_workers_and_the_thread_take_them_in_turn() {
+    let (a, b) = pair();
+    let ((zero, _), (one, one_news)) = (control(0, a, LONG), control(1, b, LONG));
+    let (tx, heard) = mpsc::channel();
+    one.listen(Arc::new(move |_, bytes: &[u8]| {
+        let number = u32::from_le_bytes(bytes.try_into().unwrap());
+        tx.send((number, thread::current().id())).unwrap();
+    }));
+    let (stop, own) = (Arc::new(AtomicBool::new(false)), thread::current().id());
+    let told = Arc::clone(&stop);
+    let speaking = thread::spawn(move || {
+        let mut said = 0u32;
+        while !told.load(Ordering::SeqCst) {
+            zero.send(1, &said.to_le_bytes()).unwrap();
+            said += 1;
+        }
+        zero.drain();
+        (zero, said)
+    });
+    // Until both have had their part, and that in turn.
+    let (mut next, mut here, mut there) = (0, 0, 0);
+    while here < 300 || there < 30 {
+        for _ in 0..50 {
+            one.glance();
+        }
+        one.leave();
+        for (number, taker) in heard.try_iter() {
+            assert_eq!(number, next);
+            next += 1;
+            if taker == own { here += 1 } else { there += 1 }
+        }
+        thread::yield_now();
+    }
+    stop.store(true, Ordering::SeqCst);
+    let (_zero, said) = speaking.join().unwrap();
+    assert_eq!(one_news.recv_timeout(LONG).unwrap(), News::Drain(0));
+    let rest = heard.try_iter().map(|(number, _)| number);
+    assert!(rest.eq(next..said), "all that was said before the drain was heard before it");
 }
 
 #[test]

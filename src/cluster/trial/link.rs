@@ -63,6 +63,32 @@ fn all_processes_link_when_strangers_call_at_the_same_time() {
     }
 }
 
+/// The counters that three processes have which want so many.
+#[cfg(target_os = "linux")]
+fn counters(wanted: [usize; 3]) -> Vec<Vec<crate::cluster::Counter>> {
+    let places = places(3).into_iter().zip(wanted);
+    let linking = places.map(|((topology, listener), counters)| start((Topology { counters, ..topology }, listener)));
+    let linking: Vec<Linking> = linking.collect();
+    // Nobody hangs up before all are there.
+    let links: Vec<Links> = linking.into_iter().map(|linking| linking.join().unwrap().unwrap()).collect();
+    links.into_iter().map(|links| links.counters).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn processes_of_one_machine_draw_from_the_same_counters_and_all_have_none_where_one_has_not() {
+    let all = counters([2; 3]);
+    assert!(all.iter().all(|counters| counters.len() == 2));
+    let mut drawn: Vec<u64> = all.iter().map(|counters| counters[1].draw().unwrap()).collect();
+    drawn.sort_unstable();
+    assert_eq!(drawn, [0, 1, 2]);
+    assert_eq!(all[2][0].draw().unwrap(), 0);
+    // One finds no third counter, as one on another machine finds none.
+    for wanted in [[2, 2, 3], [2, 3, 2], [0, 2, 2], [0; 3]] {
+        assert!(counters(wanted).iter().all(Vec::is_empty), "{wanted:?}");
+    }
+}
+
 #[test]
 fn processes_without_a_token_link_on_loopback() {
     let linking: Vec<Linking> = places(2).into_iter().map(|(t, l)| start((Topology { token: None, ..t }, l))).collect();
