@@ -282,6 +282,12 @@ impl<S: Sketch> List<S> {
         self.values.truncate(to);
     }
 
+    /// Loads what [`List::grouped`] reads of a group first; what is given means nothing.
+    #[inline]
+    pub(super) fn touch(&self, group: u32) -> u64 {
+        self.grouped(group).first().copied().unwrap_or(0)
+    }
+
     /// The grouped values of a group.
     #[inline]
     pub(super) fn grouped(&self, group: u32) -> &[u64] {

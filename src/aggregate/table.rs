@@ -193,6 +193,16 @@ impl GroupTable {
         &self.words[group as usize * width..(group as usize + 1) * width]
     }
 
+    /// Loads what is read of a group first when it is answered, so that who touches some groups before they are answered
+    /// waits for the memory once and not for each. What is given means nothing.
+    #[inline]
+    pub fn touch(&self, group: u32) -> u64 {
+        let row = self.row(group);
+        let ends = row.first().copied().unwrap_or(0) ^ row.last().copied().unwrap_or(0);
+        let lists = self.values.iter().map(|list| list.touch(group));
+        lists.chain(self.sets.iter().map(|list| list.touch(group))).fold(ends, |all, one| all ^ one)
+    }
+
     /// Lets lists grow into grouped parts and sketches where their logs are long.
     pub(super) fn settle(&mut self) {
         let groups = self.len();

@@ -63,10 +63,11 @@ impl Gathering {
         }
     }
 
-    /// Waits for `pause`, or until a worker is idle.
-    fn gather(&self, pause: Duration) {
+    /// Waits for `pause`, or until a worker is idle; true where one is.
+    fn gather(&self, pause: Duration) -> bool {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.idle.wait_timeout_while(lock, pause, |()| self.busy.load(Ordering::SeqCst)));
+        let waited = self.idle.wait_timeout_while(lock, pause, |()| self.busy.load(Ordering::SeqCst));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
@@ -155,17 +156,22 @@ mod tests {
     #[test]
     fn nobody_gathers_when_workers_wait_or_once_one_does() {
         let gathering = Arc::new(Gathering::default());
-        let long = Duration::from_secs(3_600);
-        gathering.gather(long);
+        let long = Duration::from_secs(60);
+        assert!(gathering.gather(long), "nobody was busy");
+        // Many times: a worker may wait before the thread gathers, and after.
+        for _ in 0..100 {
+            gathering.busy();
+            let (begun, threads) = (mpsc::channel(), Arc::clone(&gathering));
+            let thread = thread::spawn(move || {
+                begun.0.send(()).unwrap();
+                threads.gather(long)
+            });
+            begun.1.recv().unwrap();
+            (0..100).for_each(|_| thread::yield_now());
+            gathering.idle();
+            assert!(thread.join().unwrap());
+        }
         gathering.busy();
-        let (begun, done) = (mpsc::channel(), Arc::clone(&gathering));
-        let thread = thread::spawn(move || {
-            begun.0.send(()).unwrap();
-            done.gather(long);
-        });
-        begun.1.recv().unwrap();
-        gathering.idle();
-        thread.join().unwrap();
-        gathering.gather(long);
+        assert!(!gathering.gather(Duration::from_millis(1)));
     }
 }

@@ -7,6 +7,7 @@
 use super::sent::Sent;
 use crate::result::{Op, RowBatch, RowHead};
 use crate::window::{Segment, SegmentKind};
+use std::cell::RefCell;
 use std::io::Write;
 use timely::bytes::arc::Bytes;
 use timely::communication::Push;
@@ -281,7 +282,8 @@ impl ContainerBytes for RowBox {
             if words.0.len() < rows.checked_mul(8)?.checked_add(length)? {
                 return None;
             }
-            let mut heads: Vec<RowHead> = Vec::with_capacity(rows);
+            let RowBatch { mut heads, bytes: mut arena } = ARENAS.with_borrow_mut(Vec::pop).unwrap_or_default();
+            heads.reserve(rows);
             for _ in 0..rows {
                 let lengths = words.next()?;
                 let (key_len, values_len) = (lengths as u32, ((lengths & !SAME) >> 32) as u32);
@@ -308,7 +310,8 @@ impl ContainerBytes for RowBox {
                 };
                 (u64::from(behind(&head)?) <= length as u64).then(|| heads.push(head))?;
             }
-            Some(RowBatch { heads, bytes: words.0.get(..length)?.to_vec() })
+            arena.extend_from_slice(words.0.get(..length)?);
+            Some(RowBatch { heads, bytes: arena })
         };
         Self(read().unwrap_or_default())
     }
@@ -319,6 +322,27 @@ impl ContainerBytes for RowBox {
 
     fn into_bytes<W: Write>(&self, writer: &mut W) {
         write_rows(&self.0, writer);
+    }
+}
+
+thread_local! {
+    /// Batches that came to this worker and were used, with their allocations: memory that is asked for anew each time is
+    /// given back and cleared by the system each time.
+    static ARENAS: RefCell<Vec<RowBatch>> = const { RefCell::new(Vec::new()) };
+}
+
+/// So many are kept, of at most so many bytes each.
+const KEPT: (usize, usize) = (4, 4 << 20);
+
+/// Takes back a batch that came from another worker.
+pub(super) fn recycle(mut rows: RowBatch) {
+    if rows.bytes.capacity() <= KEPT.1 {
+        rows.clear();
+        ARENAS.with_borrow_mut(|kept| {
+            if kept.len() < KEPT.0 {
+                kept.push(rows);
+            }
+        });
     }
 }
 
@@ -406,6 +430,19 @@ mod tests {
         let got: RowBox = read(&bytes_of(&sent));
         assert_eq!(got.0.heads, sent.0.heads);
         assert_eq!(got.0.bytes, sent.0.bytes);
+    }
+
+    #[test]
+    fn rows_that_come_into_memory_that_was_used_before_have_nothing_of_it() {
+        let sent = rows();
+        let bytes = bytes_of(&sent);
+        for _ in 0..KEPT.0 + 2 {
+            recycle(rows().0);
+        }
+        for _ in 0..KEPT.0 + 2 {
+            let got: RowBox = read(&bytes);
+            assert_eq!((got.0.heads, got.0.bytes), (sent.0.heads.clone(), sent.0.bytes.clone()));
+        }
     }
 
     #[test]

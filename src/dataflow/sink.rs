@@ -3,7 +3,7 @@
 //! Its output carries nothing; its frontier is what has been handed to the sink. While the sink is full the operator
 //! keeps the capability of the first time it could not hand over.
 
-use super::container::{Carried, RowBox, to_target};
+use super::container::{Carried, RowBox, recycle, to_target};
 use super::sent::Sent;
 use super::shared::Shared;
 use crate::error::Error;
@@ -43,6 +43,7 @@ pub(super) fn sink<'scope, C: Carried>(
     let (shared, metrics) = (Arc::clone(shared), Arc::clone(metrics));
     let name = format!("{name}:sink");
     let worker = rows.scope().worker().clone();
+    let alone = worker.peers() == 1;
     let scope = rows.scope();
     let pact = to_target(Sent::to(&name, scope, &metrics));
     rows.unary_frontier::<CapacityContainerBuilder<RowBox>, _, _, _>(pact, &name, move |first, info| {
@@ -65,11 +66,16 @@ pub(super) fn sink<'scope, C: Carried>(
                     let least = capability.least().copied().unwrap_or(time);
                     (capability.delayed(&time.max(least), output.output_index()), RowBatch::default())
                 });
-                if entry.1.heads.is_empty() {
+                if alone && entry.1.heads.is_empty() {
                     entry.1 = rows;
-                } else {
-                    entry.1.append(&rows);
+                    return;
                 }
+                // What came from a worker is copied behind what others sent, into memory that the sink has used before.
+                if entry.1.heads.is_empty() {
+                    entry.1 = handle.as_ref().map(SinkHandle::spare).unwrap_or_default();
+                }
+                entry.1.append(&rows);
+                recycle(rows);
             });
             let Some(handle) = handle.as_ref() else {
                 open.clear();

@@ -127,7 +127,9 @@ pub(super) fn source<'scope>(
             let least_base = reached.map_or(i64::MIN, |time| time.saturating_add(reader.out_of_orderness()));
             let mut turn = || -> Result<bool, Error> {
                 loop {
-                    shared.look_around(false);
+                    if !armed {
+                        shared.look_around(false);
+                    }
                     let mut emitted = 0;
                     while emitted < EMIT
                         && let Some((mut decoded, base)) = reader.emit(&parts)?

@@ -233,3 +233,29 @@ fn cells<'a>(mut bytes: &'a [u8]) -> impl Iterator<Item = Value<'a>> + use<'a> {
         Some(value)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_appended_together_are_as_if_each_was() {
+        let batch = |parts: &[(&[u8], &[u8])]| {
+            let mut batch = RowBatch::default();
+            for (i, (key, values)) in parts.iter().enumerate() {
+                let lengths = RowHead {
+                    key_len: key.len() as u32,
+                    values_len: values.len() as u32,
+                    ..RowHead::new(0, 0, (0, 0))
+                };
+                batch.push(RowRef { head: &RowHead { revision: i as u32, ..lengths }, key, values });
+            }
+            batch
+        };
+        let (mut one, two) = (batch(&[(b"a", b"bc"), (b"", b"d")]), batch(&[(b"ef", b""), (b"g", b"hij")]));
+        let mut each = one.clone();
+        two.iter().for_each(|row| each.push(row));
+        one.append(&two);
+        assert_eq!((one.heads, one.bytes), (each.heads, each.bytes));
+    }
+}

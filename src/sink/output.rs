@@ -168,9 +168,9 @@ fn write_short(v: f64, out: &mut Vec<u8>) -> bool {
     out.extend_from_slice(itoa::Buffer::new().format(n / 1_000).as_bytes());
     let rest = (n % 1_000) as u32;
     let digits = [b'.', b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8];
-    let length = if rest % 100 == 0 {
+    let length = if rest.is_multiple_of(100) {
         2
-    } else if rest % 10 == 0 {
+    } else if rest.is_multiple_of(10) {
         3
     } else {
         4

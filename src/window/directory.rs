@@ -87,6 +87,18 @@ impl Directory {
         (entry.hash, tables[part.slice as usize].key(part.group))
     }
 
+    /// [`GroupTable::touch`]es group `i` in all tables.
+    #[inline]
+    pub(super) fn touch(&self, i: usize, tables: &[&GroupTable]) -> u64 {
+        let (mut at, mut all) = (self.entries[i].first, 0);
+        while at != NONE {
+            let part = self.parts[at as usize];
+            all ^= tables[part.slice as usize].touch(part.group);
+            at = part.next;
+        }
+        all
+    }
+
     /// In how many of the first `tables` tables group `i` is.
     pub(super) fn parts_below(&self, i: usize, tables: usize) -> usize {
         let (mut at, mut n) = (self.entries[i].first, 0);

@@ -22,7 +22,11 @@ use crate::aggregate::{GroupTable, Layout};
 use crate::event::key;
 use crate::result::{Op, RowBatch, RowHead};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hint::black_box;
 use std::sync::Arc;
+
+/// So many groups are touched together before they are stated.
+const TOUCHED: usize = 16;
 
 /// Rows are handed on when their bytes pass this.
 pub(super) const BATCH_BYTES: usize = 128 * 1024;
@@ -232,10 +236,15 @@ impl Slices {
             match self.cap {
                 Some(cap) => cap.groups(&self.directory, &tables, &mut say),
                 None => {
-                    let mut parts = Vec::with_capacity(tables.len());
-                    for i in 0..self.directory.len() {
-                        self.directory.parts(i, &tables, &mut parts);
-                        say(self.directory.name(i, &tables).1, &parts);
+                    let (mut parts, n) = (Vec::with_capacity(tables.len()), self.directory.len());
+                    for first in (0..n).step_by(TOUCHED) {
+                        let some = first..(first + TOUCHED).min(n);
+                        // Only in the first table are they one after the other.
+                        black_box(some.clone().fold(0, |all, i| all ^ self.directory.touch(i, &tables)));
+                        for i in some {
+                            self.directory.parts(i, &tables, &mut parts);
+                            say(self.directory.name(i, &tables).1, &parts);
+                        }
                     }
                 }
             }
