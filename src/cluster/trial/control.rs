@@ -7,7 +7,6 @@ use crate::cluster::link::Line;
 use crate::cluster::message::{Inbox, MAX_APP, Message};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -61,42 +60,47 @@ fn messages_arrive_in_order_when_the_listener_comes_late_and_then_an_orderly_end
 #[test]
 fn messages_come_in_order_when_busy_workers_and_the_thread_take_them_in_turn() {
     let (a, b) = pair();
-    let ((zero, _), (one, one_news)) = (control(0, a, LONG), control(1, b, LONG));
+    let ((zero, _zero_news), (one, one_news)) = (control(0, a, LONG), control(1, b, LONG));
     let (tx, heard) = mpsc::channel();
     one.listen(Arc::new(move |_, bytes: &[u8]| {
         let number = u32::from_le_bytes(bytes.try_into().unwrap());
         tx.send((number, thread::current().id())).unwrap();
     }));
-    let (stop, own) = (Arc::new(AtomicBool::new(false)), thread::current().id());
-    let told = Arc::clone(&stop);
-    let speaking = thread::spawn(move || {
-        let mut said = 0u32;
-        while !told.load(Ordering::SeqCst) {
-            zero.send(1, &said.to_le_bytes()).unwrap();
-            said += 1;
-        }
-        zero.drain();
-        (zero, said)
-    });
-    // Until both have had their part, and that in turn.
-    let (mut next, mut here, mut there) = (0, 0, 0);
-    while here < 300 || there < 30 {
-        for _ in 0..50 {
-            one.glance();
+    let mut said = 0u32;
+    let mut next = 0;
+    let mut say = |n: u32| {
+        (said..said + n).for_each(|number| zero.send(1, &number.to_le_bytes()).unwrap());
+        said += n;
+    };
+    // Whether this thread took it.
+    let mut check = |(number, taker)| {
+        assert_eq!(number, next);
+        next += 1;
+        taker == thread::current().id()
+    };
+    for _ in 0..3 {
+        // While nobody looks, the thread takes all; when somebody does, it soon leaves them to him.
+        say(100);
+        (0..100).for_each(|_| assert!(!check(heard.recv_timeout(LONG).unwrap())));
+        let mut here = 0;
+        while here < 100 {
+            say(3);
+            for _ in 0..3 {
+                let took = loop {
+                    match heard.try_recv() {
+                        Ok(one) => break check(one),
+                        Err(_) => one.glance(),
+                    }
+                };
+                here += i32::from(took);
+            }
         }
         one.leave();
-        for (number, taker) in heard.try_iter() {
-            assert_eq!(number, next);
-            next += 1;
-            if taker == own { here += 1 } else { there += 1 }
-        }
-        thread::yield_now();
     }
-    stop.store(true, Ordering::SeqCst);
-    let (_zero, said) = speaking.join().unwrap();
+    say(1);
+    zero.drain();
     assert_eq!(one_news.recv_timeout(LONG).unwrap(), News::Drain(0));
-    let rest = heard.try_iter().map(|(number, _)| number);
-    assert!(rest.eq(next..said), "all that was said before the drain was heard before it");
+    check(heard.try_recv().expect("what was said before the drain was heard before it"));
 }
 
 #[test]
