@@ -2,7 +2,7 @@
 //!
 //! Each peer has a thread that reads and a thread that writes; one more thread says every 500 ms that this process
 //! lives. On both ends what can be done without waiting is done by who comes along: a message is written by its sender
-//! where the connection takes it at once, and read by a worker that looks in (see [`super::ear`]). A peer is lost when nothing was heard of it for the peer time-out, when its connection ends before both ends
+//! where the connection takes it at once, and read by a worker that looks in (see `ear`). A peer is lost when nothing was heard of it for the peer time-out, when its connection ends before both ends
 //! have said *bye*, when it says something that does not exist, or when it takes what is sent to it so slowly that
 //! [`MAX_QUEUE`] bytes wait: messages are never dropped, the run stops instead.
 //!
