@@ -156,20 +156,21 @@ mod tests {
     #[test]
     fn nobody_gathers_when_workers_wait_or_once_one_does() {
         let gathering = Arc::new(Gathering::default());
-        let long = Duration::from_secs(60);
+        let long = Duration::from_secs(3_600);
         assert!(gathering.gather(long), "nobody was busy");
         // Many times: a worker may wait before the thread gathers, and after.
         for _ in 0..100 {
             gathering.busy();
-            let (begun, threads) = (mpsc::channel(), Arc::clone(&gathering));
-            let thread = thread::spawn(move || {
-                begun.0.send(()).unwrap();
-                threads.gather(long)
+            let (tells, told) = mpsc::channel();
+            let threads = Arc::clone(&gathering);
+            thread::spawn(move || {
+                tells.send(true).unwrap();
+                tells.send(threads.gather(long)).unwrap();
             });
-            begun.1.recv().unwrap();
+            assert!(told.recv().unwrap());
             (0..100).for_each(|_| thread::yield_now());
             gathering.idle();
-            assert!(thread.join().unwrap());
+            assert!(told.recv_timeout(Duration::from_secs(30)).expect("it is woken"));
         }
         gathering.busy();
         assert!(!gathering.gather(Duration::from_millis(1)));
