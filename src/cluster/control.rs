@@ -2,9 +2,10 @@
 //!
 //! Each peer has a thread that reads and a thread that writes; one more thread says every 500 ms that this process
 //! lives. On both ends what can be done without waiting is done by who comes along: a message is written by its sender
-//! where the connection takes it at once, and read by a worker that looks in (see `ear`). A peer is lost when nothing was heard of it for the peer time-out, when its connection ends before both ends
-//! have said *bye*, when it says something that does not exist, or when it takes what is sent to it so slowly that
-//! [`MAX_QUEUE`] bytes wait: messages are never dropped, the run stops instead.
+//! where the connection takes it at once, and read by a worker that looks in (see `ear`). A peer is lost when nothing
+//! was heard of it for the peer time-out, when its connection ends before both ends have said *bye*, when it says
+//! something that does not exist, or when it takes what is sent to it so slowly that [`MAX_QUEUE`] bytes wait:
+//! messages are never dropped, the run stops instead.
 //!
 //! Invariants: 1. application messages of one peer arrive in the order they were sent, each once. 2. Sending never
 //! waits for the network. 3. Each peer is reported lost at most once, and not after an orderly end.

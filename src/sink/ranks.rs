@@ -4,7 +4,8 @@
 //! place of a row a look-up of its key is enough, which is a third of what it takes to sort it. Groups that were not
 //! there before are put in between.
 //!
-//! Invariants: 1. what is known decides the time a batch takes, and never its order. 2. At most [`MOST`] keys are kept.
+//! Invariants: 1. what is known decides the time a batch takes, and never its order. 2. At most [`MOST`] keys are kept, and
+//! not many more than a batch has rows: those of groups that are gone are forgotten.
 //! 3. Where groups do not come again, batches are soon sorted without a look here: after each miss twice as many.
 
 use crate::event::key;
@@ -17,6 +18,8 @@ const LEAST: usize = 64;
 const MOST: usize = 1 << 16;
 /// More new groups among this many rows are a miss.
 const NEW: usize = 8;
+/// Where more keys than so many times the rows are known, it is learned anew.
+const STALE: usize = 4;
 /// After misses so many batches, at most, are not looked up.
 const PAUSE: u32 = 64;
 
@@ -41,7 +44,7 @@ impl Ranks {
     /// not known. The rows are of one time, part and window.
     pub(super) fn place(&mut self, batch: &RowBatch, order: &mut Vec<u32>) -> bool {
         let n = batch.heads.len();
-        if self.keys.is_empty() || n < LEAST {
+        if self.keys.is_empty() || n < LEAST || self.keys.len() > STALE * n {
             return false;
         }
         self.rows.clear();
@@ -176,6 +179,17 @@ mod tests {
         assert_eq!(ranks.keys.len(), 110);
         assert!(!write(&mut ranks, &ints(0..63)), "few rows are not looked up");
         assert!(write(&mut ranks, &ints(95..205)), "and change nothing");
+    }
+
+    #[test]
+    fn groups_that_are_gone_are_forgotten() {
+        let mut ranks = Ranks::default();
+        // A few are new each time, and as many are gone.
+        for first in (0..4_000).step_by(10) {
+            write(&mut ranks, &ints(first..first + 100));
+            assert!(ranks.keys.len() <= STALE * 100 + 10);
+        }
+        assert!(ranks.keys.len() >= 100);
     }
 
     #[test]
